@@ -1,0 +1,74 @@
+"""Everything that can go wrong, as one tree.
+
+    UnmaskError                  base of all; str(error) is a sentence for a person
+    ├── UsageError               the request itself is wrong (exit code 2)
+    ├── MediaError               an input cannot be used
+    │   ├── MediaMissing         there is no such file, or it may not be read
+    │   ├── MediaUnsupported     readable, but not something this program handles
+    │   └── MediaDamaged         broken or cut short; what could be read was kept
+    ├── OutputError              a result cannot be written (disk full, no permission)
+    ├── EngineError              a network cannot be run
+    │   ├── EngineUnavailable    its package, driver or device is not here
+    │   └── EngineDamaged        its file is missing, altered or of another kind
+    └── AssetError               a file shipped with the program is missing or altered
+
+Each message says what happened, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class UnmaskError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class UsageError(UnmaskError):
+    """The request itself is wrong: nothing was started, nothing was written."""
+
+
+class MediaError(UnmaskError):
+    """An input cannot be used."""
+
+
+class MediaMissing(MediaError):
+    """There is no such file, or it may not be read."""
+
+
+class MediaUnsupported(MediaError):
+    """The file can be read, but is not something that this program handles."""
+
+
+class MediaDamaged(MediaError):
+    """The file is broken or ends too soon.
+
+    Attributes:
+        position_s: where the damage was met, seconds from the start; None if unknown.
+        frames_kept: how many frames were read before it.
+    """
+
+    def __init__(
+        self, message: str, *, position_s: float | None = None, frames_kept: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.position_s = position_s
+        self.frames_kept = frames_kept
+
+
+class OutputError(UnmaskError):
+    """A result cannot be written."""
+
+
+class EngineError(UnmaskError):
+    """A network cannot be run."""
+
+
+class EngineUnavailable(EngineError):
+    """The package, driver or device that the backend needs is not here."""
+
+
+class EngineDamaged(EngineError):
+    """The network's file is missing, altered, or of another kind than its manifest says."""
+
+
+class AssetError(UnmaskError):
+    """A file that ships with the program is missing or altered."""
