@@ -1,0 +1,1 @@
+"""Faces: where they are, which is which, and how their crops lie."""

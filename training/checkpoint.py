@@ -1,0 +1,117 @@
+"""Checkpoints: one safetensors file with everything that a run needs to go on.
+
+Keys are "<part>/<name>": networks and their averages by state_dict name, optimisers as
+"<part>/<parameter number>/<moment>". The header holds the step, the architecture and the best
+score. No pickle, so a foreign checkpoint can do no harm.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+
+class CheckpointError(ValueError):
+    """The checkpoint is damaged or belongs to something else; the message says which."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: optimiser steps done.
+        best: the best validation score so far; None before the first.
+    """
+
+    step: int = 0
+    best: float | None = None
+
+
+def save(
+    path: Path,
+    architecture: str,
+    progress: Progress,
+    networks: dict[str, nn.Module],
+    optimisers: dict[str, torch.optim.Optimizer],
+) -> None:
+    """Write a checkpoint; the file appears under its name only when it is whole."""
+    tensors: dict[str, Tensor] = {}
+    for part, network in networks.items():
+        for name, value in network.state_dict().items():
+            tensors[f"{part}/{name}"] = value.detach().contiguous().clone()
+    for part, optimiser in optimisers.items():
+        for number, moments in optimiser.state_dict()["state"].items():
+            for name, value in moments.items():
+                tensors[f"{part}/{number}/{name}"] = torch.as_tensor(value).contiguous().clone()
+    header = {"architecture": architecture, "step": progress.step, "best": progress.best}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    save_file(tensors, partial, {"training": json.dumps(header)})
+    partial.replace(path)
+
+
+def load(
+    path: Path,
+    architecture: str,
+    networks: dict[str, nn.Module],
+    optimisers: dict[str, torch.optim.Optimizer],
+) -> Progress:
+    """Fill networks and optimisers from a checkpoint.
+
+    An optimiser or network that the checkpoint lacks keeps its fresh state, so that a
+    discriminator can join a run that began without one.
+
+    Raises:
+        CheckpointError: damaged, or made for another architecture.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            header = json.loads((file.metadata() or {})["training"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} is not a readable checkpoint ({error}).") from error
+    if header["architecture"] != architecture:
+        raise CheckpointError(
+            f"{path} was made for {header['architecture']}, this run trains {architecture}. "
+            "Choose another --run folder."
+        )
+    for part, network in networks.items():
+        own = _under(tensors, part)
+        if own:
+            network.load_state_dict(own)
+    for part, optimiser in optimisers.items():
+        own = _under(tensors, part)
+        if own:
+            _load_optimiser(optimiser, own)
+    return Progress(int(header["step"]), header["best"])
+
+
+def _under(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+    return {n[len(part) + 1 :]: v for n, v in tensors.items() if n.startswith(part + "/")}
+
+
+def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Any]] = {}
+    for name, value in tensors.items():
+        number, moment = name.split("/")
+        state.setdefault(int(number), {})[moment] = value
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def average(into: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Exponential moving average of weights; faster at first, so that it forgets the start."""
+    decay = min(decay, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for kept, new in zip(into.parameters(), network.parameters(), strict=True):
+            kept.lerp_(new, 1 - decay)
+        for kept, new in zip(into.buffers(), network.buffers(), strict=True):
+            kept.copy_(new)

@@ -1,0 +1,212 @@
+"""Samples: prepared faces -> what each network is trained on.
+
+Sample number k of a run is a function of (seed, k) alone, so a resumed run sees exactly what an
+unbroken one would have seen, whatever the number of worker processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from training.masks.camera import degrade, grade
+from training.masks.cloth import paint
+from training.masks.occluders import beard, glasses, occlude
+from training.masks.shape import random_shape
+from training.shards import CROP, STORED, Faces
+
+Plane = NDArray[np.float32]
+Picture = NDArray[np.float32]
+Sample = dict[str, NDArray[np.float32]]
+
+# Sets are weighed, not pooled: the synthetic ones are sharp, aaf is large and partly soft.
+SET_SHARES = {"aaf": 0.40, "utk": 0.22, "omi": 0.17, "sdfd": 0.17, "omi_variants": 0.04}
+# Never trained on: the unseen sources, and the last ten people of omi_variants.
+UNSEEN_SETS = ("cd_wo", "pr_wo")
+VARIANT_PEOPLE_HELD_OUT = 10
+# What a mask does to the upper-face landmarks, in shares of the eye distance.
+ALIGN_JITTER = 0.015
+
+
+def training_faces(faces: Faces) -> Faces:
+    """Those that may be trained on."""
+    keep = (faces.split == "train") & ~np.isin(faces.set, UNSEEN_SETS)
+    variants = faces.set == "omi_variants"
+    people = np.array([origin.split("_")[0] for origin in faces.origin])
+    held = np.unique(people[variants])[-VARIANT_PEOPLE_HELD_OUT:]
+    return faces.where(keep & ~(variants & np.isin(people, held)))
+
+
+def validation_faces(faces: Faces) -> Faces:
+    """The val split."""
+    return faces.where(faces.split == "val")
+
+
+def shares(faces: Faces) -> NDArray[np.float64]:
+    """How often each face is drawn: by SET_SHARES, evenly for sets that are not listed."""
+    weight = np.zeros(len(faces))
+    names, counts = np.unique(faces.set, return_counts=True)
+    for name, count in zip(names, counts, strict=True):
+        weight[faces.set == name] = SET_SHARES.get(str(name), 1.0 / len(names)) / count
+    return weight / weight.sum()
+
+
+@dataclass(slots=True)
+class View:
+    """One face as seen by one sample, 256 px.
+
+    Attributes:
+        image: (256, 256, 3) float32 RGB in [0, 1].
+        mesh: (478, 2) float32, px.
+        valid: (256, 256) float32, 1 where the picture is known.
+    """
+
+    image: Picture
+    mesh: NDArray[np.float32]
+    valid: Plane
+
+
+def view(faces: Faces, index: int, rng: np.random.Generator | None) -> View:
+    """Cut a 256 px crop from a stored one; `rng` moves, turns and scales it a little."""
+    zoom, turn, shift = 1.0, 0.0, np.zeros(2)
+    if rng is not None:
+        zoom = float(np.exp(rng.normal(0, 0.02)))
+        turn = float(rng.normal(0, 0.025))
+        shift = rng.normal(0, ALIGN_JITTER * 0.36 * CROP * 1.5, 2)
+    linear = zoom * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    offset = CROP / 2 + shift - linear @ np.full(2, STORED / 2)
+    matrix = np.hstack([linear, offset[:, None]])
+    image = cv2.warpAffine(
+        faces.image(index), matrix, (CROP, CROP), flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    mesh = faces.landmarks[index] @ linear.T + offset
+    corners = faces.corners[index] @ linear.T + offset
+    valid = np.zeros((CROP, CROP), np.uint8)
+    cv2.fillConvexPoly(valid, np.round(corners.clip(-4000, 4000)).astype(np.int32), 1)
+    return View(
+        image.astype(np.float32) / 255.0, mesh.astype(np.float32), valid.astype(np.float32)
+    )
+
+
+def map_sample(faces: Faces, index: int, rng: np.random.Generator) -> Sample:
+    """One picture for the map network.
+
+    Returns:
+        image (3, 256, 256) in [-1, 1], target (1, 256, 256) in [0, 1], valid (1, 256, 256).
+    """
+    seen = view(faces, index, rng)
+    image, target = seen.image, np.zeros_like(seen.valid)
+    hairy = rng.random() < 0.12
+    if hairy:
+        image = beard(image, seen.mesh, rng)
+    if rng.random() < 0.64:
+        shape = random_shape(seen.mesh, CROP, rng)
+        image, target = paint(image, shape, rng), shape.map
+        if rng.random() < 0.15:
+            image, over = glasses(image, seen.mesh, rng)
+            target = target * (1 - over)
+        hidden = rng.random() < 0.1
+    else:
+        hidden = rng.random() < 0.5
+    if hidden:
+        image, over = occlude(image, seen.mesh, rng)
+        target = target * (1 - over)
+    image = degrade(grade(image, rng), rng)
+    if rng.random() < 0.5:
+        image, target, seen.valid = image[:, ::-1], target[:, ::-1], seen.valid[:, ::-1]
+    return {"image": _chw(image) * 2 - 1, "target": target[None], "valid": seen.valid[None]}
+
+
+def editor_sample(faces: Faces, index: int, rng: np.random.Generator) -> Sample:
+    """One picture for the editor: the mask's looks don't matter, since the hole is blank.
+
+    Returns:
+        target (3, 256, 256) in [-1, 1], map (1, 256, 256) 0 or 1, valid (1, 256, 256),
+        prior (3, 256, 256) and prior_weight (1, 256, 256).
+    """
+    seen = view(faces, index, rng)
+    shape = random_shape(seen.mesh, CROP, rng)
+    hole = (shape.map > 0.4).astype(np.uint8)
+    grow = int(rng.integers(1, 7))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
+    hole = cv2.dilate(hole, kernel).astype(np.float32)
+    image = grade(seen.image, rng)
+    prior, weight = _prior(image, hole, rng)
+    planes = [image, hole, seen.valid, prior, weight]
+    if rng.random() < 0.5:
+        planes = [plane[:, ::-1] for plane in planes]
+    image, hole, valid, prior, weight = planes
+    return {
+        "target": _chw(image) * 2 - 1,
+        "map": hole[None],
+        "valid": valid[None],
+        "prior": _chw(prior),
+        "prior_weight": weight[None],
+    }
+
+
+def _prior(image: Picture, hole: Plane, rng: np.random.Generator) -> tuple[Picture, Plane]:
+    """A guess for the hole of varying worth, in [-1, 1]; none for most samples."""
+    if rng.random() > 0.15:
+        return np.zeros_like(image), np.zeros_like(hole)
+    zoom, turn = np.exp(rng.normal(0, 0.01)), rng.normal(0, 0.01)
+    centre = np.full(2, CROP / 2)
+    linear = zoom * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    offset = centre + rng.normal(0, 1.5, 2) - linear @ centre
+    guess = cv2.warpAffine(
+        image, np.hstack([linear, offset[:, None]]), (CROP, CROP), borderMode=cv2.BORDER_REPLICATE
+    )
+    guess = guess * np.exp(rng.normal(0, 0.06, 3)) + rng.normal(0, 0.02)
+    if rng.random() < 0.7:
+        guess = cv2.GaussianBlur(guess, (0, 0), rng.uniform(0.4, 3.0))
+    weight = hole * rng.uniform(0.4, 1.0)
+    if rng.random() < 0.4:
+        field = cv2.resize(rng.normal(size=(5, 5)), (CROP, CROP), interpolation=cv2.INTER_CUBIC)
+        weight = weight * (field > rng.uniform(-0.5, 0.7))
+    weight = weight.astype(np.float32)
+    known = (weight > 0)[..., None]
+    return ((np.clip(guess, 0, 1) * 2 - 1) * known).astype(np.float32), weight
+
+
+def _chw(image: Picture) -> Picture:
+    return np.ascontiguousarray(image.transpose(2, 0, 1), np.float32)
+
+
+class Stream(IterableDataset[dict[str, torch.Tensor]]):
+    """The endless stream of samples of one run, from sample `start` on."""
+
+    def __init__(self, faces: Faces, make: str, seed: int, start: int) -> None:
+        self.faces, self.seed, self.start = faces, seed, start
+        self.make = {"map": map_sample, "editor": editor_sample}[make]
+        self.shares = shares(faces).cumsum()
+
+    def sample(self, number: int) -> Sample:
+        """Sample `number`, the same every time."""
+        rng = np.random.default_rng([self.seed, number])
+        index = min(int(np.searchsorted(self.shares, rng.random())), len(self.faces) - 1)
+        made = self.make(self.faces, index, rng)
+        return {name: np.ascontiguousarray(value, np.float32) for name, value in made.items()}
+
+    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+        cv2.setNumThreads(0)
+        worker = get_worker_info()
+        step, number = (worker.num_workers, worker.id) if worker else (1, 0)
+        number += self.start
+        while True:
+            yield {name: torch.from_numpy(v) for name, v in self.sample(number).items()}
+            number += step
+
+
+def batches(
+    faces: Faces, make: str, seed: int, start: int, size: int
+) -> Iterator[dict[str, torch.Tensor]]:
+    """Endless batches, painted in a worker process beside the training."""
+    stream = Stream(faces, make, seed, start)
+    return iter(DataLoader(stream, size, num_workers=1, prefetch_factor=4))

@@ -1,0 +1,42 @@
+"""A random camera: exposure, white balance, blur, low resolution, noise, JPEG."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.float32]
+
+
+def grade(image: Picture, rng: np.random.Generator) -> Picture:
+    """Exposure, contrast, white balance and saturation; float32 RGB in [0, 1]."""
+    gain = np.exp(rng.normal(0, 0.16) + rng.normal(0, 0.05, 3)).astype(np.float32)
+    gamma = float(np.exp(rng.normal(0, 0.14)))
+    image = np.clip(image, 0, 1) ** gamma * gain
+    if rng.random() < 0.35:
+        grey = image.mean(2, keepdims=True)
+        image = grey + (image - grey) * rng.uniform(0.3 if rng.random() < 0.8 else 0.0, 1.3)
+    return np.clip(image, 0, 1).astype(np.float32)
+
+
+def degrade(image: Picture, rng: np.random.Generator) -> Picture:
+    """Blur, low resolution, noise and JPEG; float32 RGB in [0, 1]."""
+    size = image.shape[0]
+    if rng.random() < 0.4:
+        low = max(24, round(size * rng.uniform(0.2, 0.8)))
+        image = cv2.resize(image, (low, low), interpolation=cv2.INTER_AREA)
+        how = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
+        image = cv2.resize(image, (size, size), interpolation=how).astype(np.float32)
+    elif rng.random() < 0.3:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 2.0)).astype(np.float32)
+    if rng.random() < 0.6:
+        level = abs(rng.normal(0, 0.025))
+        image = image + rng.standard_normal(image.shape, np.float32) * np.float32(level)
+    image = np.clip(image, 0, 1)
+    if rng.random() < 0.45:
+        byte = (image * 255).astype(np.uint8)
+        quality = int(rng.integers(25, 95))
+        coded = cv2.imencode(".jpg", byte, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        image = cv2.imdecode(coded, cv2.IMREAD_COLOR).astype(np.float32) / 255
+    return np.asarray(image, np.float32)

@@ -1,0 +1,186 @@
+"""What a mask looks like: colour, print, folds, light."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.masks.shape import Plane, Shape
+
+Picture = NDArray[np.float32]
+
+# Colours as sold, RGB 0..1.
+_SURGICAL = ((0.62, 0.78, 0.88), (0.55, 0.72, 0.86), (0.93, 0.94, 0.95), (0.12, 0.12, 0.13),
+             (0.90, 0.72, 0.77), (0.62, 0.80, 0.74), (0.75, 0.84, 0.91))  # fmt: skip
+_STIFF = ((0.95, 0.95, 0.94), (0.92, 0.93, 0.95), (0.13, 0.13, 0.14), (0.55, 0.56, 0.58),
+          (0.90, 0.86, 0.80), (0.75, 0.80, 0.90))  # fmt: skip
+
+
+def paint(image: Picture, shape: Shape, rng: np.random.Generator) -> Picture:
+    """Put the mask on.
+
+    Args:
+        image: (S, S, 3) float32 RGB in [0, 1].
+
+    Returns:
+        A new picture of the same form.
+    """
+    cloth = _base(shape, rng)
+    light = _light(image, shape, rng)
+    cloth = np.clip(cloth * light[..., None], 0, 1.1)
+    opacity = 1.0 if rng.random() < 0.9 else float(rng.uniform(0.82, 0.97))
+    result = _shadow(image, shape, rng)
+    strap_colour = cloth[shape.alpha > 0.5].mean(0) if rng.random() < 0.4 else None
+    if strap_colour is None or not np.isfinite(strap_colour).all():
+        strap_colour = np.full(3, rng.choice([0.08, 0.85, 0.95])) * rng.uniform(0.7, 1.0)
+    straps = shape.straps[..., None]
+    result = result * (1 - straps) + straps * strap_colour.astype(np.float32) * light[..., None]
+    alpha = shape.alpha[..., None] * opacity
+    return np.clip(result * (1 - alpha) + alpha * cloth, 0, 1).astype(np.float32)
+
+
+def _base(shape: Shape, rng: np.random.Generator) -> Picture:
+    """(S, S, 3): colour and print, before light."""
+    if shape.kind == "surgical":
+        colour = np.array(_SURGICAL[rng.integers(len(_SURGICAL))])
+    elif shape.kind in ("kn95", "n95", "duckbill"):
+        colour = np.array(_STIFF[rng.integers(len(_STIFF))])
+    elif shape.kind == "fashion" and rng.random() < 0.7:
+        colour = np.full(3, rng.uniform(0.03, 0.18))
+    else:
+        colour = _any_colour(rng)
+    colour = np.clip(colour + rng.normal(0, 0.04, 3), 0.01, 0.98).astype(np.float32)
+    base = np.broadcast_to(colour, (*shape.alpha.shape, 3)).astype(np.float32)
+    printed = {"cloth": 0.6, "scarf": 0.6, "fashion": 0.25, "surgical": 0.1}.get(shape.kind, 0.04)
+    if rng.random() < printed:
+        base = _print(base, shape, rng)
+    if rng.random() < 0.12:
+        base = _logo(base, shape, rng)
+    if shape.kind in ("kn95", "n95") and rng.random() < 0.35:
+        base = _valve(base, shape, rng)
+    weave = rng.normal(0, rng.uniform(0.002, 0.025), (*shape.alpha.shape, 1))
+    return (base + weave).astype(np.float32)
+
+
+def _any_colour(rng: np.random.Generator) -> NDArray[np.float64]:
+    hsv = np.array([[[rng.uniform(0, 360), rng.beta(1.2, 1.6), rng.uniform(0.08, 0.95)]]])
+    return cv2.cvtColor(hsv.astype(np.float32), cv2.COLOR_HSV2RGB)[0, 0].astype(np.float64)
+
+
+def _noise(size: int, cells: float, rng: np.random.Generator) -> Plane:
+    """Smooth noise, mean 0, deviation about 1."""
+    n = max(2, round(cells))
+    field = rng.normal(size=(n, n)).astype(np.float32)
+    return cv2.resize(field, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.float32)
+
+
+def _print(base: Picture, shape: Shape, rng: np.random.Generator) -> Picture:
+    """Stripes, dots, checks, or blots of a few colours."""
+    u, v = shape.u, shape.v
+    count = rng.uniform(3, 18)
+    phase = rng.uniform(0, 6.28, 2)
+    style = rng.integers(4)
+    if style == 0:
+        angle = rng.uniform(0, np.pi)
+        pattern = np.sin(6.28 * count * (u * np.cos(angle) + v * np.sin(angle)) + phase[0])
+    elif style == 1:
+        pattern = np.sin(6.28 * count * u + phase[0]) * np.sin(6.28 * count * v + phase[1]) - 0.35
+    elif style == 2:
+        pattern = np.maximum(np.sin(6.28 * count * u + phase[0]), np.sin(6.28 * count * v)) - 0.4
+    else:
+        pattern = _noise(u.shape[0], rng.uniform(12, 60), rng) - rng.uniform(-0.5, 0.9)
+    weight = np.clip(0.5 + pattern * rng.uniform(3, 12), 0, 1)[..., None].astype(np.float32)
+    result = base * (1 - weight) + weight * _any_colour(rng).astype(np.float32)
+    if style == 3 and rng.random() < 0.7:
+        second = _noise(u.shape[0], rng.uniform(12, 60), rng) - 0.6
+        weight = np.clip(0.5 + second * 8, 0, 1)[..., None].astype(np.float32)
+        result = result * (1 - weight) + weight * _any_colour(rng).astype(np.float32)
+    return np.asarray(result, np.float32)
+
+
+def _logo(base: Picture, shape: Shape, rng: np.random.Generator) -> Picture:
+    size = base.shape[0]
+    spot = np.flatnonzero(shape.alpha > 0.9)
+    if spot.size == 0:
+        return base
+    y, x = divmod(int(rng.choice(spot)), size)
+    ink = np.zeros((size, size), np.uint8)
+    if rng.random() < 0.6:
+        letters = "".join(rng.choice(list("ABCDEKLMNORSTUX0123489"), rng.integers(1, 6)))
+        font = int(rng.integers(0, 8))
+        scale = rng.uniform(0.3, 1.0) * size / 256
+        cv2.putText(ink, letters, (x - 10, y), font, scale, 255, int(rng.integers(1, 3)), 16)
+    else:
+        axes = tuple(int(v) for v in rng.integers(3, 16, 2))
+        fill = int(rng.choice([-1, 1, 2]))
+        cv2.ellipse(ink, (x, y), axes, rng.uniform(0, 180), 0, 360, 255, fill, 16)
+    weight = (ink.astype(np.float32) / 255.0)[..., None]
+    return np.asarray(base * (1 - weight) + weight * _any_colour(rng), np.float32)
+
+
+def _valve(base: Picture, shape: Shape, rng: np.random.Generator) -> Picture:
+    centre_u, centre_v = rng.choice([0.3, 0.5, 0.7]), rng.uniform(0.45, 0.65)
+    radius = rng.uniform(0.09, 0.16)
+    distance = np.hypot(shape.u - centre_u, (shape.v - centre_v) * 0.9) / radius
+    disc = np.clip((1 - distance) * 8, 0, 1)[..., None]
+    ring = 0.12 * np.sin(np.clip(distance, 0, 1) * rng.uniform(6, 18))[..., None]
+    colour = np.clip(rng.choice([0.15, 0.55, 0.8, 0.95]) + ring, 0, 1)
+    return np.asarray(base * (1 - disc) + disc * colour, np.float32)
+
+
+def _light(image: Picture, shape: Shape, rng: np.random.Generator) -> Plane:
+    """The face's own light carried onto the cloth, its roundness, and its folds."""
+    u, v, size = shape.u, shape.v, image.shape[0]
+    grey = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA).mean(2)
+    lower = grey[10:30, 6:26]
+    level = float(np.clip(lower.mean() / 0.55, 0.25, 1.25))
+    field = cv2.resize(
+        cv2.GaussianBlur(grey, (0, 0), 3), (size, size), interpolation=cv2.INTER_LINEAR
+    )
+    own = (np.maximum(field, 0.02) / max(float(lower.mean()), 0.02)) ** rng.uniform(0.2, 0.9)
+    side = 2 * u - 1
+    light = own * (1 - rng.uniform(0.02, 0.35) * side**2 + rng.normal(0, 0.12) * side)
+    light = light * (1 + rng.uniform(0, 0.2) * (0.4 - v))
+    light = light * (1 + _folds(shape, rng))
+    return np.asarray(light * level ** rng.uniform(0.4, 1.0), np.float32)
+
+
+def _folds(shape: Shape, rng: np.random.Generator) -> Plane:
+    """Relative brightness of pleats, creases, nose wire, ridge and hem."""
+    u, v, size = shape.u, shape.v, shape.alpha.shape[0]
+    result = _noise(size, rng.uniform(4, 9), rng) * rng.uniform(0.01, 0.06)
+    creases = cv2.resize(_noise(48, rng.uniform(6, 20), rng)[: int(rng.integers(6, 48))],
+                         (size, size), interpolation=cv2.INTER_CUBIC)  # fmt: skip
+    result = result + creases * rng.uniform(0.0, 0.05)
+    side = 2 * u - 1
+    if shape.kind == "surgical":
+        bow = rng.normal(0.0, 0.07) * (1 - side**2)
+        for place in np.linspace(0.3, 0.75, int(rng.integers(2, 5))) + rng.normal(0, 0.02):
+            across = (v + bow - place) / rng.uniform(0.008, 0.022)
+            fade = 1 - 0.6 * np.abs(side) ** 2
+            result = result - fade * rng.uniform(0.05, 0.22) * across * np.exp(-(across**2))
+    if shape.kind in ("kn95", "fashion", "duckbill"):
+        steep = np.tanh(side * rng.uniform(4, 20)) * rng.uniform(-0.12, 0.12)
+        line = np.exp(-((side / 0.03) ** 2)) * rng.uniform(-0.15, 0.12)
+        result = result + steep + line
+    if rng.random() < 0.5:
+        wire = np.exp(-(((v - rng.uniform(0.04, 0.1)) / 0.02) ** 2)) * np.exp(-((side / 0.4) ** 2))
+        result = result + wire * rng.uniform(-0.1, 0.12)
+    if rng.random() < 0.6:
+        inward = cv2.distanceTransform((shape.alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+        hem = np.exp(-(((inward - rng.uniform(2, 7)) / rng.uniform(0.6, 1.5)) ** 2))
+        result = result + hem * rng.uniform(-0.2, 0.08)
+    return np.asarray(np.clip(result, -0.6, 0.6), np.float32)
+
+
+def _shadow(image: Picture, shape: Shape, rng: np.random.Generator) -> Picture:
+    """The shade that the mask casts on the skin around it."""
+    if rng.random() < 0.25:
+        return image
+    offset = (rng.normal(0, 2.0), rng.uniform(-1.0, 4.0))
+    move = np.array([[1, 0, offset[0]], [0, 1, offset[1]]])
+    size = image.shape[0]
+    soft = cv2.GaussianBlur(shape.map, (0, 0), rng.uniform(1.0, 5.0))
+    soft = cv2.warpAffine(soft, move, (size, size))
+    return np.asarray(image * (1 - rng.uniform(0.05, 0.45) * soft[..., None]), np.float32)

@@ -1,0 +1,233 @@
+"""The outline of a worn mask on a face mesh, its straps, and coordinates on the cloth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float32]
+Plane = NDArray[np.float32]
+
+# Mesh indices, from the viewer's left ear down over the chin to the right one.
+JAW = (132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361)
+BRIDGE = (6, 197, 195, 5)
+UNDER_NOSE = (5, 4, 2, 164)
+SUB = 4  # sub-pixel bits of cv2's drawing
+
+KINDS = ("surgical", "cloth", "kn95", "n95", "duckbill", "scarf", "fashion")
+KIND_SHARES = (0.34, 0.20, 0.16, 0.06, 0.05, 0.06, 0.13)
+
+
+@dataclass(slots=True)
+class Shape:
+    """A mask's place on one crop.
+
+    Attributes:
+        kind: one of KINDS.
+        alpha: (S, S) float32 in [0, 1], the cloth without straps.
+        straps: (S, S) float32 in [0, 1].
+        u, v: (S, S) float32, 0..1 across and down the cloth; only meaningful under alpha.
+    """
+
+    kind: str
+    alpha: Plane
+    straps: Plane
+    u: Plane
+    v: Plane
+
+    @property
+    def map(self) -> Plane:
+        """(S, S) float32: cloth and straps, the map network's target."""
+        return np.maximum(self.alpha, self.straps)
+
+
+def random_shape(
+    mesh: Points, size: int, rng: np.random.Generator, *, covering: bool = False
+) -> Shape:
+    """A random mask worn on a face.
+
+    Args:
+        mesh: (478, 2) float32, crop px.
+        size: S, side of the crop.
+        covering: only masks that reach from the nose to below the chin.
+    """
+    kind = str(rng.choice(KINDS, p=KIND_SHARES))
+    outline, corners = _outline(mesh, kind, rng, covering=covering)
+    alpha = _fill(outline, size, blur=float(rng.uniform(0.0, 0.9)))
+    straps = np.zeros((size, size), np.float32)
+    if kind != "scarf" and rng.random() < 0.8:
+        straps = _straps(mesh, corners, size, kind, rng)
+    u, v = _coordinates(alpha, float(mesh[4, 0]))
+    return Shape(kind, alpha, straps, u, v)
+
+
+def _outline(
+    mesh: Points, kind: str, rng: np.random.Generator, *, covering: bool
+) -> tuple[Points, Points]:
+    """The closed outline, and the four corners where straps begin (left top, left bottom, ...)."""
+    unit = float(np.linalg.norm(mesh[10] - mesh[152])) / 150.0
+    low = not covering and rng.random() < 0.06
+    path = UNDER_NOSE if low else BRIDGE
+    nose = _along(mesh[list(path)], rng.uniform(0.25, 1.0) if low else rng.beta(2.0, 2.2))
+    high = float(rng.normal(0.35, 0.18))
+    wide = float(np.clip(rng.normal(0.93, 0.07), 0.7, 1.06))
+    left, right = (
+        _side(mesh, points, nose, high, wide, low=low, rng=rng)
+        for points in ((234, 132, 117, 100), (454, 361, 346, 329))
+    )
+    jaw = _jaw(mesh, kind, wide, rng, covering=covering, unit=unit)
+    bulge = _bulge(mesh, kind, rng)
+    middle = nose + bulge * 0.4
+    ridge_width = rng.uniform(3, 9) * unit
+    ridge = [middle - (ridge_width, -0.1 * ridge_width), middle + (ridge_width, 0.1 * ridge_width)]
+    pointed = kind in ("kn95", "n95", "duckbill", "fashion")
+    top = [left[0], left[1], left[2], *([middle] if pointed else ridge), *reversed(right)]
+    outline = np.array([*top, *jaw[::-1]], np.float32)
+    outline += rng.normal(0, 0.8 * unit, outline.shape).astype(np.float32)
+    corners = np.array([left[0], jaw[0], right[0], jaw[-1]], np.float32)
+    # Corners of the cloth stay corners: a doubled point survives the smoothing.
+    sharp = np.repeat(outline, [2 if i in (0, len(top) - 1) else 1 for i in range(len(outline))], 0)
+    return _smooth(sharp), corners
+
+
+def _side(
+    mesh: Points,
+    points: tuple[int, int, int, int],
+    nose: Points,
+    high: float,
+    wide: float,
+    *,
+    low: bool,
+    rng: np.random.Generator,
+) -> list[Points]:
+    """Side corner, cheek and nose-side point of the top edge, from the ear inwards."""
+    ear, jaw, cheek, inner = (mesh[i] for i in points)
+    centre = mesh[2]
+    corner = ear + (jaw - ear) * np.clip(high + rng.normal(0, 0.05), 0.0, 0.9)
+    corner = centre + (corner - centre) * wide
+    lift = rng.uniform(0.0, 0.55)
+    middle = cheek + (corner - cheek) * rng.uniform(0.15, 0.45)
+    by_nose = inner + (nose - inner) * rng.uniform(0.25, 0.6)
+    line = corner + (nose - corner) * 0.45
+    cheek_point = line + (middle - line) * lift
+    by_line = corner + (nose - corner) * 0.8
+    if low:
+        return [corner, line, by_line]
+    return [corner, cheek_point, by_line + (by_nose - by_line) * rng.uniform(0.2, 0.9)]
+
+
+def _jaw(
+    mesh: Points,
+    kind: str,
+    wide: float,
+    rng: np.random.Generator,
+    *,
+    covering: bool,
+    unit: float,
+) -> Points:
+    """The lower edge from the viewer's left to the right."""
+    jaw = mesh[list(JAW)].copy()
+    centre = mesh[13]
+    reach = rng.normal(1.05, 0.04)
+    if not covering and rng.random() < 0.06:
+        reach = rng.uniform(0.62, 0.85)  # the chin stays free
+    jaw = centre + (jaw - centre) * np.array([wide * rng.uniform(0.97, 1.02), reach])
+    skip = int(rng.integers(0, 4))
+    jaw = jaw[skip : len(jaw) - skip]
+    if kind == "scarf":
+        drop = rng.uniform(15, 70) * unit
+        sag = np.sin(np.linspace(0, np.pi, len(jaw)))
+        jaw[:, 1] += drop * (0.35 + 0.65 * sag)
+        jaw[:, 0] = centre[0] + (jaw[:, 0] - centre[0]) * rng.uniform(0.95, 1.1)
+    elif rng.random() < 0.5:  # a flat lower hem
+        flat = jaw[:, 1].max() - rng.uniform(0, 4) * unit
+        jaw[:, 1] = np.minimum(jaw[:, 1], flat)
+    return np.asarray(jaw + _bulge(mesh, kind, rng) * 0.3, np.float32)
+
+
+def _bulge(mesh: Points, kind: str, rng: np.random.Generator) -> Points:
+    """How far the stiff front stands off, seen from the side: (2,) px."""
+    turn = mesh[4, 0] - 0.5 * (mesh[234, 0] + mesh[454, 0])
+    depth = {"duckbill": 0.35, "n95": 0.3, "kn95": 0.22, "fashion": 0.1}.get(kind, 0.05)
+    return np.array([turn * depth * rng.uniform(0.4, 1.4), 0.0], np.float32)
+
+
+def _along(points: Points, t: float) -> Points:
+    """The point at share `t` of a polyline, by index."""
+    place = t * (len(points) - 1)
+    first = min(int(place), len(points) - 2)
+    result: Points = points[first] + (points[first + 1] - points[first]) * (place - first)
+    return result
+
+
+def _smooth(points: Points, rounds: int = 3) -> Points:
+    """Chaikin's corner cutting of a closed polygon."""
+    for _ in range(rounds):
+        after = np.roll(points, -1, 0)
+        points = np.stack([0.75 * points + 0.25 * after, 0.25 * points + 0.75 * after], 1)
+        points = points.reshape(-1, 2)
+    return points
+
+
+def _fill(outline: Points, size: int, blur: float) -> Plane:
+    """Anti-aliased polygon, drawn at twice the size."""
+    big = np.zeros((2 * size, 2 * size), np.uint8)
+    cv2.fillPoly(big, [np.round((2 * outline + 0.5) * 2**SUB).astype(np.int32)], 255, shift=SUB)
+    plane = cv2.resize(big, (size, size), interpolation=cv2.INTER_AREA)
+    if blur > 0.3:
+        plane = cv2.GaussianBlur(plane, (0, 0), blur)
+    return plane.astype(np.float32) / 255.0
+
+
+def _straps(
+    mesh: Points, corners: Points, size: int, kind: str, rng: np.random.Generator
+) -> Plane:
+    """Ear loops, or the bands of a respirator."""
+    plane = np.zeros((size, size), np.uint8)
+    across = mesh[454] - mesh[234]
+    width = rng.uniform(0.9, 3.2) * size / 256 * 2**0
+    for side, (ear, temple) in enumerate(((234, 127), (454, 356))):
+        out = across * (0.1 if side else -0.1) * rng.uniform(0.3, 1.5)
+        attach = mesh[ear] * 0.55 + mesh[temple] * 0.45 + out
+        if kind in ("n95", "duckbill"):
+            ends = (attach + (0, -rng.uniform(5, 30)), mesh[ear] + out * 2 + (0, 20))
+        else:
+            ends = (attach, mesh[ear] * 0.8 + mesh[132 if not side else 361] * 0.2 + out)
+        for start, end in zip(corners[2 * side : 2 * side + 2], ends, strict=True):
+            if rng.random() < 0.85:
+                _curve(plane, start, end, width, rng)
+    return plane.astype(np.float32) / 255.0
+
+
+def _curve(
+    plane: NDArray[np.uint8], start: Points, end: Points, width: float, rng: np.random.Generator
+) -> None:
+    bend = (start + end) / 2 + rng.normal(0, 0.06, 2) * np.linalg.norm(end - start)
+    t = np.linspace(0, 1, 12)[:, None]
+    line = (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end
+    points = np.round(line * 2**SUB).astype(np.int32)
+    cv2.polylines(plane, [points], False, 255, max(1, round(width)), cv2.LINE_AA, SUB)
+
+
+def _coordinates(alpha: Plane, nose_x: float) -> tuple[Plane, Plane]:
+    """Across and down the cloth, from the columns and rows that it spans."""
+    size = alpha.shape[0]
+    inside = alpha > 0.3
+    columns = inside.any(0)
+    u, v = np.zeros_like(alpha), np.zeros_like(alpha)
+    if not columns.any():
+        return u, v
+    top = inside.argmax(0).astype(np.float32)
+    bottom = size - 1 - inside[::-1].argmax(0).astype(np.float32)
+    x = np.arange(size, dtype=np.float32)
+    known = np.flatnonzero(columns)
+    top, bottom = (np.interp(x, known, edge[known]) for edge in (top, bottom))
+    rows = np.arange(size, dtype=np.float32)[:, None]
+    v = np.clip((rows - top) / np.maximum(bottom - top, 1.0), 0, 1).astype(np.float32)
+    left, right = float(known[0]), float(known[-1])
+    centre = float(np.clip(nose_x, left + 1, right - 1))
+    u_row = np.interp(x, [left, centre, right], [0, 0.5, 1]).astype(np.float32)
+    return np.broadcast_to(u_row, alpha.shape).copy(), v

@@ -1,0 +1,185 @@
+"""prepare: tars or folders of pictures -> shards of aligned crops with their landmarks.
+
+The one step that needs mediapipe. A folder or tar may have a faces.csv beside it (columns tar,
+file, split, set, origin); without one, every twentieth file by digest is kept for validation.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_unmask.faces.alignment import align, crop, to_crop
+from realtime_unmask.faces.landmarker import Landmarker
+from realtime_unmask.types import Alignment
+from training.shards import CROP, MARGIN, MAX_SHARD_BYTES, STORED, Faces, save_shard
+
+SUFFIXES = (".webp", ".jpg", ".jpeg", ".png", ".bmp")
+# Variance of the Laplacian over the eyes and nose of the crop, below which a face is a smear.
+MIN_SHARPNESS = 6.0
+MIN_EYE_DISTANCE_PX = 22.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the pictures."""
+
+    kept: int = 0
+    unreadable: int = 0
+    no_face: int = 0
+    several_faces: int = 0
+    too_small: int = 0
+    blurred: int = 0
+
+
+@dataclass(slots=True)
+class _Row:
+    coded: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+    corners: NDArray[np.float32]
+    split: str
+    set: str
+    origin: str
+    name: str
+
+
+def prepare(inputs: list[Path], out: Path) -> Counts:
+    """Read every picture, write shards into `out`.
+
+    Raises:
+        ValueError: no picture with a usable face was found.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    counts = Counts()
+    rows: list[_Row] = []
+    number, weight = 0, 0
+    with Landmarker("full_range", max_faces=2) as wide, Landmarker("short_range") as near:
+        for name, data, labels in _pictures(inputs):
+            row = _prepare_one(name, data, labels, (wide, near), counts)
+            if row is None:
+                continue
+            rows.append(row)
+            weight += len(row.coded) + 4 * row.landmarks.size // 2
+            if weight > MAX_SHARD_BYTES:
+                _flush(out, number, rows)
+                rows, weight, number = [], 0, number + 1
+                print(f"shard {number}: {counts}", flush=True)
+    if counts.kept == 0:
+        places = ", ".join(str(p) for p in inputs)
+        raise ValueError(f"No usable face was found in {places} ({counts}).")
+    if rows:
+        _flush(out, number, rows)
+    return counts
+
+
+def _prepare_one(
+    name: str,
+    data: bytes,
+    labels: dict[str, str],
+    landmarkers: tuple[Landmarker, Landmarker],
+    counts: Counts,
+) -> _Row | None:
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if bgr is None:
+        counts.unreadable += 1
+        return None
+    image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    meshes = landmarkers[0].detect(image) or landmarkers[1].detect(image)
+    if not meshes:
+        counts.no_face += 1
+        return None
+    if len(meshes) > 1 and _span(meshes[1]) > 0.5 * _span(meshes[0]):
+        counts.several_faces += 1
+        return None
+    mesh = meshes[0]
+    base = align(mesh, CROP)
+    if 0.36 * CROP / base.scale < MIN_EYE_DISTANCE_PX:
+        counts.too_small += 1
+        return None
+    alignment = Alignment(base.matrix + np.array([[0, 0, MARGIN], [0, 0, MARGIN]]), STORED)
+    pixels = crop(image, alignment)
+    if _sharpness(pixels) < MIN_SHARPNESS:
+        counts.blurred += 1
+        return None
+    height, width = image.shape[:2]
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    coded = cv2.imencode(
+        ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 93]
+    )[1]
+    counts.kept += 1
+    return _Row(
+        coded.ravel(),
+        to_crop(mesh, alignment),
+        to_crop(corners, alignment),
+        labels["split"],
+        labels["set"],
+        labels["origin"],
+        name,
+    )
+
+
+def _span(mesh: NDArray[np.float32]) -> float:
+    return float(np.ptp(mesh[:, 0]))
+
+
+def _sharpness(pixels: NDArray[np.uint8]) -> float:
+    upper = cv2.cvtColor(pixels[90:190, 70:234], cv2.COLOR_RGB2GRAY)
+    upper = cv2.resize(upper, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return float(cv2.Laplacian(upper, cv2.CV_32F).var())
+
+
+def _flush(out: Path, number: int, rows: list[_Row]) -> None:
+    text = {
+        name: np.array([getattr(r, name) for r in rows])
+        for name in ("split", "set", "origin", "name")
+    }
+    save_shard(
+        out / f"faces-{number:03d}.npz",
+        Faces(
+            [r.coded for r in rows],
+            np.stack([r.landmarks for r in rows]),
+            np.stack([r.corners for r in rows]),
+            **text,
+        ),
+    )
+
+
+def _pictures(inputs: list[Path]) -> Iterator[tuple[str, bytes, dict[str, str]]]:
+    """Name, content and labels of every picture in tars and folders."""
+    for place in inputs:
+        folder = place if place.is_dir() else place.parent
+        table = _labels(folder / "faces.csv")
+        if place.is_dir() and not any(place.glob("*.tar")):
+            for path in sorted(p for p in place.rglob("*") if p.suffix.lower() in SUFFIXES):
+                yield path.name, path.read_bytes(), _label(table, path.name)
+            continue
+        for tar in sorted(place.glob("*.tar")) if place.is_dir() else [place]:
+            with tarfile.open(tar) as archive:
+                for member in archive:
+                    handle = archive.extractfile(member) if member.isfile() else None
+                    if handle and Path(member.name).suffix.lower() in SUFFIXES:
+                        name = Path(member.name).name
+                        yield name, handle.read(), _label(table, name)
+
+
+def _labels(path: Path) -> dict[str, dict[str, str]]:
+    if not path.exists():
+        return {}
+    with path.open(newline="") as handle:
+        return {row["file"]: row for row in csv.DictReader(handle)}
+
+
+def _label(table: dict[str, dict[str, str]], name: str) -> dict[str, str]:
+    row = table.get(name)
+    if row is not None:
+        return row
+    held = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 20 == 0
+    return {"split": "val" if held else "train", "set": "folder", "origin": name}

@@ -1,0 +1,121 @@
+"""Shards: prepared faces in files that load fast and travel in pieces.
+
+A shard is an uncompressed .npz (no pickle):
+    pixels    (total,) uint8   JPEG files of the crops, one after the other
+    offsets   (n + 1,) int64   where each begins
+    landmarks (n, 478, 2) float16, crop px
+    corners   (n, 4, 2) float32, the picture's corners in crop px: outside them nothing is known
+    split, set, origin, name: (n,) unicode
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# The stored crop is the run-time's 256 px crop with a margin on each side, so that training can
+# move, turn and scale it without running out of picture.
+CROP = 256
+MARGIN = 24
+STORED = CROP + 2 * MARGIN
+MAX_SHARD_BYTES = 56_000_000
+
+
+@dataclass(slots=True)
+class Faces:
+    """Prepared faces, crops still coded.
+
+    Attributes:
+        coded: n JPEG files (uint8 arrays), STORED x STORED px RGB.
+        landmarks: (n, 478, 2) float32, px of the stored crop.
+        corners: (n, 4, 2) float32, the source picture's corners in px of the stored crop.
+        split, set, origin, name: (n,) unicode arrays.
+    """
+
+    coded: list[NDArray[np.uint8]]
+    landmarks: NDArray[np.float32]
+    corners: NDArray[np.float32]
+    split: NDArray[np.str_]
+    set: NDArray[np.str_]
+    origin: NDArray[np.str_]
+    name: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.coded)
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """(STORED, STORED, 3) uint8 RGB."""
+        bgr = cv2.imdecode(self.coded[index], cv2.IMREAD_COLOR)
+        if bgr is None:
+            raise ValueError(f"The crop of {self.name[index]} cannot be decoded.")
+        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
+
+    def where(self, chosen: NDArray[np.bool_]) -> Faces:
+        """Those for which `chosen`, (n,) bool, is true."""
+        rows = np.flatnonzero(chosen)
+        return Faces(
+            [self.coded[i] for i in rows],
+            self.landmarks[rows],
+            self.corners[rows],
+            self.split[rows],
+            self.set[rows],
+            self.origin[rows],
+            self.name[rows],
+        )
+
+
+def save_shard(path: Path, faces: Faces) -> None:
+    """Write one shard under its final name only when it is whole."""
+    offsets = np.cumsum([0] + [len(c) for c in faces.coded])
+    partial = path.with_name("partial." + path.name)
+    np.savez(
+        partial,
+        pixels=np.concatenate(faces.coded),
+        offsets=offsets,
+        landmarks=faces.landmarks.astype(np.float16),
+        corners=faces.corners,
+        split=faces.split,
+        set=faces.set,
+        origin=faces.origin,
+        name=faces.name,
+    )
+    partial.replace(path)
+
+
+def load_shards(folder: Path) -> Faces:
+    """All shards of a folder.
+
+    Raises:
+        FileNotFoundError: there are none.
+    """
+    paths = sorted(p for p in folder.glob("*.npz") if not p.name.startswith("partial."))
+    if not paths:
+        raise FileNotFoundError(
+            f"There are no prepared faces in {folder}. Run 'python -m training prepare' first."
+        )
+    parts = [_load(path) for path in paths]
+    return Faces(
+        [c for p in parts for c in p.coded],
+        *(
+            np.concatenate([getattr(p, name) for p in parts])
+            for name in ("landmarks", "corners", "split", "set", "origin", "name")
+        ),
+    )
+
+
+def _load(path: Path) -> Faces:
+    with np.load(path, allow_pickle=False) as data:
+        pixels, offsets = data["pixels"], data["offsets"]
+        return Faces(
+            [pixels[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)],
+            data["landmarks"].astype(np.float32),
+            data["corners"],
+            data["split"],
+            data["set"],
+            data["origin"],
+            data["name"],
+        )
