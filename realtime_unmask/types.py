@@ -68,13 +68,11 @@ class Face:
         track_id: the same number for the same face while it is followed.
         box: (4,) float32, x0 y0 x1 y1 of the landmarks, frame px.
         landmarks: (478, 3) float32, the mediapipe mesh; x y in frame px, z relative, same unit.
-        score: 0..1, how sure the detector is.
     """
 
     track_id: int
     box: Float32
     landmarks: Float32
-    score: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

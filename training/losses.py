@@ -29,13 +29,15 @@ def weighted_mean(value: Tensor, weight: Tensor) -> Tensor:
     return (value * weight).sum() / (weight.sum() * value.shape[1]).clamp(min=1.0)
 
 
-def dissimilarity(a: Tensor, b: Tensor, weight: Tensor, window: int = 9) -> Tensor:
-    """1 - SSIM (Wang et al. 2004) with a box window, averaged over the pixels that count."""
+def dissimilarity(a: Tensor, b: Tensor, weight: Tensor, window: int = 8, step: int = 4) -> Tensor:
+    """1 - SSIM (Wang et al. 2004) over the pixels that count.
+
+    Box windows every `step` px: a sixteenth of the work of a dense map, and every pixel is seen.
+    """
     c1, c2 = 0.02**2, 0.06**2  # for a range of 2
-    pad = window // 2
 
     def mean(x: Tensor) -> Tensor:
-        return F.avg_pool2d(x, window, 1, pad, count_include_pad=False)
+        return F.avg_pool2d(x, window, step)
 
     mean_a, mean_b = mean(a), mean(b)
     var_a = mean(a * a) - mean_a**2
@@ -43,4 +45,11 @@ def dissimilarity(a: Tensor, b: Tensor, weight: Tensor, window: int = 9) -> Tens
     cov = mean(a * b) - mean_a * mean_b
     top = (2 * mean_a * mean_b + c1) * (2 * cov + c2)
     bottom = (mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2)
-    return weighted_mean(1 - top / bottom, weight)
+    return weighted_mean(1 - top / bottom, mean(weight))
+
+
+def grown(plane: Tensor, radius: int) -> Tensor:
+    """(N, 1, S, S) grown by a square; in two passes, which is far cheaper than in one."""
+    side = 2 * radius + 1
+    tall = F.max_pool2d(plane, (side, 1), 1, (radius, 0))
+    return F.max_pool2d(tall, (1, side), 1, (0, radius))

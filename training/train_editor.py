@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from realtime_unmask.inference.networks import EditorNet
 from training import checkpoint, data
 from training.discriminators import PatchDiscriminator
-from training.losses import check_finite, dissimilarity, weighted_mean
+from training.losses import check_finite, dissimilarity, grown, weighted_mean
 from training.shards import Faces
 
 Batch = dict[str, Tensor]
@@ -67,7 +67,7 @@ def forward(network: EditorNet, batch: Batch) -> tuple[Tensor, Tensor]:
 def reconstruction_loss(rgb: Tensor, confidence: Tensor, batch: Batch) -> Tensor:
     """L1 and SSIM in the hole, a little L1 around it, and the confidence's own error."""
     inside = batch["map"] * batch["valid"]
-    around = F.max_pool2d(batch["map"], 13, 1, 6) * batch["valid"]
+    around = grown(batch["map"], 6) * batch["valid"]
     error = (rgb - batch["target"]).abs()
     near = weighted_mean(error, around)
     composite = torch.lerp(batch["target"], rgb, batch["map"])

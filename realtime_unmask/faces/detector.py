@@ -1,0 +1,176 @@
+"""Finds faces: all of a still, the new ones of a video, and the same one again a frame later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+
+import cv2
+import numpy as np
+
+from realtime_unmask.faces.landmarker import Landmarker
+from realtime_unmask.types import Float32, UInt8
+
+# The detector looks at 192 px, and sees a face from 15 % of that up: 48 px in a tile of 320.
+TILE_PX = 320
+TILE_OVERLAP = 1 / 3
+# Side of the square around a face in which it is looked for again, in widths of its mesh.
+NEAR = 2.2
+# The mesh network takes 192 px; more than this only costs time.
+NEAR_PX = 512
+FACES_A_LOOK = 16
+MIN_FACE_PX = 24.0
+
+
+class Detector:
+    """The landmarkers of one worker thread; all are made when first needed.
+
+    No memory: the same picture gives the same faces.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, int], Landmarker] = {}
+
+    def find(self, image: UInt8, max_faces: int) -> list[Float32]:
+        """The larger faces of a picture, from 15 % of its height up, largest first.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+
+        Returns:
+            At most `max_faces` meshes, (478, 3) float32 in px of the picture.
+        """
+        small, scale = _reduce(image, 2 * NEAR_PX)
+        for bundle in ("full_range", "short_range"):
+            meshes = self._look(bundle, small, FACES_A_LOOK if max_faces > 1 else 1)
+            if meshes:
+                unique = _distinct([mesh * scale for mesh in meshes])
+                return sorted(unique, key=_width, reverse=True)[:max_faces]
+        return []
+
+    def find_all(self, image: UInt8) -> list[Float32]:
+        """Every face of a still, small ones too (from 48 px), by overlapping tiles.
+
+        Returns:
+            Meshes, (478, 3) float32 in px of the picture, from left to right.
+        """
+        found = self.find(image, FACES_A_LOOK)
+        for x, y, side in _tiles(image.shape[1], image.shape[0]):
+            if any(_covers(mesh, x, y, side) for mesh in found):
+                continue
+            tile, scale = _reduce(image[y : y + side, x : x + side], TILE_PX)
+            for mesh in self._look("full_range", tile, FACES_A_LOOK):
+                found.append(mesh * scale + np.array([x, y, 0], np.float32))
+        # A second look, close by, drops what was no face and puts every mesh on one scale.
+        looked = [self.follow(image, mesh) for mesh in _distinct(found)]
+        sure = [m for m in looked if m is not None and _width(m) >= MIN_FACE_PX]
+        return sorted(_distinct(sure), key=lambda mesh: float(mesh[:, 0].mean()))
+
+    def follow(self, image: UInt8, mesh: Float32) -> Float32 | None:
+        """The same face again, near where it was.
+
+        Args:
+            mesh: (478, 3) float32, px of the picture, where it was a moment ago.
+
+        Returns:
+            Its mesh now; None if it is not there any more.
+        """
+        height, width = image.shape[:2]
+        box = _box(mesh)
+        centre, side = (box[:2] + box[2:]) / 2, NEAR * float((box[2:] - box[:2]).max())
+        x0, y0 = np.maximum(np.round(centre - side / 2).astype(int), 0)
+        x1, y1 = np.minimum(np.round(centre + side / 2).astype(int), (width, height))
+        if x1 - x0 < 8 or y1 - y0 < 8:
+            return None
+        part, scale = _reduce(image[y0:y1, x0:x1], NEAR_PX)
+        for bundle in ("full_range", "short_range"):
+            for near in self._look(bundle, part, 1):
+                moved: Float32 = near * scale + np.array([x0, y0, 0], np.float32)
+                if _overlap(box, _box(moved)) > 0.3:
+                    return moved
+        return None
+
+    def close(self) -> None:
+        """Free all landmarkers; safe to call again."""
+        for landmarker in self._made.values():
+            landmarker.close()
+        self._made.clear()
+
+    def __enter__(self) -> Detector:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _look(self, bundle: str, image: UInt8, max_faces: int) -> list[Float32]:
+        key = (bundle, max_faces)
+        if key not in self._made:
+            self._made[key] = Landmarker(bundle, max_faces)
+        return self._made[key].detect(image)
+
+
+def _reduce(image: UInt8, limit: int) -> tuple[UInt8, float]:
+    """The picture with its longer side at most `limit`, and the factor back."""
+    longer = max(image.shape[:2])
+    if longer <= limit:
+        return image, 1.0
+    scale = longer / limit
+    size = (max(1, round(image.shape[1] / scale)), max(1, round(image.shape[0] / scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8), scale
+
+
+def _tiles(width: int, height: int) -> Iterator[tuple[int, int, int]]:
+    """x, y, side of square tiles, halving from the picture's longer side down to TILE_PX."""
+    side = max(width, height)
+    while side > TILE_PX:
+        side = max(side // 2, TILE_PX)
+        for y in _starts(height, side):
+            for x in _starts(width, side):
+                yield x, y, side
+
+
+def _starts(length: int, side: int) -> list[int]:
+    if length <= side:
+        return [0]
+    count = int(np.ceil((length - side) / (side * (1 - TILE_OVERLAP)))) + 1
+    return [round(v) for v in np.linspace(0, length - side, count)]
+
+
+def _box(mesh: Float32) -> Float32:
+    """(4,) x0 y0 x1 y1."""
+    return np.concatenate([mesh[:, :2].min(0), mesh[:, :2].max(0)])
+
+
+def _width(mesh: Float32) -> float:
+    box = _box(mesh)
+    return float((box[2:] - box[:2]).max())
+
+
+def _covers(mesh: Float32, x: int, y: int, side: int) -> bool:
+    """Whether a tile lies wholly inside a face, where no other can be."""
+    box = _box(mesh)
+    return bool(
+        box[0] <= x and box[1] <= y and box[2] >= x + side and box[3] >= y + side
+    )
+
+
+def _overlap(a: Float32, b: Float32) -> float:
+    """Intersection over union of two boxes."""
+    wide = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+    both = float(np.prod(np.maximum(wide, 0)))
+    union = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - both
+    return both / union if union > 0 else 0.0
+
+
+def _distinct(meshes: list[Float32]) -> list[Float32]:
+    """Without repeats; the first of two that overlap stays."""
+    kept: list[Float32] = []
+    for mesh in meshes:
+        if all(_overlap(_box(mesh), _box(other)) < 0.3 for other in kept):
+            kept.append(mesh)
+    return kept

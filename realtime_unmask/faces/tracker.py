@@ -1,0 +1,100 @@
+"""Which face is which from frame to frame, and meshes that don't tremble."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+
+from realtime_unmask.faces.detector import Detector
+from realtime_unmask.types import Face, Float32, Frame
+
+# A look at the whole frame for newcomers comes this often; between, each face is followed.
+SEARCH_EVERY = 10
+# One-euro filter (Casiez et al. 2012): cut-off at rest in Hz, and its rise in Hz for each
+# outer-eye distance per second. Tuned so that a still head is still and a nod does not lag.
+REST_HZ = 1.5
+RISE = 18.0
+SPEED_HZ = 3.0
+DEFAULT_STEP_S = 1 / 30
+
+
+@dataclass(slots=True)
+class _Track:
+    track_id: int
+    raw: Float32
+    smooth: Float32
+    speed: float = 0.0
+
+
+@dataclass(slots=True)
+class Tracks:
+    """The tracker's memory of one sequence; part of the unmasker's State."""
+
+    known: list[_Track] = field(default_factory=list)
+    next_id: int = 0
+    frames: int = 0
+    pts: Fraction | None = None
+
+
+def track(frame: Frame, detector: Detector, tracks: Tracks, max_faces: int) -> list[Face]:
+    """The faces of the next frame of a sequence, with smoothed meshes.
+
+    Args:
+        tracks: memory, changed in place.
+        max_faces: how many are followed at most.
+    """
+    step = _step(frame, tracks)
+    kept: list[_Track] = []
+    for one in tracks.known:
+        mesh = detector.follow(frame.image, one.raw)
+        if mesh is not None and not any(_same(mesh, other.raw) for other in kept):
+            _advance(one, mesh, step)
+            kept.append(one)
+    due = tracks.frames % SEARCH_EVERY == 0 or not kept
+    if due and len(kept) < max_faces:
+        for mesh in detector.find(frame.image, max_faces):
+            if len(kept) < max_faces and not any(_same(mesh, one.raw) for one in kept):
+                kept.append(_Track(tracks.next_id, mesh, mesh))
+                tracks.next_id += 1
+    tracks.known = kept
+    tracks.frames += 1
+    return [as_face(one.smooth, one.track_id) for one in kept]
+
+
+def as_face(mesh: Float32, track_id: int) -> Face:
+    """A Face from its mesh, (478, 3) float32 in frame px."""
+    box = np.concatenate([mesh[:, :2].min(0), mesh[:, :2].max(0)])
+    return Face(track_id, box, mesh)
+
+
+def _step(frame: Frame, tracks: Tracks) -> float:
+    """Seconds since the frame before."""
+    before, tracks.pts = tracks.pts, frame.pts
+    if before is None or frame.pts is None or frame.pts <= before:
+        return DEFAULT_STEP_S
+    return min(float(frame.pts - before), 1.0)
+
+
+def _same(a: Float32, b: Float32) -> bool:
+    """Two meshes of one face: their centres are nearer than half a face."""
+    reach = min(np.ptp(a[:, 0]), np.ptp(b[:, 0]))
+    apart = np.hypot(*(a[:, :2].mean(0) - b[:, :2].mean(0)))
+    return bool(apart < 0.5 * reach)
+
+
+def _advance(one: _Track, mesh: Float32, step: float) -> None:
+    """One-euro filter with one speed for the whole mesh, so that it is never sheared."""
+    unit = max(float(np.linalg.norm(mesh[263] - mesh[33])), 1.0)
+    move = np.linalg.norm((mesh - one.raw)[:, :2], axis=1)
+    now = float(np.median(move)) / unit / step
+    one.speed += _share(SPEED_HZ, step) * (now - one.speed)
+    weight = _share(REST_HZ + RISE * one.speed, step)
+    one.smooth = one.smooth + np.float32(weight) * (mesh - one.smooth)
+    one.raw = mesh
+
+
+def _share(cut_off_hz: float, step_s: float) -> float:
+    """Weight of the new value in a first-order low pass."""
+    return 1.0 / (1.0 + 1.0 / (2 * np.pi * cut_off_hz * step_s))

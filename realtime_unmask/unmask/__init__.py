@@ -1,0 +1,1 @@
+"""Frame -> FrameResult: no threads, no files, the same every time."""

@@ -1,0 +1,92 @@
+"""The map module: where the mask is, and whether there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from realtime_unmask.inference.engine import Engine
+from realtime_unmask.types import Float32, MaskMap, UInt8
+
+# Where masks are worn in the aligned crop (shares of its side): nose tip to chin. Its covered
+# part decides whether there is a mask, so a scarf round the neck is none.
+ZONE_CENTRE = (0.5, 0.68)
+ZONE_RADII = (0.15, 0.13)
+# A mask appears at the upper bound and is gone below the lower one, so that it cannot flutter.
+WORN_FROM = 0.45
+WORN_UNTIL = 0.30
+# Weight of the new map against the ones before it.
+NEW_SHARE = 0.6
+
+
+@dataclass(slots=True)
+class MapMemory:
+    """What one face's map was a frame ago; part of the unmasker's State."""
+
+    values: Float32 | None = None
+    worn: bool = False
+
+
+def normalise(crops: Sequence[UInt8]) -> Float32:
+    """(S, S, 3) uint8 RGB each -> (N, 3, S, S) float32 in [-1, 1]."""
+    batch = np.stack(crops).transpose(0, 3, 1, 2)
+    return np.ascontiguousarray(batch, np.float32) * np.float32(1 / 127.5) - np.float32(1)
+
+
+def find_masks(
+    engine: Engine, batch: Float32, memories: Sequence[MapMemory | None], threshold: float
+) -> list[MaskMap]:
+    """The map of each crop.
+
+    Args:
+        engine: the map network.
+        batch: (N, 3, S, S) float32 RGB in [-1, 1].
+        memories: one for each crop, changed in place; None for a still.
+        threshold: a value from which a pixel counts as mask.
+    """
+    values = engine.infer({"image": batch})["map"][:, 0]
+    maps = []
+    for plane, memory in zip(values, memories, strict=True):
+        if memory is not None:
+            if memory.values is not None:
+                plane = memory.values + NEW_SHARE * (plane - memory.values)
+            memory.values = plane
+        plane = _own(plane, threshold)
+        maps.append(MaskMap(plane, _coverage(plane, threshold)))
+    return maps
+
+
+def is_worn(found: MaskMap, memory: MapMemory | None) -> bool:
+    """Mask or no mask, with hysteresis where there is a memory (changed in place)."""
+    if memory is None:
+        return found.coverage >= WORN_FROM
+    memory.worn = found.coverage >= (WORN_UNTIL if memory.worn else WORN_FROM)
+    return memory.worn
+
+
+def zone(size: int) -> UInt8:
+    """(size, size) uint8, 1 where masks are worn."""
+    plane = np.zeros((size, size), np.uint8)
+    centre = (round(ZONE_CENTRE[0] * size), round(ZONE_CENTRE[1] * size))
+    axes = (round(ZONE_RADII[0] * size), round(ZONE_RADII[1] * size))
+    cv2.ellipse(plane, centre, axes, 0, 0, 360, 1, -1)
+    return plane
+
+
+def _coverage(plane: Float32, threshold: float) -> float:
+    where = zone(plane.shape[0]).astype(bool)
+    return float((plane[where] >= threshold).mean())
+
+
+def _own(plane: Float32, threshold: float) -> Float32:
+    """Without the neighbour's mask: only what hangs together with this face's zone."""
+    marked = (plane >= threshold).astype(np.uint8)
+    count, labels = cv2.connectedComponents(marked)
+    if count <= 2:
+        return plane
+    inside = np.unique(labels[zone(plane.shape[0]).astype(bool)])
+    foreign = (labels > 0) & ~np.isin(labels, inside)
+    return np.where(foreign, np.float32(0), plane)
