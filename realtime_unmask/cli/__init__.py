@@ -1,0 +1,144 @@
+"""The command line: one file a command; here they meet, and every error becomes one line."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from realtime_unmask import __version__
+from realtime_unmask.cli.common import ExitCode, fail
+from realtime_unmask.cli.demo import demo as run_demo
+from realtime_unmask.cli.doctor import doctor as run_doctor
+from realtime_unmask.cli.image import image as run_image
+from realtime_unmask.errors import UnmaskError, UsageError
+
+PROGRAM = "realtime-unmask"
+
+_GROUPS = {"Unmask": ("image", "video", "demo"), "This machine": ("doctor",)}
+
+_EPILOG = """\b
+Examples:
+  realtime-unmask demo                           see what it does
+  realtime-unmask image me.jpg -o unmasked       one photo
+  realtime-unmask image holiday -o unmasked      a folder and its subfolders
+  realtime-unmask video talk.mp4 -o talk-unmasked.mp4
+  realtime-unmask doctor                         what works on this machine
+
+\b
+Exit codes: 0 all done, 1 something failed (each failure is named), 2 wrong usage.
+The face under a mask is a plausible guess, not the person; not for identification.
+"""
+
+
+class _GroupedCommands(TyperGroup):
+    """Lists the commands under headings, in the order of a person's interest."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        for heading, names in _GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, self._about(ctx, name)) for name in names])
+
+    def _about(self, ctx: Any, name: str) -> str:
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str(90) if command else ""
+
+
+app = typer.Typer(
+    cls=_GroupedCommands,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit()
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    ctx: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", help="Show the details of an unexpected fault (works anywhere)."),
+    ] = False,
+) -> None:
+    """Show a person without the face mask they wear, in photos and videos."""
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help(), err=True)
+        raise typer.Exit(ExitCode.USAGE)
+
+
+# Bound to other names than their modules', which would be hidden behind them otherwise.
+app.command("image")(run_image)
+app.command("demo")(run_demo)
+app.command("doctor")(run_doctor)
+
+
+def _take_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """Take --debug out wherever it stands, so that it can be added at the end of any command."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    kept = [a for a in arguments[:end] if a != "--debug"]
+    return [*kept, *arguments[end:]], len(kept) < end
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what `arguments` ask.
+
+    Returns:
+        The exit code: 0 all done, 1 something failed, 2 wrong usage, 130 stopped by Ctrl-C.
+    """
+    arguments, debug = _take_debug(arguments)
+    try:
+        code = app(arguments, prog_name=PROGRAM, standalone_mode=False)
+    except UnmaskError as error:
+        fail(error)
+        return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.FAILED
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else PROGRAM
+        message = error.format_message()
+        end = "" if message.endswith((".", "?")) else "."
+        fail(f"{message}{end} See `{command} --help`.")
+        return error.exit_code
+    except Exception as error:  # the outermost edge: a person gets a sentence, not a traceback
+        if debug:
+            traceback.print_exc()
+        fail(_unexpected(error, debug))
+        return ExitCode.FAILED
+    if code == ExitCode.STOPPED:
+        typer.echo("stopped", err=True)
+    return int(code or ExitCode.DONE)
+
+
+def _unexpected(error: Exception, debug: bool) -> str:
+    detail = f"{type(error).__name__}: {error}".rstrip(": ")
+    hint = "the lines above" if debug else "what --debug adds to this command"
+    return (
+        f"This is a fault in {PROGRAM} {__version__}, not in what you asked for ({detail}). "
+        f"Please report it in the project's issue tracker, with {hint}."
+    )
+
+
+def main() -> NoReturn:
+    """The entry point of the command `realtime-unmask`."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a letter of a file name must not end the program.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))

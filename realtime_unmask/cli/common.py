@@ -1,0 +1,81 @@
+"""What all commands share: exit codes, one-line output, options with one meaning everywhere."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from realtime_unmask.settings import BACKENDS, Settings
+
+if TYPE_CHECKING:
+    from realtime_unmask.unmask.unmasker import Unmasker
+
+
+class ExitCode(IntEnum):
+    """What the program tells the shell."""
+
+    DONE = 0
+    FAILED = 1  # some inputs failed, or the program itself could not go on
+    USAGE = 2
+    STOPPED = 130  # Ctrl-C, as shells count it: 128 + SIGINT
+
+
+Backend = Annotated[
+    str,
+    typer.Option(
+        "--backend",
+        metavar="NAME",
+        help=f"What runs the networks: {', '.join(BACKENDS)}. See `realtime-unmask doctor`.",
+    ),
+]
+Threads = Annotated[
+    int,
+    typer.Option(
+        "--threads", metavar="N", help="CPU threads for the networks; 0 lets the backend choose."
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")]
+Force = Annotated[
+    bool, typer.Option("--force", "-f", help="Replace results that are there already.")
+]
+
+
+def printable(text: object) -> str:
+    """`text` on one line: control characters and undecodable bytes of file names are escaped."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text)
+    )
+
+
+def say(text: object) -> None:
+    """One line for the person, on standard output."""
+    typer.echo(printable(text))
+
+
+def fail(text: object) -> None:
+    """One line about something that went wrong, on standard error."""
+    typer.echo(f"error: {printable(text)}", err=True)
+
+
+def warn(text: object) -> None:
+    """One line about something worth knowing that stops nothing, on standard error."""
+    typer.echo(f"note: {printable(text)}", err=True)
+
+
+def count(number: int, one: str) -> str:
+    """`number` and its noun: "1 face", "2 faces"."""
+    return f"{number} {one}{'' if number == 1 else 's'}"
+
+
+def open_unmasker(settings: Settings) -> Unmasker:
+    """The unmasker of this installation; its imports take a second, so they wait until here.
+
+    Raises:
+        AssetError: a file of this installation is missing or altered.
+        EngineError: no backend can run the networks.
+    """
+    from realtime_unmask.unmask.unmasker import Unmasker
+
+    return Unmasker.default(settings)

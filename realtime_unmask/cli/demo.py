@@ -1,0 +1,105 @@
+"""`demo`: unmask the clip that ships with the program, and show before and after in one picture."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from realtime_unmask import resources
+from realtime_unmask.cli.common import Backend, ExitCode, Threads, open_unmasker, say
+from realtime_unmask.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from realtime_unmask.types import Frame, FrameResult, UInt8
+    from realtime_unmask.unmask.unmasker import Unmasker
+
+_MOMENTS = (0.1, 0.37, 0.63, 0.9)  # of the clip's duration
+_CELL_HEIGHT = 300  # px
+_GAP = 6  # px of white between the pictures and around them
+
+
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Results go here.")
+    ] = Path("output"),
+    backend: Backend = "auto",
+    threads: Threads = 0,
+) -> int:
+    """Unmask the bundled clip and show before and after.
+
+    Writes DIR/demo.mp4, and DIR/demo_before_after.png: moments of the clip, masked above and
+    unmasked below. Results of an earlier demo are replaced.
+    """
+    settings = Settings(backend=backend, threads=threads)
+    clip = resources.folder("assets") / "demo.mp4"
+    video, picture = output / "demo.mp4", output / "demo_before_after.png"
+    with open_unmasker(settings) as unmasker:
+        moments, frames, seconds = _unmask_clip(clip, video, unmasker)
+    _write_before_after(picture, moments)
+    say(f"{frames} frames in {seconds:.1f} s: {frames / seconds:.1f} frames/s.")
+    say(f"The unmasked clip:  {video.resolve()}")
+    say(f"Before and after:   {picture.resolve()}")
+    say("The face under the mask is a plausible guess, not the person; not for identification.")
+    return ExitCode.DONE
+
+
+def before_after(moments: Sequence[tuple[Frame, Frame]]) -> UInt8:
+    """One picture of some moments side by side, as they were above and unmasked below.
+
+    Args:
+        moments: (before, after), at least one; all frames of one size.
+
+    Returns:
+        (h, w, 3) uint8 RGB.
+    """
+    import cv2
+    import numpy as np
+
+    before = moments[0][0]
+    width = max(1, round(before.width * _CELL_HEIGHT / before.height))
+    step_x, step_y = width + _GAP, _CELL_HEIGHT + _GAP
+    sheet = np.full((_GAP + 2 * step_y, _GAP + len(moments) * step_x, 3), 255, np.uint8)
+    for column, pair in enumerate(moments):
+        for row, frame in enumerate(pair):
+            y, x = _GAP + row * step_y, _GAP + column * step_x
+            cell = cv2.resize(frame.image, (width, _CELL_HEIGHT), interpolation=cv2.INTER_AREA)
+            sheet[y : y + _CELL_HEIGHT, x : x + width] = cell
+    return sheet
+
+
+def _unmask_clip(
+    clip: Path, video: Path, unmasker: Unmasker
+) -> tuple[list[tuple[Frame, Frame]], int, float]:
+    """Write `video`; (the moments to show, number of frames, seconds it took)."""
+    from realtime_unmask.capture.video import VideoSource
+    from realtime_unmask.pipeline.convert import ConvertOptions, convert_video
+    from realtime_unmask.unmask.unmasker import State
+
+    with VideoSource(clip) as source:
+        duration = float(source.info.duration or 0)
+    state = State()
+    moments: list[tuple[Frame, Frame]] = []
+    frames = 0
+
+    def process(frame: Frame) -> FrameResult:
+        nonlocal frames
+        result = unmasker.process(frame, state)
+        frames += 1
+        if len(moments) < len(_MOMENTS) and (frame.pts or 0) >= _MOMENTS[len(moments)] * duration:
+            moments.append((frame, result.output))
+        return result
+
+    began = time.monotonic()
+    convert_video(clip, video, process, ConvertOptions(force=True))
+    return moments, frames, time.monotonic() - began
+
+
+def _write_before_after(path: Path, moments: Sequence[tuple[Frame, Frame]]) -> None:
+    from realtime_unmask.sinks.images import write_picture
+
+    write_picture(path, before_after(moments), reconstructed=True)

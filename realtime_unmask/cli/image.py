@@ -1,0 +1,157 @@
+"""`image`: unmask photos and folders of photos."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from realtime_unmask.cli.common import (
+    Backend,
+    ExitCode,
+    Force,
+    Quiet,
+    Threads,
+    fail,
+    open_unmasker,
+    say,
+)
+from realtime_unmask.cli.image_plan import Job, Plan, make_plan
+from realtime_unmask.cli.image_report import FileReport, summary, write_report
+from realtime_unmask.errors import MediaError, MediaMissing, OutputError
+from realtime_unmask.settings import Settings
+
+if TYPE_CHECKING:
+    from realtime_unmask.unmask.unmasker import Unmasker
+
+
+def image(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT", help="Photos, or folders of photos.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Results go here, as <stem>.png."),
+    ],
+    maps: Annotated[
+        Path | None,
+        typer.Option(
+            "--maps", metavar="DIR", help="Write here what was painted: 8-bit grey, 0 = untouched."
+        ),
+    ] = None,
+    use_maps: Annotated[
+        Path | None,
+        typer.Option(
+            "--use-maps",
+            metavar="DIR",
+            help="Paint where these maps say (<stem>.png, in the photo's size).",
+        ),
+    ] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write a report on every file."),
+    ] = None,
+    force: Force = False,
+    backend: Backend = "auto",
+    threads: Threads = 0,
+    quiet: Quiet = False,
+) -> int:
+    """Unmask photos and folders of photos.
+
+    Each photo becomes DIR/<stem>.png, upright, in its size, 8-bit sRGB. Nothing but the mask's
+    area changes; a photo without a face or a mask is written as it is, and the line about it
+    says which. Folders are searched with their subfolders, which are mirrored; hidden files and
+    files that are no pictures are passed over.
+
+    Reads PNG, JPEG, WebP, BMP, TIFF and GIF, up to 100 million pixels. 16-bit pictures are
+    reduced to 8, colour profiles and CMYK become sRGB, of an animation the first picture counts.
+
+    \b
+    Examples:
+      realtime-unmask image me.jpg -o unmasked
+      realtime-unmask image holiday -o unmasked --maps maps --json report.json
+      realtime-unmask image holiday -o again --use-maps maps      (after editing the maps)
+    """
+    started = time.monotonic()
+    settings = Settings(backend=backend, threads=threads)
+    plan = make_plan(inputs, output, maps=maps, use_maps=use_maps, report=json, force=force)
+    files: list[FileReport] = []
+    complete = False
+    try:
+        _pass_over(plan, files, quiet)
+        if plan.jobs:
+            with open_unmasker(settings) as unmasker:
+                _work(plan.jobs, unmasker, files, quiet)
+        complete = True
+    finally:  # also when Ctrl-C or an engine ends the run: the report says what was done
+        if json is not None:
+            write_report(json, files, complete=complete, seconds=time.monotonic() - started)
+    if not quiet:
+        say(summary(files))
+    failed = any(file.status == "failed" for file in files)
+    return ExitCode.FAILED if failed else ExitCode.DONE
+
+
+def _pass_over(plan: Plan, files: list[FileReport], quiet: bool) -> None:
+    for path, message in plan.unlisted:
+        fail(message)
+        files.append(FileReport.not_done(path, "failed", message))
+    for path, reason in plan.skipped:
+        if not quiet:
+            say(f"{path}: {reason}, passed over")
+        files.append(FileReport.not_done(path, "skipped", reason))
+
+
+def _work(jobs: list[Job], unmasker: Unmasker, files: list[FileReport], quiet: bool) -> None:
+    for number, job in enumerate(jobs, start=1):
+        started = time.monotonic()
+        try:
+            file = _unmask_one(job, unmasker)
+        except (MediaError, OutputError) as error:  # this picture's fault: the others go on
+            fail(error)
+            seconds = round(time.monotonic() - started, 3)
+            file = FileReport.not_done(job.source, "failed", str(error), seconds)
+        else:
+            if not quiet:
+                say(f"[{number}/{len(jobs)}] {file.line()}")
+        files.append(file)
+
+
+def _unmask_one(job: Job, unmasker: Unmasker) -> FileReport:
+    import numpy as np
+
+    from realtime_unmask.capture.images import read_map, read_picture
+    from realtime_unmask.sinks.images import write_map, write_picture
+
+    started = time.monotonic()
+    picture = read_picture(job.source)
+    frame = picture.frame
+    given = None
+    if job.given_map is not None:
+        if not job.given_map.is_file():
+            raise MediaMissing(f"There is no map {job.given_map} for {job.source}. Add it.")
+        given = read_map(job.given_map, width=frame.width, height=frame.height)
+    result = unmasker.process(frame, given_map=given)
+    painted = result.map
+    write_picture(
+        job.result,
+        result.output.image,
+        alpha=picture.alpha,
+        reconstructed=painted is not None,
+    )
+    if job.map is not None:
+        untouched = np.zeros((frame.height, frame.width), np.uint8)
+        write_map(job.map, untouched if painted is None else painted)
+    return FileReport(
+        input=str(job.source),
+        output=str(job.result),
+        map=str(job.map) if job.map else None,
+        status="unmasked" if painted is not None else "no_mask" if result.faces else "no_face",
+        faces=len(result.faces),
+        masks=len(result.reconstructions) if painted is not None else 0,
+        seconds=round(time.monotonic() - started, 3),
+        notes=picture.notes,
+        error=None,
+    )

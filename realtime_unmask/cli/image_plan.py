@@ -1,0 +1,179 @@
+"""Which picture goes where: everything that can be refused is refused before work starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from realtime_unmask.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One picture to unmask: what is read and what is written."""
+
+    source: Path
+    result: Path
+    map: Path | None
+    given_map: Path | None
+
+
+@dataclass(slots=True)
+class Plan:
+    """All jobs in order; what was passed over in folders; folders that could not be listed."""
+
+    jobs: list[Job] = field(default_factory=list)
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+    unlisted: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def make_plan(
+    inputs: Sequence[Path],
+    output: Path,
+    *,
+    maps: Path | None = None,
+    use_maps: Path | None = None,
+    report: Path | None = None,
+    force: bool = False,
+) -> Plan:
+    """Pair every picture in `inputs` with `output`/<subfolders>/<stem>.png.
+
+    Folders are searched with their subfolders; `output`, `maps` and `use_maps` are left out of
+    the search, so that results inside an input folder are never taken for inputs.
+
+    Raises:
+        UsageError: two results would land on one name, a result would replace an input or
+            (without `force`) an existing file, or a folder is not what it has to be.
+    """
+    _check_folders(inputs, output, maps, use_maps, report)
+    own = {folder.resolve() for folder in (output, maps, use_maps) if folder is not None}
+    plan = Plan()
+    seen: set[tuple[Path, Path]] = set()
+    for source, name in _pictures(inputs, own, plan):
+        target = name.with_name(name.stem + ".png")
+        if (source.resolve(), target) in seen:
+            continue
+        seen.add((source.resolve(), target))
+        plan.jobs.append(
+            Job(
+                source,
+                output / target,
+                maps / target if maps else None,
+                use_maps / target if use_maps else None,
+            )
+        )
+    if not plan.jobs and not plan.unlisted:
+        raise UsageError(
+            f"There is no picture in {', '.join(map(str, inputs))}. Give a folder that has some."
+        )
+    _check_targets(plan.jobs, report, force)
+    return plan
+
+
+def _check_folders(
+    inputs: Sequence[Path],
+    output: Path,
+    maps: Path | None,
+    use_maps: Path | None,
+    report: Path | None,
+) -> None:
+    for folder in (output, maps):
+        if folder is None:
+            continue
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder} is a file. Results need a folder; choose another name.")
+        for given in inputs:
+            if given.is_dir() and given.resolve() == folder.resolve():
+                raise UsageError(
+                    f"Results would land among the inputs in {given}. Choose another folder; "
+                    f"one inside it, such as {given / 'unmasked'}, will do."
+                )
+    if use_maps is not None and not use_maps.is_dir():
+        raise UsageError(f"There is no folder {use_maps} to take maps from.")
+    if report is not None and report.is_dir():
+        raise UsageError(f"{report} is a folder. The report needs a file name.")
+
+
+def _pictures(inputs: Sequence[Path], own: set[Path], plan: Plan) -> Iterator[tuple[Path, Path]]:
+    """(picture, its name below the output folder); files given by name are taken as they are."""
+    for given in inputs:
+        if not given.is_dir():
+            yield given, Path(given.name)
+            continue
+        for picture in _search(given, own, plan):
+            yield picture, picture.relative_to(given)
+
+
+def _search(folder: Path, own: set[Path], plan: Plan) -> Iterator[Path]:
+    # Pillow, and numpy with it, are imported with this module: only when there is work to do.
+    from realtime_unmask.capture.images import SUFFIXES
+
+    def unlisted(error: OSError) -> None:
+        place = Path(os.fsdecode(error.filename))
+        plan.unlisted.append((place, f"The folder {place} cannot be listed ({error.strerror})."))
+
+    for place, folders, files in os.walk(folder, onerror=unlisted):
+        here = Path(place)
+        for name in sorted(folders):
+            path = here / name
+            if path.is_symlink():  # followed, it could lead round in circles
+                plan.skipped.append((path, "a link to a folder"))
+            elif name.startswith("."):
+                plan.skipped.append((path, "a hidden folder"))
+            elif path.resolve() not in own:
+                continue
+            folders.remove(name)
+        folders.sort()
+        for name in sorted(files):
+            path = here / name
+            if name.startswith("."):
+                plan.skipped.append((path, "a hidden file"))
+            elif path.suffix.lower() not in SUFFIXES:
+                plan.skipped.append((path, "not a picture"))
+            else:
+                yield path
+
+
+def _check_targets(jobs: Sequence[Job], report: Path | None, force: bool) -> None:
+    read = {job.source.resolve(): job.source for job in jobs}
+    read |= {job.given_map.resolve(): job.given_map for job in jobs if job.given_map}
+    written: dict[str, str] = {}
+    existing: list[Path] = []
+    for target, purpose in _targets(jobs, report):
+        place = target.resolve()
+        if place in read:
+            raise UsageError(
+                f"{purpose} would replace {read[place]}, which is an input. "
+                "Choose another folder for the results."
+            )
+        other = written.setdefault(_same_name(place), purpose)
+        if other is not purpose:
+            raise UsageError(
+                f"{other} and {purpose[0].lower()}{purpose[1:]} would both be written to "
+                f"{target}. Rename one, or use two folders."
+            )
+        if target.exists():
+            existing.append(target)
+    if existing and not force:
+        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        raise UsageError(
+            f"{existing[0]}{more} exist{'' if more else 's'} already. "
+            "Choose another folder, or add --force to replace results."
+        )
+
+
+def _targets(jobs: Sequence[Job], report: Path | None) -> Iterator[tuple[Path, str]]:
+    for job in jobs:
+        yield job.result, f"The result of {job.source}"
+        if job.map is not None:
+            yield job.map, f"The map of {job.source}"
+    if report is not None:
+        yield report, "The report"
+
+
+def _same_name(path: Path) -> str:
+    # These systems take names that differ in case for one and the same file.
+    return str(path).casefold() if sys.platform in ("win32", "darwin") else str(path)

@@ -1,0 +1,103 @@
+"""A stand-in for the networks, told by colours what to find, and a way to run commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+
+from realtime_unmask.cli import run
+from realtime_unmask.settings import Settings
+from realtime_unmask.types import Alignment, Face, Frame, FrameResult, MaskMap, Reconstruction
+
+FACE = (255, 0, 255)  # each pixel of this colour is a face
+MASK = (0, 255, 255)  # pixels of this colour are a mask
+PAINT = (10, 20, 30)
+
+
+class FakeUnmasker:
+    """Finds FACE and MASK pixels and paints over the latter, or over a given map."""
+
+    def __init__(self, fault: BaseException | None = None) -> None:
+        self.fault = fault
+        self.calls = 0
+        self.closed = False
+
+    def __enter__(self) -> FakeUnmasker:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.closed = True
+
+    def process(
+        self, frame: Frame, state: object = None, *, given_map: np.ndarray | None = None
+    ) -> FrameResult:
+        self.calls += 1
+        if self.fault is not None and self.calls > 1:
+            raise self.fault
+        found = np.argwhere((frame.image == FACE).all(axis=2))
+        face = Face(0, np.zeros(4, np.float32), np.zeros((478, 3), np.float32))
+        faces = (face,) * len(found)
+        masked = (frame.image == MASK).all(axis=2) if given_map is None else given_map > 0
+        if not faces or not masked.any():
+            return FrameResult(frame, frame, None, faces)
+        painted = frame.image.copy()
+        painted[masked] = PAINT
+        plain = np.zeros((4, 4), np.float32)
+        one = Reconstruction(
+            0,
+            np.zeros((4, 4, 3), np.uint8),
+            MaskMap(plain, 0.5),
+            plain,
+            Alignment(np.eye(2, 3), 4),
+            plain,
+        )
+        shown = np.where(masked, 255, 0).astype(np.uint8)
+        return FrameResult(frame, replace(frame, image=painted), shown, faces, (one,))
+
+
+@dataclass
+class Opened:
+    """The unmaskers that a command opened, and how."""
+
+    settings: list[Settings] = field(default_factory=list)
+    unmaskers: list[FakeUnmasker] = field(default_factory=list)
+    fault: BaseException | None = None
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
+    """Commands open FakeUnmaskers; set `fault` to have their second picture raise it."""
+    record = Opened()
+
+    def open_unmasker(settings: Settings) -> FakeUnmasker:
+        record.settings.append(settings)
+        record.unmaskers.append(FakeUnmasker(record.fault))
+        return record.unmaskers[-1]
+
+    for command in ("image", "doctor", "demo"):
+        monkeypatch.setattr(f"realtime_unmask.cli.{command}.open_unmasker", open_unmasker)
+    return record
+
+
+@dataclass
+class Ran:
+    """What a command left behind: exit code, lines of standard output and standard error."""
+
+    code: int
+    out: list[str]
+    err: list[str]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run the program with these arguments."""
+
+    def ran(*arguments: object) -> Ran:
+        code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Ran(code, captured.out.splitlines(), captured.err.splitlines())
+
+    return ran

@@ -1,0 +1,133 @@
+"""The program as a whole: help, version, exit codes, and no traceback for anybody."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from realtime_unmask import __version__
+from realtime_unmask.errors import MediaMissing, UsageError
+
+from .conftest import Ran
+
+Command = Callable[..., Ran]
+
+
+def python(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_version(command: Command) -> None:
+    ran = command("--version")
+    assert (ran.code, ran.out) == (0, [f"realtime-unmask {__version__}"])
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_names_every_command_under_a_heading_with_examples(
+    command: Command, option: str
+) -> None:
+    ran = command(option)
+    assert ran.code == 0
+    text = "\n".join(ran.out)
+    for word in ("Unmask:", "This machine:", "Examples:", "Exit codes:", "plausible guess"):
+        assert word in text
+    for name in ("image", "video", "demo", "doctor"):
+        assert any(line.startswith(f"  {name} ") and len(line.split()) > 3 for line in ran.out)
+    assert "completion" not in text
+
+
+@pytest.mark.parametrize("name", ["image", "video", "demo", "doctor"])
+def test_each_command_has_help(command: Command, name: str) -> None:
+    ran = command(name, "--help")
+    assert ran.code == 0
+    assert f"realtime-unmask {name}" in ran.out[0]
+
+
+def test_no_arguments_show_the_help_as_wrong_usage(command: Command) -> None:
+    ran = command()
+    assert ran.code == 2
+    assert ran.out == []
+    assert "Usage: realtime-unmask" in ran.err[0]
+
+
+def test_unknown_command_is_one_line_and_code_2(command: Command) -> None:
+    ran = command("unmusk")
+    assert ran.code == 2
+    assert len(ran.err) == 1
+    assert "unmusk" in ran.err[0]
+
+
+def fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def doctor() -> int:
+        raise error
+
+    monkeypatch.setattr("realtime_unmask.cli.doctor._packages", doctor)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(MediaMissing("There is no a."), 1), (UsageError("There is no a."), 2)]
+)
+def test_expected_error_is_its_sentence_and_its_code(
+    command: Command, monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
+) -> None:
+    fail_with(monkeypatch, error)
+    ran = command("doctor")
+    assert (ran.code, ran.err) == (code, ["error: There is no a."])
+
+
+def test_ctrl_c_says_stopped(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_with(monkeypatch, KeyboardInterrupt())
+    ran = command("doctor")
+    assert (ran.code, ran.err) == (130, ["stopped"])
+
+
+def test_fault_of_the_program_is_one_sentence(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_with(monkeypatch, RuntimeError("odd\nthing"))
+    ran = command("doctor")
+    assert ran.code == 1
+    assert len(ran.err) == 1
+    assert "RuntimeError: odd\\nthing" in ran.err[0]
+    assert "--debug" in ran.err[0]
+
+
+@pytest.mark.parametrize("arguments", [["--debug", "doctor"], ["doctor", "--debug"]])
+def test_debug_adds_the_details_wherever_it_stands(
+    command: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    fail_with(monkeypatch, RuntimeError("odd thing"))
+    ran = command(*arguments)
+    assert ran.code == 1
+    assert ran.err[0].startswith("Traceback")
+    assert ran.err[-1].startswith("error: This is a fault in realtime-unmask")
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    heavy = ("numpy", "cv2", "mediapipe", "openvino", "onnxruntime", "av", "PIL")
+    loaded = python(f"import sys, realtime_unmask; print([m for m in {heavy} if m in sys.modules])")
+    assert loaded.strip() == "[]"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    heavy = ("numpy", "cv2", "mediapipe", "openvino", "onnxruntime", "av", "PIL")
+    loaded = python(
+        "import sys; from realtime_unmask.cli import run; run(['--help']);"
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    assert loaded.splitlines()[-1] == "[]"
+
+
+def test_package_offers_its_names_lazily_and_no_others() -> None:
+    import realtime_unmask
+    from realtime_unmask.types import Frame
+
+    assert realtime_unmask.Frame is Frame
+    assert set(realtime_unmask.__all__) <= set(dir(realtime_unmask))
+    with pytest.raises(AttributeError, match="no attribute 'Mask'"):
+        realtime_unmask.Mask  # noqa: B018

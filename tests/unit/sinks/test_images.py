@@ -1,0 +1,86 @@
+"""Writing photos: complete files, honest metadata, or one clear sentence and nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from realtime_unmask.errors import OutputError
+from realtime_unmask.sinks.images import write_map, write_picture, write_whole
+
+NOISE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+
+
+def test_pixels_come_back_and_folders_are_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "a.png"
+    write_picture(path, NOISE, reconstructed=True)
+    assert np.array_equal(np.asarray(Image.open(path)), NOISE)
+
+
+def test_alpha_comes_back(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", NOISE, alpha=NOISE[..., 0], reconstructed=False)
+    read = np.asarray(Image.open(tmp_path / "a.png"))
+    assert np.array_equal(read, np.dstack([NOISE, NOISE[..., 0]]))
+
+
+def test_a_painted_picture_says_so_and_another_does_not(tmp_path: Path) -> None:
+    write_picture(tmp_path / "painted.png", NOISE, reconstructed=True)
+    write_picture(tmp_path / "same.png", NOISE, reconstructed=False)
+    painted = Image.open(tmp_path / "painted.png").text  # type: ignore[attr-defined]
+    assert painted["Software"].startswith("Realtime Unmask")
+    for key in ("Description", "Comment"):
+        assert "AI-reconstructed" in painted[key]
+        assert "a plausible guess, not the person; not for identification." in painted[key]
+    assert Image.open(tmp_path / "same.png").text == {}  # type: ignore[attr-defined]
+
+
+def test_map_is_8_bit_grey(tmp_path: Path) -> None:
+    write_map(tmp_path / "a.png", NOISE[..., 0])
+    read = Image.open(tmp_path / "a.png")
+    assert read.mode == "L"
+    assert np.array_equal(np.asarray(read), NOISE[..., 0])
+
+
+def test_new_files_get_the_usual_permissions(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_map(tmp_path / "a.png", NOISE[..., 0])
+    assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+
+    def write(file: object) -> None:
+        file.write(b"half of the n")  # type: ignore[attr-defined]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, write)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_full_disk_is_one_sentence_that_names_the_file(tmp_path: Path) -> None:
+    def write(file: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OutputError, match=r"a\.png cannot be written \(No space left"):
+        write_whole(tmp_path / "a.png", write)
+    assert os.listdir(tmp_path) == []
+
+
+def test_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_map(tmp_path / "file" / "a.png", NOISE[..., 0])
+
+
+def test_longest_legal_name_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 251 + ".png")
+    write_map(path, NOISE[..., 0])
+    assert path.is_file()
