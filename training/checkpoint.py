@@ -108,10 +108,16 @@ def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]
 
 
 def average(into: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    """Exponential moving average of weights; faster at first, so that it forgets the start."""
+    """Exponential moving average of weights; faster at first, so that it forgets the start.
+
+    The statistics of batch norm are averaged alike: those of the newest weights would not fit.
+    """
     decay = min(decay, (1 + step) / (10 + step))
     with torch.no_grad():
-        for kept, new in zip(into.parameters(), network.parameters(), strict=True):
-            kept.lerp_(new, 1 - decay)
-        for kept, new in zip(into.buffers(), network.buffers(), strict=True):
-            kept.copy_(new)
+        for kept, new in zip(
+            into.state_dict().values(), network.state_dict().values(), strict=True
+        ):
+            if kept.is_floating_point():
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)

@@ -108,7 +108,7 @@ def map_sample(faces: Faces, index: int, rng: np.random.Generator) -> Sample:
         image = beard(image, seen.mesh, rng)
     if rng.random() < 0.64:
         shape = random_shape(seen.mesh, CROP, rng)
-        image, target = paint(image, shape, rng), shape.map
+        image, target = paint(image, shape, rng, _print(faces, rng)), shape.map
         if rng.random() < 0.15:
             image, over = glasses(image, seen.mesh, rng)
             target = target * (1 - over)
@@ -122,6 +122,16 @@ def map_sample(faces: Faces, index: int, rng: np.random.Generator) -> Sample:
     if rng.random() < 0.5:
         image, target, seen.valid = image[:, ::-1], target[:, ::-1], seen.valid[:, ::-1]
     return {"image": _chw(image) * 2 - 1, "target": target[None], "valid": seen.valid[None]}
+
+
+def _print(faces: Faces, rng: np.random.Generator) -> Picture | None:
+    """Now and then a piece of another picture, to be printed on the cloth."""
+    if rng.random() > 0.2:
+        return None
+    other = faces.image(int(rng.integers(len(faces))))
+    side = int(rng.integers(40, STORED))
+    x, y = rng.integers(0, STORED - side + 1, 2)
+    return other[y : y + side, x : x + side].astype(np.float32) / 255.0
 
 
 def editor_sample(faces: Faces, index: int, rng: np.random.Generator) -> Sample:

@@ -80,11 +80,11 @@ def _fit(points: Float64) -> tuple[float, Float64, Float64]:
     Returns:
         px per outer-eye distance, (3, 3) rotation, (2,) the eyes' midpoint in frame px.
     """
+    if not np.isfinite(points).all():
+        raise ValueError("The landmarks are not finite.")
     mean_p, mean_r = points.mean(0), _REFERENCE.mean(0)
     ref = _REFERENCE - mean_r
     cov = (points - mean_p).T @ ref
-    if not np.isfinite(cov).all():
-        raise ValueError("The landmarks are not finite.")
     u, s, vt = np.linalg.svd(cov)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
     scale = float((s * sign).sum() / (ref**2).sum())

@@ -20,6 +20,9 @@ NEAR = 2.2
 NEAR_PX = 512
 FACES_A_LOOK = 16
 MIN_FACE_PX = 24.0
+# Intersection over union from which two boxes are one face, and from which a face stands still.
+SAME = 0.3
+SETTLED = 0.5
 
 
 class Detector:
@@ -61,8 +64,7 @@ class Detector:
             tile, scale = _reduce(image[y : y + side, x : x + side], TILE_PX)
             for mesh in self._look("full_range", tile, FACES_A_LOOK):
                 found.append(mesh * scale + np.array([x, y, 0], np.float32))
-        # A second look, close by, drops what was no face and puts every mesh on one scale.
-        looked = [self.follow(image, mesh) for mesh in _distinct(found)]
+        looked = [self._settle(image, mesh) for mesh in _distinct(found)]
         sure = [m for m in looked if m is not None and _width(m) >= MIN_FACE_PX]
         return sorted(_distinct(sure), key=lambda mesh: float(mesh[:, 0].mean()))
 
@@ -86,9 +88,18 @@ class Detector:
         for bundle in ("full_range", "short_range"):
             for near in self._look(bundle, part, 1):
                 moved: Float32 = near * scale + np.array([x0, y0, 0], np.float32)
-                if _overlap(box, _box(moved)) > 0.3:
+                if _overlap(box, _box(moved)) > SAME:
                     return moved
         return None
+
+    def _settle(self, image: UInt8, mesh: Float32) -> Float32 | None:
+        """A mesh after two more looks, close by; None if it wanders off: then it was no face."""
+        for _ in range(2):
+            again = self.follow(image, mesh)
+            if again is None or _overlap(_box(mesh), _box(again)) < SETTLED:
+                return None
+            mesh = again
+        return mesh
 
     def close(self) -> None:
         """Free all landmarkers; safe to call again."""
@@ -171,6 +182,6 @@ def _distinct(meshes: list[Float32]) -> list[Float32]:
     """Without repeats; the first of two that overlap stays."""
     kept: list[Float32] = []
     for mesh in meshes:
-        if all(_overlap(_box(mesh), _box(other)) < 0.3 for other in kept):
+        if all(_overlap(_box(mesh), _box(other)) < SAME for other in kept):
             kept.append(mesh)
     return kept

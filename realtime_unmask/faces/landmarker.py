@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +44,6 @@ class Landmarker:
     def __init__(self, bundle: str = "full_range", max_faces: int = 1) -> None:
         path = resources.folder("assets") / f"face_landmarker_{bundle}.task"
         model = resources.verified(path, BUNDLES[bundle])
-        os.environ.setdefault("GLOG_minloglevel", "2")
         import mediapipe as mp
         from mediapipe.tasks.python import BaseOptions, vision
 
@@ -53,12 +56,14 @@ class Landmarker:
             min_tracking_confidence=CONFIDENCE,
         )
         try:
-            self._task: Any = vision.FaceLandmarker.create_from_options(options)
+            with _quiet():
+                task: Any = vision.FaceLandmarker.create_from_options(options)
         except (RuntimeError, ValueError) as error:
             raise AssetError(
                 f"mediapipe cannot use {path} ({error}). Install realtime-unmask again."
             ) from error
-        self._mp: Any = mp
+        self._task, self._mp = task, mp
+        self._close = weakref.finalize(self, _free, task)
 
     def detect(self, image: UInt8) -> list[Float32]:
         """The faces of a picture.
@@ -81,9 +86,7 @@ class Landmarker:
 
     def close(self) -> None:
         """Free the native graph; safe to call again."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.close()
+        self._close()
 
     def __enter__(self) -> Landmarker:
         return self
@@ -95,3 +98,30 @@ class Landmarker:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _free(task: Any) -> None:
+    try:
+        task.close()
+    except RuntimeError:
+        # The interpreter is shutting down and mediapipe's threads are gone already; without
+        # this its __del__ would print a traceback. The process frees the graph.
+        task._handle = None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what mediapipe's native code prints while a graph starts, which nothing else does.
+
+    Its warnings about feedback tensors and delegates tell a user nothing; errors are raised.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

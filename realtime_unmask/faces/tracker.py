@@ -25,7 +25,7 @@ class _Track:
     track_id: int
     raw: Float32
     smooth: Float32
-    speed: float = 0.0
+    velocity: Float32  # (478, 2), eye distances per second, low-passed
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ def track(frame: Frame, detector: Detector, tracks: Tracks, max_faces: int) -> l
     if due and len(kept) < max_faces:
         for mesh in detector.find(frame.image, max_faces):
             if len(kept) < max_faces and not any(_same(mesh, one.raw) for one in kept):
-                kept.append(_Track(tracks.next_id, mesh, mesh))
+                kept.append(_Track(tracks.next_id, mesh, mesh, np.zeros((len(mesh), 2), np.float32)))
                 tracks.next_id += 1
     tracks.known = kept
     tracks.frames += 1
@@ -87,10 +87,11 @@ def _same(a: Float32, b: Float32) -> bool:
 def _advance(one: _Track, mesh: Float32, step: float) -> None:
     """One-euro filter with one speed for the whole mesh, so that it is never sheared."""
     unit = max(float(np.linalg.norm(mesh[263] - mesh[33])), 1.0)
-    move = np.linalg.norm((mesh - one.raw)[:, :2], axis=1)
-    now = float(np.median(move)) / unit / step
-    one.speed += _share(SPEED_HZ, step) * (now - one.speed)
-    weight = _share(REST_HZ + RISE * one.speed, step)
+    now = (mesh - one.raw)[:, :2] / np.float32(unit * step)
+    # Low-passed with its sign, so that tremble cancels and only real motion counts as speed.
+    one.velocity = one.velocity + np.float32(_share(SPEED_HZ, step)) * (now - one.velocity)
+    speed = float(np.median(np.linalg.norm(one.velocity, axis=1)))
+    weight = _share(REST_HZ + RISE * speed, step)
     one.smooth = one.smooth + np.float32(weight) * (mesh - one.smooth)
     one.raw = mesh
 

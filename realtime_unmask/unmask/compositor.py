@@ -30,7 +30,7 @@ def feather(hole: UInt8, width_px: float) -> Float32:
         return hole.astype(np.float32)
     # A border of zeros, so that a support that reaches the crop's edge fades out there too.
     framed = cv2.copyMakeBorder(hole, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    inward = cv2.distanceTransform(framed, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    inward = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     return np.minimum(inward / np.float32(width_px), np.float32(1)).astype(np.float32)
 
 

@@ -45,7 +45,12 @@ class Shape:
 
 
 def random_shape(
-    mesh: Points, size: int, rng: np.random.Generator, *, covering: bool = False
+    mesh: Points,
+    size: int,
+    rng: np.random.Generator,
+    *,
+    covering: bool = False,
+    kind: str | None = None,
 ) -> Shape:
     """A random mask worn on a face.
 
@@ -53,8 +58,9 @@ def random_shape(
         mesh: (478, 2) float32, crop px.
         size: S, side of the crop.
         covering: only masks that reach from the nose to below the chin.
+        kind: one of KINDS; drawn by KIND_SHARES where None.
     """
-    kind = str(rng.choice(KINDS, p=KIND_SHARES))
+    kind = kind or str(rng.choice(KINDS, p=KIND_SHARES))
     outline, corners = _outline(mesh, kind, rng, covering=covering)
     alpha = _fill(outline, size, blur=float(rng.uniform(0.0, 0.9)))
     straps = np.zeros((size, size), np.float32)

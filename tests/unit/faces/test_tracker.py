@@ -1,0 +1,83 @@
+"""Faces keep their number, and a still head keeps still."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_unmask.faces.detector import Detector
+from realtime_unmask.faces.tracker import Tracks, track
+from realtime_unmask.types import Float32, Frame, UInt8
+
+
+class ScriptedDetector(Detector):
+    """Gives one mesh a frame; None stands for a lost face."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now: Float32 | None = None
+
+    def find(self, image: UInt8, max_faces: int) -> list[Float32]:
+        return [] if self.now is None else [self.now]
+
+    def follow(self, image: UInt8, mesh: Float32) -> Float32 | None:
+        return self.now
+
+
+def mesh_at(x: float, y: float, seed: int = 0) -> NDArray[np.float32]:
+    points = np.random.default_rng(seed).uniform(-50, 50, (478, 3)).astype(np.float32)
+    points[33], points[263] = (-30, -20, 0), (30, -20, 0)
+    return points + np.array([x, y, 0], np.float32)
+
+
+def frames(count: int) -> list[Frame]:
+    image = np.zeros((200, 300, 3), np.uint8)
+    return [Frame(image, Fraction(n, 30), 0, n) for n in range(count)]
+
+
+def run(meshes: list[Float32 | None]) -> list[list[tuple[int, Float32]]]:
+    detector, tracks = ScriptedDetector(), Tracks()
+    seen = []
+    for frame, mesh in zip(frames(len(meshes)), meshes, strict=True):
+        detector.now = mesh
+        faces = track(frame, detector, tracks, 4)
+        seen.append([(face.track_id, face.landmarks) for face in faces])
+    return seen
+
+
+def test_a_moving_face_keeps_its_number() -> None:
+    seen = run([mesh_at(100 + 3 * n, 100) for n in range(25)])
+    assert [len(faces) for faces in seen] == [1] * 25
+    assert {faces[0][0] for faces in seen} == {0}
+
+
+def test_a_face_that_went_and_came_gets_a_new_number() -> None:
+    there, gone = mesh_at(100, 100), None
+    seen = run([there, there, gone, there])
+    assert [[number for number, _ in faces] for faces in seen] == [[0], [0], [], [1]]
+
+
+def test_tremble_of_a_still_head_is_smoothed() -> None:
+    rng = np.random.default_rng(3)
+    noise = [np.float32(rng.normal(0, 0.5)) for _ in range(90)]
+    seen = run([mesh_at(100, 100) + n for n in noise])
+    xs = np.array([faces[0][1][168, 0] for faces in seen])
+    assert xs[30:].std() < 0.6 * np.std(noise[30:])
+
+
+def test_a_quick_move_is_followed_within_a_tenth_of_the_eye_distance() -> None:
+    path = [mesh_at(100 + 6 * n, 100) for n in range(20)]
+    seen = run(path)
+    behind = path[-1][168, 0] - seen[-1][0][1][168, 0]
+    assert 0 <= behind < 0.1 * 60
+
+
+def test_the_real_face_is_followed(clip: list[NDArray[np.uint8]], detector: Detector) -> None:
+    tracks = Tracks()
+    for number, image in enumerate(clip[:6]):
+        faces = track(Frame(image, Fraction(number, 30), 0, number), detector, tracks, 4)
+        assert [face.track_id for face in faces] == [0]
+        box = faces[0].box
+        assert box[0] < faces[0].landmarks[4, 0] < box[2]

@@ -1,0 +1,129 @@
+"""python -m training <step>: prepare, sheet, train, export."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import typing
+from pathlib import Path
+from typing import Any
+
+DATA = Path("data/prepared")
+RUNS = Path("runs")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one step; 0 when it is done, 1 when it could not be."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.do(options)
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the last checkpoint is kept", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    steps = parser.add_subparsers(required=True, metavar="STEP")
+
+    step = steps.add_parser("prepare", help="tars or folders of faces -> shards (needs mediapipe)")
+    step.add_argument("inputs", nargs="+", type=Path, metavar="TAR_OR_FOLDER")
+    step.add_argument("-o", "--out", type=Path, default=DATA)
+    step.set_defaults(do=_prepare)
+
+    step = steps.add_parser("sheet", help="a contact sheet of what a network is trained on")
+    step.add_argument("network", choices=("map", "editor"))
+    step.add_argument("-o", "--out", type=Path, default=Path("sheet.png"))
+    step.add_argument("--data", type=Path, default=DATA)
+    step.add_argument("--count", type=int, default=48)
+    step.add_argument("--seed", type=int, default=1)
+    step.set_defaults(do=_sheet)
+
+    train = steps.add_parser("train", help="train a network; resumes where it stopped")
+    networks = train.add_subparsers(required=True, metavar="NETWORK")
+    for name in ("map", "editor"):
+        step = networks.add_parser(name)
+        step.add_argument("--data", type=Path, default=DATA)
+        step.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")
+        _add_config(step, name)
+        step.set_defaults(do=_train, network=name)
+
+    step = steps.add_parser("export", help="a run's averaged weights -> engines/")
+    step.add_argument("network", choices=("map", "editor"))
+    step.add_argument("--run", type=Path)
+    step.add_argument("--engines", type=Path, default=Path("engines"))
+    step.set_defaults(do=_export)
+    return parser
+
+
+def _config_type(network: str) -> Any:
+    if network == "map":
+        from training.train_map import MapConfig
+
+        return MapConfig
+    from training.train_editor import EditorConfig
+
+    return EditorConfig
+
+
+def _add_config(step: argparse.ArgumentParser, network: str) -> None:
+    """One option for each field of the network's config."""
+    try:
+        config = _config_type(network)
+    except ModuleNotFoundError as error:  # prepare runs where torch is not installed
+        step.epilog = f"Not available here: {error}."
+        return
+    kinds = typing.get_type_hints(config)
+    for field in dataclasses.fields(config):
+        default = RUNS / network if field.name == "run" else field.default
+        step.add_argument(
+            f"--{field.name.replace('_', '-')}", type=kinds[field.name], default=default,
+            help=f"(default {default})",
+        )  # fmt: skip
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from training.prepare import prepare
+
+    print(prepare(options.inputs, options.out))
+
+
+def _train(options: argparse.Namespace) -> None:
+    import torch
+
+    from training import train_editor, train_map
+    from training.shards import load_shards
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    faces = load_shards(options.data)
+    kind = _config_type(options.network)
+    config = kind(**{f.name: getattr(options, f.name) for f in dataclasses.fields(kind)})
+    (train_map if options.network == "map" else train_editor).train(config, faces)
+
+
+def _sheet(options: argparse.Namespace) -> None:
+    from training.data import Stream, training_faces
+    from training.shards import load_shards
+    from training.sheet import sheet
+
+    stream = Stream(training_faces(load_shards(options.data)), options.network, options.seed, 0)
+    sheet([stream.sample(number) for number in range(options.count)], options.out)
+    print(options.out)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from training.export import export
+
+    run = options.run or RUNS / options.network
+    worst = export(options.network, run, options.engines)
+    print(f"{options.network}: exported, at most {worst * 255:.4f}/255 from torch")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
