@@ -113,22 +113,22 @@ def _files() -> bool:
 def _checks() -> Iterator[tuple[str, Callable[[], str]]]:
     """(what to call it, a function that returns its digest or raises UnmaskError)."""
     from realtime_unmask.faces.landmarker import BUNDLES
-    from realtime_unmask.inference.manifest import Manifest
+    from realtime_unmask.inference.manifest import INPUTS, Manifest, Network, read_network
 
     def bundle(name: str) -> str:
         path = resources.folder("assets") / f"face_landmarker_{name}.task"
         resources.verified(path, BUNDLES[name])
         return BUNDLES[name]
 
-    def network(name: str) -> str:
+    def network(name: Network) -> str:
         folder = resources.folder("engines")
-        entry = Manifest.load(folder).networks[name]
-        resources.verified(folder / entry.file, entry.sha256)
+        entry = Manifest.load(folder).entry(name)
+        read_network(folder, entry)
         return entry.sha256
 
-    for name in BUNDLES:
-        yield f"landmarker, {name}", partial(bundle, name)
-    for name in ("map", "editor"):
+    for face_range in BUNDLES:
+        yield f"faces, {face_range}", partial(bundle, face_range)
+    for name in INPUTS:
         yield f"network, {name}", partial(network, name)
 
 
