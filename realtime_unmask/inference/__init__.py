@@ -1,0 +1,1 @@
+"""Runs the networks in engines/: `engine.load_engine` picks a backend and says why."""

@@ -1,0 +1,364 @@
+"""Engine: a network that is ready to run, and the choice of what runs it here.
+
+    with load_engine("map", Settings()) as engine:
+        values = engine.infer({"image": crops})["map"]    # (N, 3, 256, 256) -> (N, 1, 256, 256)
+        engine.backend, engine.reason                     # what runs it, and why that
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, cast
+
+import numpy as np
+
+from realtime_unmask import resources
+from realtime_unmask.errors import EngineDamaged, EngineError, EngineUnavailable
+from realtime_unmask.inference.manifest import Manifest, Network, Shape, read_network
+from realtime_unmask.settings import BACKENDS, Settings
+from realtime_unmask.types import Float32
+
+# In the order in which "auto" tries them; each is a module of this package.
+PREFERENCE = tuple(name for name in BACKENDS if name != "auto")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """What an engine takes and gives; every tensor is float32.
+
+    Attributes:
+        name: the network's.
+        inputs: name -> shape, in order; a size of None is the batch N, 1 or more.
+        outputs: likewise.
+        precision: that of the arithmetic, "fp32" or "bf16".
+        prior_supported: whether the network was trained to use the input `prior`.
+    """
+
+    name: str
+    inputs: Mapping[str, Shape]
+    outputs: Mapping[str, Shape]
+    precision: str = "fp32"
+    prior_supported: bool = False
+
+
+class Engine(Protocol):
+    """A network that is ready to run. Belongs to the thread that made it.
+
+    Attributes:
+        spec: names, shapes and precision.
+        backend: the name of what runs it.
+        reason: why that backend, and why not those that are preferred to it.
+    """
+
+    spec: EngineSpec
+    backend: str
+    reason: str
+
+    def infer(self, inputs: Mapping[str, Float32]) -> dict[str, Float32]:
+        """Run the network on one batch.
+
+        Args:
+            inputs: a float32 array of the shape in `spec.inputs` for each name there; N is the
+                same in all.
+
+        Returns:
+            A new float32 array for each name in `spec.outputs`, with that N.
+
+        Raises:
+            TypeError: a value is not a float32 array.
+            ValueError: a name or a shape is wrong.
+            EngineError: the engine is closed or busy, or the backend failed.
+        """
+        ...
+
+    def submit(self, inputs: Mapping[str, Float32]) -> None:
+        """Start on one batch and return; `wait` fetches the result. One batch at a time.
+
+        The arrays must not be changed before `wait` returned. Raises as `infer` does.
+        """
+        ...
+
+    def wait(self) -> dict[str, Float32]:
+        """The result of the batch that was submitted, as `infer` gives it.
+
+        Raises:
+            EngineError: nothing was submitted, the engine is closed, or the backend failed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the network, after a batch under way is done; safe to call again."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+class BackendEngine(ABC):
+    """What all engines share: the checks, and the order of the calls.
+
+    A backend adds `_start`, `_finish` and `_free`. They may raise RuntimeError; each is called
+    only in turn: `_finish` once after each `_start` that returned, `_free` once, at the end.
+    """
+
+    backend: str
+    reason = ""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        self.spec = spec
+        self._closed = False
+        self._busy = False
+
+    @abstractmethod
+    def _start(self, inputs: dict[str, Float32]) -> None:
+        """Start on C-contiguous arrays of the right names and shapes, and keep them alive."""
+
+    @abstractmethod
+    def _finish(self) -> dict[str, Float32]:
+        """Wait for the batch that was started; arrays of its own for the caller."""
+
+    @abstractmethod
+    def _free(self) -> None:
+        """Let go of everything; nothing is under way."""
+
+    def infer(self, inputs: Mapping[str, Float32]) -> dict[str, Float32]:
+        """See Engine.infer."""
+        self.submit(inputs)
+        return self.wait()
+
+    def submit(self, inputs: Mapping[str, Float32]) -> None:
+        """See Engine.submit."""
+        self._check_open()
+        if self._busy:
+            raise EngineError(
+                f"The '{self.spec.name}' network is still at work on the batch before; "
+                "call wait() first."
+            )
+        ready = _checked(inputs, self.spec)
+        try:
+            self._start(ready)
+        except RuntimeError as error:
+            raise self._failed(error) from error
+        self._busy = True
+
+    def wait(self) -> dict[str, Float32]:
+        """See Engine.wait."""
+        self._check_open()
+        if not self._busy:
+            raise EngineError(
+                f"The '{self.spec.name}' network has nothing under way; call submit() first."
+            )
+        self._busy = False
+        try:
+            return self._finish()
+        except RuntimeError as error:
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """See Engine.close."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if self._busy:
+                self._finish()
+        except RuntimeError:
+            pass  # the result of a batch that nobody waits for; what matters is that it ended
+        finally:
+            self._busy = False
+            self._free()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineError(f"The '{self.spec.name}' network was closed; load it again.")
+
+    def _failed(self, error: RuntimeError) -> EngineError:
+        return EngineError(
+            f"{self.backend} failed to run the '{self.spec.name}' network: {first_line(error)} "
+            "Try another --backend, or see `realtime-unmask doctor`."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BackendStatus:
+    """Whether a backend can be used on this machine.
+
+    Attributes:
+        name: one of PREFERENCE.
+        available: whether it loads and has a device.
+        reason: the device and precision it runs on, or why it cannot be used.
+        version: its package's, empty where it is not installed.
+    """
+
+    name: str
+    available: bool
+    reason: str
+    version: str
+
+
+class Backend(Protocol):
+    """What each backend's module offers."""
+
+    @staticmethod
+    def probe() -> str:
+        """What it runs on here, in words. Raises EngineUnavailable."""
+        ...
+
+    @staticmethod
+    def load(spec: EngineSpec, model: bytes, settings: Settings) -> BackendEngine:
+        """An engine for a checked ONNX file.
+
+        Raises:
+            EngineUnavailable: this backend cannot serve here, or not with these settings.
+            EngineDamaged: the file's inputs and outputs are not those of `spec`.
+        """
+        ...
+
+
+def load_engine(network: Network, settings: Settings, folder: Path | None = None) -> Engine:
+    """Load a network on the backend that the settings name, or on the first that works.
+
+    Args:
+        network: "map" or "editor".
+        settings: backend, threads and precision are used.
+        folder: where manifest.json and the ONNX files are; None for those that were shipped.
+
+    Raises:
+        AssetError: this installation has no engines/.
+        EngineDamaged: the manifest or the network is missing, altered, or of another kind.
+        EngineUnavailable: the backend does not work here; with "auto", none does.
+    """
+    folder = resources.folder("engines") if folder is None else folder
+    entry = Manifest.load(folder).entry(network)
+    model = read_network(folder, entry)
+    spec = EngineSpec(
+        network, entry.inputs, entry.outputs, prior_supported=entry.prior_supported
+    )
+    if settings.backend != "auto":
+        try:
+            engine = _module(settings.backend).load(spec, model, settings)
+        except EngineUnavailable as error:
+            raise EngineUnavailable(
+                f"The backend '{settings.backend}' cannot be used: {error} Choose another one, "
+                "or auto."
+            ) from error
+        engine.reason = "it was asked for"
+        return engine
+    passed_over: list[str] = []
+    for name in PREFERENCE:
+        try:
+            engine = _module(name).load(spec, model, settings)
+        except EngineUnavailable as error:
+            passed_over.append(f"{name}: {error}")
+            continue
+        engine.reason = "; ".join(passed_over) or "the first choice on a CPU"
+        return engine
+    raise EngineUnavailable(
+        f"No backend can run the '{network}' network here. " + " ".join(passed_over)
+    )
+
+
+def probe_backends() -> list[BackendStatus]:
+    """Each backend in the order of preference, with what it runs on or why it cannot."""
+    statuses = []
+    for name in PREFERENCE:
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            version = ""
+        try:
+            reason, available = _module(name).probe(), True
+        except EngineUnavailable as error:
+            reason, available = str(error), False
+        statuses.append(BackendStatus(name, available, reason, version))
+    return statuses
+
+
+def check_signature(spec: EngineSpec, side: str, found: Mapping[str, Shape]) -> None:
+    """Compare what a backend found in the file with what the manifest says of it.
+
+    Args:
+        spec: made from the manifest.
+        side: "inputs" or "outputs".
+        found: name -> shape; a size that the file leaves open is None.
+
+    Raises:
+        EngineDamaged: they differ.
+    """
+    wanted: Mapping[str, Shape] = getattr(spec, side)
+    if dict(found) != dict(wanted):
+        raise EngineDamaged(
+            f"The {side} of the '{spec.name}' network are {dict(found)}, but its manifest says "
+            f"{dict(wanted)}. Install realtime-unmask again, or export the network again."
+        )
+
+
+def first_line(error: BaseException) -> str:
+    """The part of a backend's message that a person can use, as a sentence."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0].rstrip(".:") if lines else type(error).__name__) + "."
+
+
+def _module(name: str) -> Backend:
+    return cast(Backend, import_module(f"realtime_unmask.inference.{name}"))
+
+
+def _checked(inputs: Mapping[str, Float32], spec: EngineSpec) -> dict[str, Float32]:
+    """The inputs in the spec's order, C-contiguous; raises as Engine.infer says."""
+    missing = [name for name in spec.inputs if name not in inputs]
+    unknown = [name for name in inputs if name not in spec.inputs]
+    if missing or unknown:
+        raise ValueError(
+            f"The '{spec.name}' network takes {', '.join(spec.inputs)}; "
+            + "; ".join(
+                f"{word}: {', '.join(map(str, names))}"
+                for word, names in (("missing", missing), ("unknown", unknown))
+                if names
+            )
+            + "."
+        )
+    ready = {}
+    batch: int | None = None
+    for name, shape in spec.inputs.items():
+        value = inputs[name]
+        if not isinstance(value, np.ndarray) or value.dtype != np.float32:
+            kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+            raise TypeError(f"'{name}' must be a float32 numpy array, not {kind}.")
+        if not _fits(value.shape, shape):
+            wanted = ", ".join("N" if n is None else str(n) for n in shape)
+            raise ValueError(f"'{name}' must be ({wanted}) with N >= 1, not {value.shape}.")
+        if batch is not None and value.shape[0] != batch:
+            raise ValueError(
+                f"'{name}' has a batch of {value.shape[0]}, the inputs before it {batch}."
+            )
+        batch = value.shape[0]
+        ready[name] = np.ascontiguousarray(value)
+    return ready
+
+
+def _fits(have: tuple[int, ...], want: Shape) -> bool:
+    return len(have) == len(want) and all(
+        a >= 1 if b is None else a == b for a, b in zip(have, want, strict=True)
+    )

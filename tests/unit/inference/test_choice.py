@@ -1,0 +1,132 @@
+"""Which backend is taken, why, and what is said when it cannot be."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from onnx import TensorProto, helper
+
+from realtime_unmask.errors import EngineDamaged, EngineUnavailable
+from realtime_unmask.inference.engine import PREFERENCE, load_engine, probe_backends
+from realtime_unmask.settings import Settings
+
+from .tiny import map_model, value_info, write_network, write_networks
+
+CAPABILITIES = "realtime_unmask.inference.openvino._has_bf16"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_networks(tmp_path)
+
+
+def absent(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
+    for package in packages:
+        monkeypatch.setitem(sys.modules, package, None)
+
+
+def test_openvino_is_the_first_choice(folder: Path) -> None:
+    with load_engine("map", Settings(), folder) as engine:
+        assert (engine.backend, engine.reason) == ("openvino", "the first choice on a CPU")
+
+
+def test_onnxruntime_steps_in_and_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent(monkeypatch, "openvino")
+    with load_engine("map", Settings(), folder) as engine:
+        assert engine.backend == "onnxruntime"
+        assert "openvino: The package openvino cannot be imported" in engine.reason
+
+
+def test_none_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent(monkeypatch, *PREFERENCE)
+    with pytest.raises(EngineUnavailable) as caught:
+        load_engine("map", Settings(), folder)
+    for name in PREFERENCE:
+        assert f"pip install {name}" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", PREFERENCE)
+def test_backend_that_was_asked_for_is_taken(folder: Path, name: str) -> None:
+    with load_engine("editor", Settings(backend=name), folder) as engine:
+        assert (engine.backend, engine.reason) == (name, "it was asked for")
+
+
+@pytest.mark.parametrize("name", PREFERENCE)
+def test_backend_that_was_asked_for_is_never_replaced(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    absent(monkeypatch, name)
+    with pytest.raises(EngineUnavailable, match=f"The backend '{name}' cannot be used"):
+        load_engine("map", Settings(backend=name), folder)
+
+
+@pytest.mark.parametrize(("has_bf16", "precision"), [(True, "bf16"), (False, "fp32")])
+def test_precision_follows_the_cpu(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, has_bf16: bool, precision: str
+) -> None:
+    monkeypatch.setattr(CAPABILITIES, lambda _: has_bf16)
+    with load_engine("map", Settings(backend="openvino"), folder) as engine:
+        assert engine.spec.precision == precision
+
+
+def test_fp32_is_kept_on_a_cpu_with_bf16(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CAPABILITIES, lambda _: True)
+    with load_engine("map", Settings(backend="openvino", precision="fp32"), folder) as engine:
+        assert engine.spec.precision == "fp32"
+
+
+def test_bf16_that_nothing_here_has(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CAPABILITIES, lambda _: False)
+    with pytest.raises(EngineUnavailable, match=r"no bf16 arithmetic.*fp32 only"):
+        load_engine("map", Settings(precision="bf16"), folder)
+
+
+@pytest.mark.parametrize("name", PREFERENCE)
+def test_file_with_other_inputs_than_the_manifest_says(tmp_path: Path, name: str) -> None:
+    model = map_model()
+    model.graph.input[0].CopyFrom(value_info("image", (None, 3, 64, 64)))
+    model.graph.output[0].CopyFrom(value_info("map", (None, 1, 64, 64)))
+    write_network(tmp_path, "map", model)
+    with pytest.raises(EngineDamaged, match="but its manifest says"):
+        load_engine("map", Settings(backend=name), tmp_path)
+
+
+@pytest.mark.parametrize("name", PREFERENCE)
+def test_file_of_another_type(tmp_path: Path, name: str) -> None:
+    model = map_model()
+    del model.graph.initializer[:], model.graph.node[:]
+    kind = TensorProto.DOUBLE
+    model.graph.input[0].CopyFrom(value_info("image", (None, 3, 256, 256), kind))
+    model.graph.output[0].CopyFrom(value_info("map", (None, 1, 256, 256), kind))
+    model.graph.node.append(helper.make_node("ReduceSum", ["image", "axes"], ["map"]))
+    model.graph.initializer.append(helper.make_tensor("axes", TensorProto.INT64, [1], [1]))
+    write_network(tmp_path, "map", model)
+    with pytest.raises(EngineDamaged, match="not all float32"):
+        load_engine("map", Settings(backend=name), tmp_path)
+
+
+@pytest.mark.parametrize("name", PREFERENCE)
+def test_network_that_the_backend_cannot_parse(tmp_path: Path, name: str) -> None:
+    model = map_model()
+    model.graph.node[0].op_type = "NoSuchOperator"
+    write_network(tmp_path, "map", model)
+    with pytest.raises(EngineUnavailable, match="refuses the 'map' network"):
+        load_engine("map", Settings(backend=name), tmp_path)
+
+
+def test_probe_names_each_backend_with_version_and_device() -> None:
+    statuses = probe_backends()
+    assert [status.name for status in statuses] == list(PREFERENCE)
+    for status in statuses:
+        assert status.available
+        assert status.reason.startswith("CPU")
+        assert status.version[0].isdigit()
+
+
+def test_probe_says_why_a_backend_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent(monkeypatch, "onnxruntime")
+    status = next(status for status in probe_backends() if status.name == "onnxruntime")
+    assert not status.available
+    assert "pip install onnxruntime" in status.reason
