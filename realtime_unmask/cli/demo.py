@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,7 @@ from realtime_unmask.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from realtime_unmask.pipeline.convert import ConvertReport
     from realtime_unmask.types import Frame, FrameResult, UInt8
     from realtime_unmask.unmask.unmasker import Unmasker
 
@@ -39,9 +39,13 @@ def demo(
     clip = resources.folder("assets") / "demo.mp4"
     video, picture = output / "demo.mp4", output / "demo_before_after.png"
     with open_unmasker(settings) as unmasker:
-        moments, frames, seconds = _unmask_clip(clip, video, unmasker)
+        moments, report = _unmask_clip(clip, video, unmasker)
     _write_before_after(picture, moments)
-    say(f"{frames} frames in {seconds:.1f} s: {frames / seconds:.1f} frames/s.")
+    speed = report.frames / report.seconds
+    say(
+        f"{report.frames_painted} of {report.frames} frames unmasked in {report.seconds:.1f} s: "
+        f"{speed:.1f} frames/s."
+    )
     say(f"The unmasked clip:  {video.resolve()}")
     say(f"Before and after:   {picture.resolve()}")
     say("The face under the mask is a plausible guess, not the person; not for identification.")
@@ -74,29 +78,23 @@ def before_after(moments: Sequence[tuple[Frame, Frame]]) -> UInt8:
 
 def _unmask_clip(
     clip: Path, video: Path, unmasker: Unmasker
-) -> tuple[list[tuple[Frame, Frame]], int, float]:
-    """Write `video`; (the moments to show, number of frames, seconds it took)."""
-    from realtime_unmask.capture.video import VideoSource
+) -> tuple[list[tuple[Frame, Frame]], ConvertReport]:
+    """Write `video`; (the moments to show, what the conversion says)."""
+    from realtime_unmask.capture.probe import probe
     from realtime_unmask.pipeline.convert import ConvertOptions, convert_video
     from realtime_unmask.unmask.unmasker import State
 
-    with VideoSource(clip) as source:
-        duration = float(source.info.duration or 0)
+    duration = float(probe(clip).duration or 0)
     state = State()
     moments: list[tuple[Frame, Frame]] = []
-    frames = 0
 
     def process(frame: Frame) -> FrameResult:
-        nonlocal frames
         result = unmasker.process(frame, state)
-        frames += 1
         if len(moments) < len(_MOMENTS) and (frame.pts or 0) >= _MOMENTS[len(moments)] * duration:
             moments.append((frame, result.output))
         return result
 
-    began = time.monotonic()
-    convert_video(clip, video, process, ConvertOptions(force=True))
-    return moments, frames, time.monotonic() - began
+    return moments, convert_video(clip, video, process, ConvertOptions(force=True))
 
 
 def _write_before_after(path: Path, moments: Sequence[tuple[Frame, Frame]]) -> None:
