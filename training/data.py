@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from training.masks.camera import degrade, grade
+from training.masks.camera import degrade, frame_edge, grade
 from training.masks.cloth import paint
 from training.masks.occluders import beard, glasses, occlude
 from training.masks.shape import random_shape
@@ -118,10 +118,23 @@ def map_sample(faces: Faces, index: int, rng: np.random.Generator) -> Sample:
     if hidden:
         image, over = occlude(image, seen.mesh, rng)
         target = target * (1 - over)
-    image = degrade(grade(image, rng), rng)
+    image, valid = degrade(grade(image, rng), rng), seen.valid
+    if rng.random() < 0.3:
+        image, known = frame_edge(image, _tight(seen.mesh, rng))
+        valid = valid * known
     if rng.random() < 0.5:
-        image, target, seen.valid = image[:, ::-1], target[:, ::-1], seen.valid[:, ::-1]
-    return {"image": _chw(image) * 2 - 1, "target": target[None], "valid": seen.valid[None]}
+        image, target, valid = image[:, ::-1], target[:, ::-1], valid[:, ::-1]
+    return {"image": _chw(image) * 2 - 1, "target": target[None], "valid": valid[None]}
+
+
+def _tight(mesh: NDArray[np.float32], rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 of a picture that ends close to the face, or cuts it a little."""
+    low, high = mesh.min(0), mesh.max(0)
+    reach = (high - low) * rng.uniform(-0.15, 0.45, (2, 2))
+    reach[rng.random((2, 2)) < 0.4] = CROP  # that side is far away
+    x0, y0 = np.clip(low - reach[0], 0, CROP * 0.35).astype(int)
+    x1, y1 = np.clip(high + reach[1], CROP * 0.65, CROP).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)
 
 
 def _print(faces: Faces, rng: np.random.Generator) -> Picture | None:
@@ -147,9 +160,12 @@ def editor_sample(faces: Faces, index: int, rng: np.random.Generator) -> Sample:
     grow = int(rng.integers(1, 7))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
     hole = cv2.dilate(hole, kernel).astype(np.float32)
-    image = grade(seen.image, rng)
+    image, valid = grade(seen.image, rng), seen.valid
+    if rng.random() < 0.12:
+        image, known = frame_edge(image, _tight(seen.mesh, rng))
+        valid = valid * known
     prior, weight = _prior(image, hole, rng)
-    planes = [image, hole, seen.valid, prior, weight]
+    planes = [image, hole, valid, prior, weight]
     if rng.random() < 0.5:
         planes = [plane[:, ::-1] for plane in planes]
     image, hole, valid, prior, weight = planes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 from torch.nn.utils.parametrizations import spectral_norm
@@ -20,7 +22,7 @@ class PatchDiscriminator(nn.Module):
         widths = (inputs, width, 2 * width, 4 * width, 4 * width)
         self.layers = nn.ModuleList(
             spectral_norm(nn.Conv2d(a, b, 4, 2, 1))
-            for a, b in zip(widths[:-1], widths[1:], strict=True)
+            for a, b in pairwise(widths)
         )
         self.judge = spectral_norm(nn.Conv2d(widths[-1], 1, 3, 1, 1))
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,11 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
 
+from realtime_unmask.inference import manifest
+from realtime_unmask.inference.manifest import INPUTS, OUTPUTS, Manifest, Network, NetworkEntry
 from realtime_unmask.inference.networks import EditorNet, MapNet
 from training import checkpoint
 
-CROP = 256
 OPSET = 18
 # Largest difference between ONNX Runtime and torch that is shipped, in output units (0..1 or
 # half of -1..1): 1/255.
@@ -28,21 +27,15 @@ _NETWORKS: dict[str, tuple[type[nn.Module], str]] = {
     "map": (MapNet, "map-1"),
     "editor": (EditorNet, "editor-1"),
 }
-_INPUTS = {
-    "map": {"image": 3},
-    "editor": {"image": 3, "map": 1, "prior": 3, "prior_weight": 1},
-}
-_OUTPUTS = {"map": {"map": 1}, "editor": {"rgb": 3, "confidence": 1}}
 
-
-def export(network: str, run: Path, engines: Path, about: dict[str, Any]) -> float:
+def export(network: Network, run: Path, engines: Path, about: dict[str, Any]) -> float:
     """Write a run's averaged weights into `engines`.
 
     Args:
         network: "map" or "editor".
         run: the run's folder.
         engines: where manifest.json stands or will stand.
-        about: metrics, data and prior_supported for the manifest.
+        about: metrics, data and prior_supported, for the manifest.
 
     Returns:
         The largest difference between ONNX Runtime and torch.
@@ -69,22 +62,27 @@ def export(network: str, run: Path, engines: Path, about: dict[str, Any]) -> flo
     half = {name: value.half().contiguous() for name, value in trained.state_dict().items()
             if value.is_floating_point()}  # fmt: skip
     save_file(half, engines / f"{network}.safetensors", {"architecture": architecture})
-    _enter(network, target, engines / "manifest.json", {**about, "steps": progress.step})
+    about = {"created": time.strftime("%Y-%m-%d"), "opset": OPSET, **about}
+    about["metrics"] = {"steps": progress.step, **about.get("metrics", {})}
+    entry = NetworkEntry.describe(network, target, **about)
+    listed = (engines / manifest.NAME).exists()
+    before = Manifest.load(engines) if listed else Manifest({})
+    before.with_network(network, entry).save(engines)
     return worst
 
 
-def _to_onnx(network: str, trained: nn.Module, path: Path) -> None:
-    inputs = tuple(torch.rand(2, c, CROP, CROP) for c in _INPUTS[network].values())
+def _to_onnx(network: Network, trained: nn.Module, path: Path) -> None:
+    inputs = tuple(torch.rand(2, *shape[1:]) for shape in INPUTS[network].values())
     batch = torch.export.Dim("N", min=1, max=64)
     torch.onnx.export(
         copy.deepcopy(trained), inputs, str(path), dynamo=True, external_data=False,
-        opset_version=OPSET, input_names=list(_INPUTS[network]),
-        output_names=list(_OUTPUTS[network]), dynamic_shapes=tuple({0: batch} for _ in inputs),
+        opset_version=OPSET, input_names=list(INPUTS[network]),
+        output_names=list(OUTPUTS[network]), dynamic_shapes=tuple({0: batch} for _ in inputs),
         optimize=True, verbose=False,
     )  # fmt: skip
 
 
-def parity(network: str, trained: nn.Module, path: Path, rounds: int = 4) -> float:
+def parity(network: Network, trained: nn.Module, path: Path, rounds: int = 4) -> float:
     """Largest difference between the ONNX file and torch on random crops, batches of 1 to 4."""
     import onnxruntime
 
@@ -102,25 +100,13 @@ def parity(network: str, trained: nn.Module, path: Path, rounds: int = 4) -> flo
 
 
 def random_inputs(
-    network: str, count: int, rng: np.random.Generator
+    network: Network, count: int, rng: np.random.Generator
 ) -> dict[str, NDArray[np.float32]]:
     """Smooth random pictures in the ranges that the networks are made for."""
     made = {}
-    for name, channels in _INPUTS[network].items():
-        small = rng.random((count, channels, 16, 16)).repeat(16, 2).repeat(16, 3)
-        value = small * 2 - 1 if channels == 3 else small
+    for name, (_, channels, height, width) in INPUTS[network].items():
+        small = rng.random((count, channels, height // 16, width // 16))
+        value = small.repeat(16, 2).repeat(16, 3)
+        value = value * 2 - 1 if channels == 3 else value
         made[name] = value.astype(np.float32)
     return made
-
-
-def _enter(network: str, path: Path, manifest: Path, about: dict[str, Any]) -> None:
-    table = json.loads(manifest.read_text()) if manifest.exists() else {"networks": {}}
-    table["networks"][network] = {
-        "file": path.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "inputs": {n: [None, c, CROP, CROP] for n, c in _INPUTS[network].items()},
-        "outputs": {n: [None, c, CROP, CROP] for n, c in _OUTPUTS[network].items()},
-        "created": time.strftime("%Y-%m-%d"),
-        **about,
-    }
-    manifest.write_text(json.dumps(table, indent=2) + "\n")

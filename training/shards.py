@@ -11,6 +11,7 @@ A shard is an uncompressed .npz (no pickle):
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -111,7 +112,7 @@ def _load(path: Path) -> Faces:
     with np.load(path, allow_pickle=False) as data:
         pixels, offsets = data["pixels"], data["offsets"]
         return Faces(
-            [pixels[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True)],
+            [pixels[a:b] for a, b in pairwise(offsets)],
             data["landmarks"].astype(np.float32),
             data["corners"],
             data["split"],

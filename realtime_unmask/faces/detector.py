@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
+from typing import Self
 
 import cv2
 import numpy as np
@@ -107,7 +108,7 @@ class Detector:
             landmarker.close()
         self._made.clear()
 
-    def __enter__(self) -> Detector:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -88,7 +88,7 @@ class Landmarker:
         """Free the native graph; safe to call again."""
         self._close()
 
-    def __enter__(self) -> Landmarker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

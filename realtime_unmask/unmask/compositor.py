@@ -13,15 +13,28 @@ from realtime_unmask.types import Alignment, Float32, Float64, MaskMap, UInt8
 # The support is the map grown by this much, crop px: no rim of mask may stay, and the more is
 # grown, the more of the real face is lost.
 GROW_PX = 2
+# Holes up to this share of the map are filled.
+HOLE_SHARE = 0.06
 
 
 def support(found: MaskMap, threshold: float) -> UInt8:
-    """The map's mask, grown: (S, S) uint8, 1 inside."""
-    marked = (found.values >= threshold).astype(np.uint8)
+    """The map's mask without small inner holes, grown: (S, S) uint8, 1 inside."""
+    marked = _filled((found.values >= threshold).astype(np.uint8))
     side = 2 * GROW_PX + 1
     return cv2.dilate(
         marked, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     ).astype(np.uint8)
+
+
+def _filled(marked: UInt8) -> UInt8:
+    """Without the small holes that a print or a logo leaves; a hand before the mask stays."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - marked, connectivity=4)
+    left, top, width, height, area = stats.T
+    edge = (left == 0) | (top == 0)
+    edge |= (left + width == marked.shape[1]) | (top + height == marked.shape[0])
+    small = ~edge & (area < HOLE_SHARE * marked.sum())
+    small[0] = False  # label 0 is the mask itself
+    return np.where(small[labels], 1, marked).astype(np.uint8)
 
 
 def feather(hole: UInt8, width_px: float) -> Float32:
@@ -31,7 +44,8 @@ def feather(hole: UInt8, width_px: float) -> Float32:
     # A border of zeros, so that a support that reaches the crop's edge fades out there too.
     framed = cv2.copyMakeBorder(hole, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     inward = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    return np.minimum(inward / np.float32(width_px), np.float32(1)).astype(np.float32)
+    share: Float32 = np.minimum(inward / width_px, 1).astype(np.float32)
+    return share
 
 
 def known_region(alignment: Alignment, width: int, height: int) -> UInt8:
@@ -83,11 +97,11 @@ class Canvas:
             rgb, inverse - shift, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         if given is None:
-            weight = cv2.warpAffine(alpha, inverse - shift, size, flags=cv2.INTER_LINEAR)
+            share = cv2.warpAffine(alpha, inverse - shift, size, flags=cv2.INTER_LINEAR)
         else:
-            weight = given[y0:y1, x0:x1]
+            share = given[y0:y1, x0:x1]
         # Interpolation must not reach past the support.
-        weight = np.where(inside > 0, weight, np.float32(0)).astype(np.float32)
+        weight = np.where(inside > 0, share, 0).astype(np.float32)
         self._blend(paint.astype(np.float32), weight, region)
 
     def _blend(self, paint: Float32, weight: Float32, region: tuple[int, int, int, int]) -> None:

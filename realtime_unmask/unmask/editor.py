@@ -93,7 +93,8 @@ def match_colour(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Fl
         return painted
     y, x = np.mgrid[:size, :size].astype(np.float32) / size - 0.5
     change = plane[0] + x[..., None] * plane[1] + y[..., None] * plane[2]
-    return np.clip(painted + change, 0, 255).astype(np.float32)
+    matched_all: Float32 = np.clip(painted + change, 0, 255).astype(np.float32)
+    return matched_all
 
 
 def _trimmed_fit(terms: Float64, gap: Float64) -> Float64:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
+from typing import Self
 
 import cv2
 import numpy as np
@@ -55,16 +56,27 @@ class State:
         self.faces: dict[int, _Memory] = {}
 
 
-@dataclass(slots=True)
-class _Job:
-    """One face of one frame on its way through the stages."""
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One face of one frame, aligned."""
 
     face: Face
     alignment: Alignment
     crop: UInt8
     memory: _Memory | None
-    map: MaskMap | None = None
-    hole: UInt8 | None = None
+
+    @property
+    def map_memory(self) -> MapMemory | None:
+        return self.memory.map if self.memory else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Masked:
+    """One face that wears a mask, and the hole to be painted."""
+
+    seen: _Seen
+    map: MaskMap
+    hole: UInt8
 
 
 class Unmasker:
@@ -131,14 +143,14 @@ class Unmasker:
         with clock.stage("detect"):
             faces = self._faces(frame, state)
         with clock.stage("align"):
-            jobs = self._align(frame, faces, state)
+            seen = self._align(frame, faces, state)
         with clock.stage("map"):
-            jobs = self._find_masks(jobs, given)
+            masked = self._find_masks(seen, given)
         canvas = Canvas(frame.image)
         made = [
             one
-            for start in range(0, len(jobs), BATCH)
-            for one in self._repaint(jobs[start : start + BATCH], frame, canvas, given, clock)
+            for start in range(0, len(masked), BATCH)
+            for one in self._repaint(masked[start : start + BATCH], frame, canvas, given, clock)
         ]
         done = canvas.result()
         if done is None:
@@ -155,7 +167,7 @@ class Unmasker:
         self._editor_engine.close()
         self._detector.close()
 
-    def __enter__(self) -> Unmasker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -172,8 +184,8 @@ class Unmasker:
             return [tracker.as_face(mesh, number) for number, mesh in enumerate(meshes)]
         return tracker.track(frame, self._detector, state.tracks, self._settings.max_faces)
 
-    def _align(self, frame: Frame, faces: list[Face], state: State | None) -> list[_Job]:
-        jobs = []
+    def _align(self, frame: Frame, faces: list[Face], state: State | None) -> list[_Seen]:
+        seen = []
         for face in faces:
             try:
                 alignment = align(face.landmarks, CROP)
@@ -182,44 +194,41 @@ class Unmasker:
             memory = None
             if state is not None:
                 memory = state.faces.setdefault(face.track_id, _Memory())
-            jobs.append(_Job(face, alignment, crop(frame.image, alignment), memory))
+            seen.append(_Seen(face, alignment, crop(frame.image, alignment), memory))
         if state is not None:
-            seen = {job.face.track_id for job in jobs}
-            state.faces = {k: v for k, v in state.faces.items() if k in seen}
-        return jobs
+            here = {one.face.track_id for one in seen}
+            state.faces = {k: v for k, v in state.faces.items() if k in here}
+        return seen
 
-    def _find_masks(self, jobs: list[_Job], given: Float32 | None) -> list[_Job]:
-        """Those jobs that wear a mask, with their maps and holes."""
-        threshold = self._settings.mask_threshold
+    def _find_masks(self, seen: list[_Seen], given: Float32 | None) -> list[_Masked]:
+        """Those faces that wear a mask."""
         masked = []
-        for start in range(0, len(jobs), BATCH):
-            part = jobs[start : start + BATCH]
-            if given is not None:
-                maps = [_given_map(given, job.alignment) for job in part]
+        for start in range(0, len(seen), BATCH):
+            part = seen[start : start + BATCH]
+            if given is None:
+                masked += self._look_for_masks(part)
             else:
-                maps = find_masks(
-                    self._map_engine,
-                    normalise([job.crop for job in part]),
-                    [job.memory.map if job.memory else None for job in part],
-                    threshold,
-                )
-            for job, found in zip(part, maps, strict=True):
-                if given is not None:
-                    # Any share of paint counts, and the frame's own weight draws the edge.
-                    job.map, job.hole = found, support(found, 1e-3)
-                    worn = bool(job.hole.any())
-                else:
-                    job.map, job.hole = found, support(found, threshold)
-                    worn = is_worn(found, job.memory.map if job.memory else None)
-                if worn:
-                    masked.append(job)
-                elif job.memory is not None:
-                    job.memory.painted = None
+                masked += _under(given, part)
+        hidden = {one.seen.face.track_id for one in masked}
+        for one in seen:
+            if one.memory is not None and one.face.track_id not in hidden:
+                one.memory.painted = None
         return masked
+
+    def _look_for_masks(self, seen: list[_Seen]) -> list[_Masked]:
+        threshold = self._settings.mask_threshold
+        batch = normalise([one.crop for one in seen])
+        memories = [one.map_memory for one in seen]
+        maps = find_masks(self._map_engine, batch, memories, threshold)
+        return [
+            _Masked(one, found, support(found, threshold))
+            for one, found in zip(seen, maps, strict=True)
+            if is_worn(found, one.map_memory)
+        ]
 
     def _repaint(
         self,
-        jobs: list[_Job],
+        masked: list[_Masked],
         frame: Frame,
         canvas: Canvas,
         given: Float32 | None,
@@ -228,41 +237,39 @@ class Unmasker:
         with clock.stage("edit"):
             painted = paint(
                 self._editor_engine,
-                normalise([job.crop for job in jobs]),
-                np.stack([job.hole for job in jobs]).astype(np.float32),
-                [self._prior(job) for job in jobs],
+                normalise([one.seen.crop for one in masked]),
+                np.stack([one.hole for one in masked]).astype(np.float32),
+                [self._prior(one.seen) for one in masked],
             )
         made = []
-        for job, one in zip(jobs, painted, strict=True):
-            assert job.map is not None and job.hole is not None
+        for one, result in zip(masked, painted, strict=True):
             with clock.stage("colour"):
-                rgb = self._coloured(job, one, frame)
+                rgb = self._coloured(one, result, frame)
             with clock.stage("composite"):
-                alpha = feather(job.hole, self._settings.feather_px)
-                canvas.put(rgb, alpha, job.alignment, given)
+                alpha = feather(one.hole, self._settings.feather_px)
+                canvas.put(rgb, alpha, one.seen.alignment, given)
             made.append(
                 Reconstruction(
-                    job.face.track_id,
+                    one.seen.face.track_id,
                     np.rint(rgb).astype(np.uint8),
-                    job.map,
+                    one.map,
                     alpha,
-                    job.alignment,
-                    one.confidence,
+                    one.seen.alignment,
+                    result.confidence,
                 )
             )
         return made
 
-    def _prior(self, job: _Job) -> Float32 | None:
-        return job.memory.painted if self._use_prior and job.memory else None
+    def _prior(self, seen: _Seen) -> Float32 | None:
+        return seen.memory.painted if self._use_prior and seen.memory else None
 
-    def _coloured(self, job: _Job, one: Painted, frame: Frame) -> Float32:
-        assert job.hole is not None
-        rgb = one.rgb
+    def _coloured(self, masked: _Masked, painted: Painted, frame: Frame) -> Float32:
+        rgb, seen = painted.rgb, masked.seen
         if self._settings.colour_match:
-            known = known_region(job.alignment, frame.width, frame.height)
-            rgb = match_colour(rgb, job.crop, job.hole, known)
-        if job.memory is not None:
-            job.memory.painted = rgb
+            known = known_region(seen.alignment, frame.width, frame.height)
+            rgb = match_colour(rgb, seen.crop, masked.hole, known)
+        if seen.memory is not None:
+            seen.memory.painted = rgb
         return rgb
 
 
@@ -292,7 +299,14 @@ def _as_weight(given_map: UInt8 | None, frame: Frame) -> Float32 | None:
     return given_map.astype(np.float32) / np.float32(255)
 
 
-def _given_map(given: Float32, alignment: Alignment) -> MaskMap:
-    size = (alignment.size, alignment.size)
-    values = cv2.warpAffine(given, alignment.matrix, size, flags=cv2.INTER_LINEAR)
-    return MaskMap(values.astype(np.float32), float((values > 0).mean()))
+def _under(given: Float32, seen: list[_Seen]) -> list[_Masked]:
+    """The faces under a given map; any share of paint counts, the map itself draws the edge."""
+    masked = []
+    for one in seen:
+        size = (one.alignment.size, one.alignment.size)
+        values = cv2.warpAffine(given, one.alignment.matrix, size, flags=cv2.INTER_LINEAR)
+        found = MaskMap(values.astype(np.float32), float((values > 0).mean()))
+        hole = support(found, 1e-3)
+        if hole.any():
+            masked.append(_Masked(one, found, hole))
+    return masked

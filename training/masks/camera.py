@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +11,41 @@ from numpy.typing import NDArray
 Picture = NDArray[np.float32]
 
 
+@cache
+def _bank() -> Picture:
+    """Noise is drawn once and then cut at random places: drawing it anew would take longer than
+    everything else here."""
+    return np.random.default_rng(0).standard_normal((768, 768, 3)).astype(np.float32)
+
+
+def grain(size: int, rng: np.random.Generator) -> Picture:
+    """(size, size, 3) float32 white noise, mean 0, deviation 1; size at most 512."""
+    x, y = rng.integers(0, 768 - size, 2)
+    return _bank()[y : y + size, x : x + size]
+
+
+def frame_edge(
+    image: Picture, inside: tuple[int, int, int, int]
+) -> tuple[Picture, NDArray[np.float32]]:
+    """The picture as if it ended at x0, y0, x1, y1: beyond, its edge is repeated.
+
+    Returns:
+        The picture, and (S, S) float32: 1 where it is known.
+    """
+    x0, y0, x1, y1 = inside
+    size = image.shape[0]
+    known = np.zeros((size, size), np.float32)
+    known[y0:y1, x0:x1] = 1
+    around = (y0, size - y1, x0, size - x1)
+    cut = cv2.copyMakeBorder(image[y0:y1, x0:x1], *around, cv2.BORDER_REPLICATE)
+    return cut.astype(np.float32), known
+
+
 def grade(image: Picture, rng: np.random.Generator) -> Picture:
     """Exposure, contrast, white balance and saturation; float32 RGB in [0, 1]."""
     gain = np.exp(rng.normal(0, 0.16) + rng.normal(0, 0.05, 3)).astype(np.float32)
     gamma = float(np.exp(rng.normal(0, 0.14)))
-    image = np.clip(image, 0, 1) ** gamma * gain
+    image = cv2.pow(np.clip(image, 0, 1), gamma) * gain
     if rng.random() < 0.35:
         grey = image.mean(2, keepdims=True)
         image = grey + (image - grey) * rng.uniform(0.3 if rng.random() < 0.8 else 0.0, 1.3)
@@ -32,7 +64,7 @@ def degrade(image: Picture, rng: np.random.Generator) -> Picture:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 2.0)).astype(np.float32)
     if rng.random() < 0.6:
         level = abs(rng.normal(0, 0.025))
-        image = image + rng.standard_normal(image.shape, np.float32) * np.float32(level)
+        image = image + grain(size, rng) * np.float32(level)
     image = np.clip(image, 0, 1)
     if rng.random() < 0.45:
         byte = (image * 255).astype(np.uint8)

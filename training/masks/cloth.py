@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.masks.camera import grain
 from training.masks.shape import Plane, Shape
 
 Picture = NDArray[np.float32]
@@ -64,7 +65,7 @@ def _base(shape: Shape, rng: np.random.Generator) -> Picture:
         base = _logo(base, shape, rng)
     if shape.kind in ("kn95", "n95") and rng.random() < 0.35:
         base = _valve(base, shape, rng)
-    weave = rng.normal(0, rng.uniform(0.002, 0.025), (*shape.alpha.shape, 1))
+    weave = grain(shape.alpha.shape[0], rng)[..., :1] * np.float32(rng.uniform(0.002, 0.025))
     return (base + weave).astype(np.float32)
 
 

@@ -77,9 +77,9 @@ def _outline(
     unit = float(np.linalg.norm(mesh[10] - mesh[152])) / 150.0
     low = not covering and rng.random() < 0.06
     path = UNDER_NOSE if low else BRIDGE
-    nose = _along(mesh[list(path)], rng.uniform(0.25, 1.0) if low else rng.beta(2.0, 2.2))
+    nose = _along(mesh[list(path)], rng.uniform(0.25, 1.0) if low else rng.beta(1.6, 2.1))
     high = float(rng.normal(0.35, 0.18))
-    wide = float(np.clip(rng.normal(0.93, 0.07), 0.7, 1.06))
+    wide = float(np.clip(rng.normal(0.96, 0.09), 0.7, 1.18))
     left, right = (
         _side(mesh, points, nose, high, wide, low=low, rng=rng)
         for points in ((234, 132, 117, 100), (454, 361, 346, 329))
@@ -137,7 +137,7 @@ def _jaw(
     """The lower edge from the viewer's left to the right."""
     jaw = mesh[list(JAW)].copy()
     centre = mesh[13]
-    reach = rng.normal(1.05, 0.04)
+    reach = rng.normal(1.07, 0.06)
     if not covering and rng.random() < 0.06:
         reach = rng.uniform(0.62, 0.85)  # the chin stays free
     jaw = centre + (jaw - centre) * np.array([wide * rng.uniform(0.97, 1.02), reach])
@@ -194,7 +194,7 @@ def _straps(
     """Ear loops, or the bands of a respirator."""
     plane = np.zeros((size, size), np.uint8)
     across = mesh[454] - mesh[234]
-    width = rng.uniform(0.9, 3.2) * size / 256 * 2**0
+    width = rng.uniform(0.9, 3.2) * size / 256
     for side, (ear, temple) in enumerate(((234, 127), (454, 356))):
         out = across * (0.1 if side else -0.1) * rng.uniform(0.3, 1.5)
         attach = mesh[ear] * 0.55 + mesh[temple] * 0.45 + out
