@@ -1,0 +1,1 @@
+"""Where pictures come from: photos, video files; cameras to come."""

@@ -1,0 +1,205 @@
+"""Looks at a video file: VideoInfo, from its header and its first picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+from av.container import InputContainer
+from av.sidedata.sidedata import SideData
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from realtime_unmask.errors import MediaDamaged, MediaUnsupported
+from realtime_unmask.media import (
+    DECODER_FAULTS,
+    Colour,
+    Orientation,
+    StreamInfo,
+    VideoInfo,
+    open_input,
+)
+
+# Formats whose clock starts anywhere; in the others a late start is meant.
+_FREE_CLOCKS = frozenset({"mpegts", "mpeg"})
+_FIELD_ORDERS = {2: "top", 3: "bottom", 4: "bottom", 5: "top"}  # AV_FIELD_TT, BB, TB, BT
+_FULL_RANGE = 2
+_RGB_MATRIX = 0
+
+
+def probe(path: Path) -> VideoInfo:
+    """What is in the video file `path`.
+
+    Raises:
+        MediaMissing: there is no such file, or it may not be read.
+        MediaUnsupported: it holds no video, or one of a kind that cannot be decoded.
+        MediaDamaged: it is broken so that not even the first picture can be read.
+    """
+    with open_input(path) as container:
+        stream = _video_stream(path, container)
+        picture = _first_picture(path, container, stream)
+        return _info(path, container, stream, picture)
+
+
+def _video_stream(path: Path, container: InputContainer) -> VideoStream:
+    videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not videos:
+        if container.streams.video:
+            raise MediaUnsupported(f"{path} holds a cover picture and no video. Give a video file.")
+        raise MediaUnsupported(f"{path} holds no video track. Give a video file.")
+    # Where a file has several, players take the one that is marked, else the largest.
+    decodable = [s for s in videos if cast(object, s.codec_context) is not None]
+    if not decodable:
+        raise MediaUnsupported(
+            f"The video in {path} is of a codec that this program does not know. "
+            "Convert it to H.264 first."
+        )
+    return max(
+        decodable,
+        key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height),
+    )
+
+
+def _first_picture(path: Path, container: InputContainer, stream: VideoStream) -> av.VideoFrame:
+    try:
+        for packet in container.demux(stream):
+            try:
+                pictures = packet.decode()
+            except av.InvalidDataError:
+                continue
+            for picture in pictures:
+                return picture
+    except av.error.LookupError as error:
+        raise MediaUnsupported(
+            f"The video in {path} is of a codec that this program does not know "
+            f"({error.strerror}). Convert it to H.264 first."
+        ) from error
+    except av.error.NotImplementedError as error:
+        raise MediaUnsupported(
+            f"The video in {path} uses a feature of its codec ({stream.codec_context.name}) that "
+            "cannot be decoded here. Convert it to H.264 first."
+        ) from error
+    except DECODER_FAULTS:
+        pass
+    raise MediaDamaged(
+        f"No picture in {path} can be read: it is damaged. Fetch it again from its source."
+    )
+
+
+def _info(
+    path: Path, container: InputContainer, stream: VideoStream, picture: av.VideoFrame
+) -> VideoInfo:
+    codec = stream.codec_context
+    orientation = _orientation(picture)
+    width, height = picture.width, picture.height
+    aspect = stream.sample_aspect_ratio or codec.sample_aspect_ratio or Fraction(1)
+    if orientation.transpose:
+        width, height, aspect = height, width, 1 / aspect
+    rate = _rate(stream)
+    timed = picture.pts is not None or picture.dts is not None
+    time_base = stream.time_base or Fraction(1, 90000)
+    if not timed:
+        time_base = Fraction(1, (rate or Fraction(25)).numerator * 1000)
+    origin = _origin(container)
+    duration, declares = _duration(container, stream, origin)
+    depth = max(c.bits for c in picture.format.components)
+    streams = tuple(
+        StreamInfo(s.index, s.type, (getattr(s, "name", None) or "unknown"))
+        for s in container.streams
+    )
+    return VideoInfo(
+        path=path,
+        container=container.format.name,
+        codec=codec.name,
+        stream_index=stream.index,
+        width=width,
+        height=height,
+        sample_aspect=aspect,
+        frame_rate=rate,
+        time_base=time_base,
+        origin=origin,
+        until=None,
+        cut=False,
+        duration=duration,
+        declares_video_end=declares,
+        timed=timed,
+        bit_depth=depth,
+        chroma=_chroma(picture),
+        colour=_colour(stream, picture),
+        orientation=orientation,
+        field_order=_field_order(stream, picture),
+        streams=streams,
+        metadata=dict(container.metadata),
+    )
+
+
+def _orientation(picture: av.VideoFrame) -> Orientation:
+    for data in cast(Iterable[SideData], picture.side_data):
+        if data.type.name == "DISPLAYMATRIX":
+            return Orientation.from_matrix(bytes(data))
+    return Orientation()
+
+
+def _rate(stream: VideoStream) -> Fraction | None:
+    rate = stream.average_rate or stream.guessed_rate
+    return rate if rate and 0 < rate <= 1000 else None
+
+
+def _origin(container: InputContainer) -> Fraction:
+    start = Fraction(container.start_time or 0, av.time_base)
+    if start < 0 or container.format.name in _FREE_CLOCKS:
+        return start
+    return Fraction(0)
+
+
+def _duration(
+    container: InputContainer, stream: VideoStream, origin: Fraction
+) -> tuple[Fraction | None, bool]:
+    """(seconds from `origin` to the declared end, whether it is the pictures' own end)."""
+    if stream.duration is not None and stream.time_base is not None:
+        end = ((stream.start_time or 0) + stream.duration) * stream.time_base
+        return end - origin, True
+    if "DURATION" in stream.metadata:  # Matroska
+        hours, minutes, seconds = (stream.metadata["DURATION"] + ":0:0").split(":")[:3]
+        try:
+            return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds), True
+        except ValueError:
+            pass
+    if container.duration is not None:
+        return Fraction(container.duration, av.time_base), False
+    return None, False
+
+
+def _chroma(picture: av.VideoFrame) -> str:
+    if picture.format.is_rgb or picture.format.has_palette or picture.colorspace == _RGB_MATRIX:
+        return "rgb"
+    half_width = picture.format.chroma_width(64) == 32
+    half_height = picture.format.chroma_height(64) == 32
+    return "420" if half_height else "422" if half_width else "444"
+
+
+def _colour(stream: VideoStream, picture: av.VideoFrame) -> Colour:
+    codec = stream.codec_context
+    unspecified = Colour()
+
+    def known(seen: int, declared: int, none: int) -> int:
+        return seen if seen != none else declared
+
+    value_range = known(picture.color_range, codec.color_range, 0)
+    if picture.format.name.startswith("yuvj"):
+        value_range = _FULL_RANGE
+    return Colour(
+        known(picture.color_primaries, codec.color_primaries, unspecified.primaries),
+        known(picture.color_trc, codec.color_trc, unspecified.transfer),
+        known(picture.colorspace, codec.colorspace, unspecified.matrix),
+        value_range,
+    )
+
+
+def _field_order(stream: VideoStream, picture: av.VideoFrame) -> str:
+    if not picture.interlaced_frame:
+        return ""
+    return _FIELD_ORDERS.get(stream.codec_context.field_order, "top")

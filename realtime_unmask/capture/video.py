@@ -1,0 +1,303 @@
+"""Frames of a recorded video: upright, RGB, each with its exact time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import av
+import cv2
+import numpy as np
+from av.packet import Packet
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from realtime_unmask.capture.probe import probe
+from realtime_unmask.errors import MediaDamaged, MediaUnsupported, UsageError
+from realtime_unmask.media import DECODER_FAULTS, SWS_FLAGS, VideoInfo, open_input, reason
+from realtime_unmask.types import Frame
+
+# A jump back by more than this is another recording glued on; by less, a rounding of the muxer.
+_JUMP_S = 1
+# So much of the declared duration may be missing: files round, and end on another track.
+_TOLERANCE_S = Fraction(1, 10)
+# In these codecs every packet is one picture, so that a picture that does not come is a loss.
+_ONE_PICTURE_A_PACKET = frozenset({"h264", "hevc"})
+
+Picture = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+class VideoSource:
+    """Reads the frames of a video file; see `capture.source.Source`.
+
+    Frames are as a player shows them: rotation and mirroring are applied, the sample aspect is
+    not (info.sample_aspect says it). `pts` counts from info.origin in steps of info.time_base;
+    where the file has none, or goes back in time, it goes on in the frame rate's steps. Memory
+    does not depend on the file's length.
+
+    Args:
+        path: the file.
+        start, end: seconds; only frames with start <= time < end come, and count from start.
+
+    Attributes:
+        info: what is known before reading.
+        notes: sentence parts on what was met in reading; complete after the last frame.
+        end_pts: seconds; when the last frame delivered so far ends.
+        deep_image: the last frame delivered, (H, W, 3) uint16, all of its bits; None where the
+            file has 8 bits a component.
+
+    Raises:
+        MediaMissing, MediaUnsupported, MediaDamaged: there is nothing that could be read.
+        UsageError: start and end leave nothing.
+    """
+
+    def __init__(
+        self, path: Path, start: Fraction | None = None, end: Fraction | None = None
+    ) -> None:
+        self.info: VideoInfo = _cut(probe(path), start, end)
+        self.notes: list[str] = []
+        self.end_pts = Fraction(0)
+        self.deep_image: NDArray[np.uint16] | None = None
+        self._starts_late = start is not None and start > 0
+        self._resources = ExitStack()
+        self._container = self._resources.enter_context(open_input(path))
+        self._stream = cast(VideoStream, self._container.streams[self.info.stream_index])
+        self._stream.thread_type = "AUTO"
+        self._reformatter = VideoReformatter()
+        self._clock = _Clock(self.info, self.notes)
+        self._frames = 0
+        self._faults = 0
+        self._first_fault: Fraction | None = None
+        self._packets = 0
+        self._pictures = 0
+        self._other_end = Fraction(0)
+        self._cut_short: str | None = None
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames; see `Source`. May be called once."""
+        self._seek()
+        until = self.info.until
+        for picture in self._pictures_in_order():
+            pts, end = self._clock.time(picture)
+            if self._starts_late and pts < 0:
+                continue  # decoded for its successors only
+            if until is not None and pts >= until - self.info.origin:
+                break
+            image = self._upright(picture)
+            self.end_pts = end
+            yield Frame(image, pts, 0, self._frames)
+            self._frames += 1
+        else:
+            self._judge_end()
+        self._judge_pictures()
+
+    def close(self) -> None:
+        """Free everything; safe to call again."""
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _seek(self) -> None:
+        if not self._starts_late or not self.info.timed:
+            return
+        with suppress(*DECODER_FAULTS):  # without an index, all before is read and passed over
+            self._container.seek(
+                int(self.info.origin / self._stream_base()), stream=self._stream, backward=True
+            )
+
+    def _stream_base(self) -> Fraction:
+        return self._stream.time_base or self.info.time_base
+
+    def _pictures_in_order(self) -> Iterator[av.VideoFrame]:
+        """All pictures that can be decoded; faults are counted on the way."""
+        streams = [self._stream] if self.info.declares_video_end else list(self._container.streams)
+        packets = self._container.demux(streams)
+        while True:
+            try:
+                packet = next(packets, None)
+            except DECODER_FAULTS as error:
+                self._cut_short = reason(error)
+                # What the decoder still holds is good.
+                yield from self._decode(None)
+                return
+            if packet is None:
+                return
+            if packet.stream.index == self.info.stream_index:
+                yield from self._decode(cast("Packet[VideoStream]", packet))
+            elif packet.pts is not None:
+                end = (packet.pts + (packet.duration or 0)) * packet.time_base
+                self._other_end = max(self._other_end, end - self.info.origin)
+
+    def _decode(self, packet: Packet[VideoStream] | None) -> list[av.VideoFrame]:
+        if packet is not None and packet.size and not packet.is_discard:
+            self._packets += 1
+            if packet.is_corrupt:
+                self._fault(packet)
+        try:
+            pictures = self._stream.decode(packet)
+        except av.EOFError:
+            return []
+        except DECODER_FAULTS:
+            self._fault(packet)
+            return []
+        self._pictures += len(pictures)
+        if any(picture.is_corrupt for picture in pictures):
+            self._fault(packet)
+        return pictures
+
+    def _fault(self, packet: Packet[VideoStream] | None) -> None:
+        self._faults += 1
+        if self._first_fault is None:
+            self._first_fault = self.end_pts
+            if packet is not None and packet.pts is not None:
+                self._first_fault = max(
+                    Fraction(0), packet.pts * packet.time_base - self.info.origin
+                )
+
+    def _upright(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
+        """`picture` as 8-bit RGB; sets `deep_image` on the way."""
+        if self.info.bit_depth <= 8:
+            return cast("NDArray[np.uint8]", self._rgb(picture, "rgb24"))
+        deep = cast("NDArray[np.uint16]", self._rgb(picture, "rgb48le"))
+        deep.flags.writeable = False
+        self.deep_image = deep
+        return cv2.convertScaleAbs(deep, alpha=255 / 65535).astype(np.uint8, copy=False)
+
+    def _rgb(self, picture: av.VideoFrame, form: str) -> Picture:
+        info = self.info
+        if not (picture.format.is_rgb or picture.format.has_palette):
+            picture.colorspace = info.colour.working_matrix(min(info.width, info.height))
+            picture.color_range = info.colour.working_range
+        try:
+            converted = self._reformatter.reformat(picture, format=form, interpolation=SWS_FLAGS)
+        except DECODER_FAULTS as error:
+            raise MediaUnsupported(
+                f"The pixels of {info.path} ({picture.format.name}) cannot be converted to RGB. "
+                "Convert the video to H.264 first."
+            ) from error
+        image = info.orientation.apply(cast(NDArray[np.uint8], converted.to_ndarray()))
+        if image.shape[:2] != (info.height, info.width):
+            image = self._fitted(image)
+        return image
+
+    def _fitted(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """`image`, which has another size than the first one, in that one's size, undistorted."""
+        note = "the picture's size changes in the middle: the first size was kept"
+        if note not in self.notes:
+            self.notes.append(note)
+        height, width = image.shape[:2]
+        scale = min(self.info.width / width, self.info.height / height)
+        inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = cv2.resize(image, inner, interpolation=cv2.INTER_AREA)
+        fitted = np.zeros((self.info.height, self.info.width, 3), image.dtype)
+        y, x = (self.info.height - inner[1]) // 2, (self.info.width - inner[0]) // 2
+        fitted[y : y + inner[1], x : x + inner[0]] = small
+        return fitted
+
+    def _judge_end(self) -> None:
+        """Was that all that the file declares?"""
+        info = self.info
+        delivered = self.end_pts
+        if not info.declares_video_end:
+            delivered = max(delivered, self._other_end)
+        tolerance = max(_TOLERANCE_S, 2 * info.step)
+        if info.duration is not None and delivered < info.duration - tolerance:
+            self._damaged(
+                f"it ends at {float(delivered):.2f} s of {float(info.duration):.2f} s", delivered
+            )
+        if self._cut_short:
+            self._damaged(f"it cannot be read on at {float(delivered):.2f} s", delivered)
+        # After a seek the first pictures may refer to some before it, and are rightly left out.
+        countable = info.codec in _ONE_PICTURE_A_PACKET and not info.field_order
+        if countable and not self._starts_late:
+            self._faults = max(self._faults, self._packets - self._pictures)
+
+    def _judge_pictures(self) -> None:
+        """Were all pictures whole?"""
+        if self._faults:
+            at = self._first_fault or Fraction(0)
+            words = "1 picture is" if self._faults == 1 else f"{self._faults} pictures are"
+            self._damaged(f"{words} broken or missing, the first at {float(at):.2f} s", at)
+
+    def _damaged(self, what: str, position: Fraction) -> None:
+        raise MediaDamaged(
+            f"{self.info.path} is damaged: {what}; {self._frames} frames could be read.",
+            position_s=float(position),
+            frames_kept=self._frames,
+        )
+
+
+class _Clock:
+    """Gives each picture a time that rises strictly."""
+
+    def __init__(self, info: VideoInfo, notes: list[str]) -> None:
+        self._info = info
+        self._notes = notes
+        self._last: Fraction | None = None
+        self._shift = Fraction(0)
+
+    def time(self, picture: av.VideoFrame) -> tuple[Fraction, Fraction]:
+        """(when it is shown, when it ends), seconds from the origin."""
+        info = self._info
+        base = picture.time_base or info.time_base
+        stamp = (picture.pts if picture.pts is not None else picture.dts) if info.timed else None
+        step = picture.duration * base if picture.duration and info.timed else info.step
+        if stamp is None:
+            last = self._last
+            pts = last + step if last is not None else -info.origin
+        else:
+            pts = stamp * base - info.origin + self._shift
+        if self._last is not None and pts <= self._last:
+            if self._last - pts >= _JUMP_S:
+                self._note(f"the clock jumps back at {float(self._last):.2f} s: time goes on")
+                self._shift += self._last + step - pts
+                pts = self._last + step
+            else:
+                pts = self._last + info.time_base
+        self._last = pts
+        return pts, pts + step
+
+    def _note(self, note: str) -> None:
+        if len(self._notes) < 20:
+            self._notes.append(note)
+
+
+def _cut(info: VideoInfo, start: Fraction | None, end: Fraction | None) -> VideoInfo:
+    """`info` of the part from `start` to `end`."""
+    if start is None and end is None:
+        return info
+    begin = start or Fraction(0)
+    if begin < 0 or (end is not None and end <= begin):
+        raise UsageError("--end must be later than --start, and neither negative.")
+    if info.duration is not None and begin >= info.duration:
+        raise UsageError(
+            f"--start {float(begin):g} s is after the end of {info.path}, "
+            f"which lasts {float(info.duration):.2f} s."
+        )
+    duration = info.duration
+    if duration is not None:
+        duration = min(duration, end if end is not None else duration) - begin
+    elif end is not None:
+        duration = end - begin
+    return replace(
+        info,
+        origin=info.origin + begin,
+        until=None if end is None else info.origin + end,
+        cut=True,
+        duration=duration,
+    )

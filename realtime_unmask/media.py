@@ -1,0 +1,220 @@
+"""What a video file is: the vocabulary that capture and sinks share, and how a file is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+from av.container import InputContainer
+
+from realtime_unmask.errors import MediaDamaged, MediaMissing, MediaUnsupported
+from realtime_unmask.types import UInt8
+
+# What PyAV raises on broken files: its own tree, and what its conversions let through.
+DECODER_FAULTS = (av.FFmpegError, UnicodeDecodeError, ValueError, OverflowError)
+
+# Bicubic, with full chroma and exact rounding: swscale's quick default is off by several levels.
+SWS_FLAGS = int(
+    av.video.reformatter.Interpolation.BICUBIC
+    | av.video.reformatter.Interpolation.ACCURATE_RND
+    | av.video.reformatter.Interpolation.FULL_CHR_H_INT
+    | av.video.reformatter.Interpolation.FULL_CHR_H_INP
+)
+
+# Names of FFmpeg's demuxers. Playlists and the like stay out: they make it open other files.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,mpegvideo,avi,flv,asf,ogg,mxf,ivf,dv,"
+    "h264,hevc,m4v,h263,obu,gif,nut,rm,y4m,yuv4mpegpipe,mp3,aac,flac,wav"
+)
+# A file that is read without any timestamps gets them from its frame rate, or from this one.
+_FALLBACK_RATE = Fraction(25)
+
+_UNSPECIFIED = 2  # in FFmpeg's enumerations of primaries, transfer and matrix
+_FULL_RANGE, _LIMITED_RANGE = 2, 1
+# FFmpeg's matrix numbers (AVCOL_SPC) -> those of swscale; others it cannot convert.
+_SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
+_SMPTE170M, _BT709 = 6, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """How numbers in a file stand for colours, in FFmpeg's (= H.273's) numbers; 2 = not said.
+
+    Attributes:
+        primaries, transfer, matrix: AVCOL_PRI, AVCOL_TRC, AVCOL_SPC.
+        range: 1 = limited (16..235), 2 = full, 0 = not said.
+    """
+
+    primaries: int = _UNSPECIFIED
+    transfer: int = _UNSPECIFIED
+    matrix: int = _UNSPECIFIED
+    range: int = 0
+
+    def working_matrix(self, height: int) -> int:
+        """The matrix to convert with (AVCOL_SPC): the file's own, or the custom for its height."""
+        if self.matrix in _SWS_MATRIX:
+            return self.matrix
+        return _BT709 if height >= 720 else _SMPTE170M
+
+    def sws_matrix(self, height: int) -> int:
+        """`working_matrix` in swscale's numbering."""
+        return _SWS_MATRIX[self.working_matrix(height)]
+
+    @property
+    def working_range(self) -> int:
+        """The range to convert with; video that says nothing is limited."""
+        return _FULL_RANGE if self.range == _FULL_RANGE else _LIMITED_RANGE
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """How a stored picture is turned for display: first transposed, then flipped."""
+
+    transpose: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @classmethod
+    def from_matrix(cls, matrix: bytes) -> Orientation:
+        """From FFmpeg's display matrix, nine int32; angles between go to the nearest quarter."""
+        a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].astype(float)
+        # Row vectors: x' = a x + c y, y' = b x + d y.
+        if max(abs(a), abs(d)) >= max(abs(b), abs(c)):
+            return cls(False, bool(a < 0), bool(d < 0))
+        return cls(True, bool(c < 0), bool(b < 0))
+
+    def apply(self, image: UInt8) -> UInt8:
+        """`image` (h, w, c) as it is to be seen, contiguous; itself where nothing changes."""
+        if not (self.transpose or self.flip_x or self.flip_y):
+            return image
+        turned = image.transpose(1, 0, 2) if self.transpose else image
+        turned = turned[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
+        return np.ascontiguousarray(turned)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One track of a file.
+
+    Attributes:
+        index: its number in the file.
+        kind: "video", "audio", "subtitle", "data" or "attachment".
+        codec: FFmpeg's name; "unknown" where it has none.
+    """
+
+    index: int
+    kind: str
+    codec: str
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What is known about a video before its frames are read.
+
+    Attributes:
+        path: the file.
+        container: FFmpeg's name of the format.
+        codec: FFmpeg's name of the video codec.
+        stream_index: which of `streams` the frames come from.
+        width, height: displayed upright, px (before the sample aspect stretches them).
+        sample_aspect: width of a pixel over its height, upright; 1 = square.
+        frame_rate: nominal, frames a second; None for variable or unknown.
+        time_base: seconds; every timestamp is a multiple of it.
+        origin: seconds in the file's own clock that frames and tracks count as 0.
+        until: seconds in the file's own clock where the wanted part ends; None = the end.
+        cut: only a part of the file is wanted.
+        duration: seconds of the wanted part, as the file declares; None if it does not.
+        declares_video_end: the duration is that of the pictures, not just of the longest track.
+        timed: the file has timestamps (a raw stream has none).
+        bit_depth: bits a component.
+        chroma: "420", "422", "444" or "rgb".
+        colour, orientation: see there.
+        field_order: "" (progressive), "top" or "bottom" (first field).
+        streams: all tracks.
+        metadata: the container's.
+    """
+
+    path: Path
+    container: str
+    codec: str
+    stream_index: int
+    width: int
+    height: int
+    sample_aspect: Fraction
+    frame_rate: Fraction | None
+    time_base: Fraction
+    origin: Fraction
+    until: Fraction | None
+    cut: bool
+    duration: Fraction | None
+    declares_video_end: bool
+    timed: bool
+    bit_depth: int
+    chroma: str
+    colour: Colour
+    orientation: Orientation
+    field_order: str
+    streams: tuple[StreamInfo, ...]
+    metadata: dict[str, str]
+
+    @property
+    def step(self) -> Fraction:
+        """Seconds from one frame to the next where nothing better is known."""
+        return 1 / (self.frame_rate or _FALLBACK_RATE)
+
+
+def ffmpeg_name(path: Path) -> str:
+    """`path` so that FFmpeg takes it for a file whatever its name looks like."""
+    return f"file:{os.path.abspath(path)}"
+
+
+@contextmanager
+def open_input(path: Path) -> Iterator[InputContainer]:
+    """The video file `path`, open for reading.
+
+    Raises:
+        MediaMissing: there is none, or it may not be read.
+        MediaUnsupported: it is no video file.
+        MediaDamaged: it is one, but its beginning is broken.
+    """
+    with cast(InputContainer, _open(path)) as container:
+        yield container
+
+
+def _open(path: Path) -> object:
+    if not path.exists():
+        raise MediaMissing(f"There is no file {path}. Check the name.")
+    if not path.is_file():
+        raise MediaUnsupported(f"{path} is not a file. Give the name of a video file.")
+    if not os.access(path, os.R_OK):
+        raise MediaMissing(f"{path} may not be read. Check its permissions.")
+    if path.stat().st_size == 0:
+        raise MediaDamaged(f"{path} is empty. Fetch the video again from its source.")
+    try:
+        return av.open(
+            ffmpeg_name(path),
+            metadata_errors="replace",
+            container_options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+        )
+    except av.ArgumentError as error:  # what the white list answers
+        raise MediaUnsupported(
+            f"{path} is not a video that this program reads. "
+            "Give an MP4, MOV, MKV, WebM, AVI, MPEG or similar file."
+        ) from error
+    except DECODER_FAULTS as error:
+        raise MediaDamaged(
+            f"{path} is not a video, or its beginning or its index is damaged or missing "
+            f"({reason(error)}). Fetch it again from its source."
+        ) from error
+
+
+def reason(error: BaseException) -> str:
+    """The short cause inside a fault of PyAV or of the system."""
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)

@@ -1,0 +1,1 @@
+"""Sources, the unmasker and sinks put together."""

@@ -1,0 +1,249 @@
+"""One video file into another: every frame through `process`, everything else kept."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_unmask.capture.video import VideoSource
+from realtime_unmask.errors import MediaDamaged, UsageError
+from realtime_unmask.media import Colour, VideoInfo
+from realtime_unmask.sinks.encoding import Encoding
+from realtime_unmask.sinks.video import VideoSink, check_target
+from realtime_unmask.types import Frame, FrameResult, UInt8
+
+Process = Callable[[Frame], FrameResult]
+# Maps are numbers more than pictures: nearly lossless, over the full range of grey.
+_MAP_CRF = 8
+_MAP_COLOUR = Colour(primaries=1, transfer=1, matrix=1, range=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a conversion is.
+
+    Attributes:
+        frames: written so far.
+        position_s: seconds of video done.
+        total_s: seconds of video in all, as declared; None if unknown.
+        elapsed_s: seconds since the beginning of the work.
+    """
+
+    frames: int
+    position_s: float
+    total_s: float | None
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertOptions:
+    """What to make of a video.
+
+    Attributes:
+        encoding: codec and quality.
+        start, end: seconds; only this part is read, and begins at 0.
+        maps: also write the maps here, a grey video with the same times.
+        side_by_side: before | after in one picture of twice the width.
+        force: replace what is there already.
+    """
+
+    encoding: Encoding = field(default_factory=Encoding)
+    start: Fraction | None = None
+    end: Fraction | None = None
+    maps: Path | None = None
+    side_by_side: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertReport:
+    """What came of it.
+
+    Attributes:
+        source, output, maps: the files; maps None if not asked for.
+        frames: all that were written.
+        frames_with_face, frames_painted: of them.
+        duration_s: of the video written.
+        seconds: the work took.
+        notes: sentence parts on what could not be carried over.
+    """
+
+    source: Path
+    output: Path
+    maps: Path | None
+    frames: int
+    frames_with_face: int
+    frames_painted: int
+    duration_s: float
+    seconds: float
+    notes: tuple[str, ...]
+
+
+def convert_video(
+    source_path: Path,
+    out_path: Path,
+    process: Process,
+    options: ConvertOptions = ConvertOptions(),
+    progress: Callable[[Progress], None] | None = None,
+) -> ConvertReport:
+    """Write `out_path`: the video `source_path`, each of its frames through `process`.
+
+    On any error and on KeyboardInterrupt nothing is left behind, except where said below.
+
+    Args:
+        process: called with each frame in order; its result's output has the frame's size.
+        progress: called after each frame.
+
+    Raises:
+        UsageError: an output exists already, is an input, or has a wrong name; the part from
+            start to end is empty.
+        MediaMissing, MediaUnsupported: the source cannot be used.
+        MediaDamaged: the source is broken. What could be read was converted, and is in
+            `out_path`; nothing is there if that was nothing.
+        OutputError: an output cannot be written. The message says where the part written so far
+            is.
+    """
+    began = time.monotonic()
+    check_outputs([source_path], [out_path], options)
+    with ExitStack() as stack:
+        source = stack.enter_context(VideoSource(source_path, options.start, options.end))
+        sinks = _Sinks(source.info, out_path, options)
+        stack.callback(sinks.abort)
+        faces = painted = frames = 0
+        damage: MediaDamaged | None = None
+        try:
+            for frame in source:
+                result = process(frame)
+                sinks.write(frame, result, source.deep_image)
+                frames += 1
+                faces += bool(result.faces)
+                painted += result.map is not None
+                if progress is not None:
+                    progress(_progress(frames, source, began))
+        except MediaDamaged as error:
+            damage = error
+        if not frames:
+            raise damage or UsageError(f"There is no frame of {source_path} in that time.")
+        sinks.close(source.end_pts)
+        if damage is not None:
+            raise MediaDamaged(
+                f"{damage} They are in {out_path}.",
+                position_s=damage.position_s,
+                frames_kept=damage.frames_kept,
+            ) from damage
+        return ConvertReport(
+            source_path,
+            out_path,
+            options.maps,
+            frames,
+            faces,
+            painted,
+            float(source.end_pts),
+            time.monotonic() - began,
+            (*source.notes, *sinks.notes),
+        )
+
+
+def check_outputs(sources: list[Path], outputs: list[Path], options: ConvertOptions) -> None:
+    """May all `outputs` and options.maps be written, none of them twice or over a source?
+
+    Raises:
+        UsageError: no.
+    """
+    targets = [*outputs, *([options.maps] if options.maps else [])]
+    inputs = {_identity(path) for path in sources}
+    seen: set[object] = set()
+    for path in targets:
+        if _identity(path) in inputs:
+            raise UsageError(f"{path} is an input: it would be overwritten. Choose another name.")
+        if _identity(path) in seen:
+            raise UsageError(f"{path} would be written twice. Choose another name.")
+        seen.add(_identity(path))
+        check_target(path, force=options.force)
+
+
+def _identity(path: Path) -> object:
+    """Equal for two names of one file, also through links."""
+    try:
+        status = path.stat()
+        return status.st_dev, status.st_ino
+    except OSError:
+        return os.path.realpath(path)
+
+
+def _progress(frames: int, source: VideoSource, began: float) -> Progress:
+    total = source.info.duration
+    return Progress(
+        frames,
+        float(source.end_pts),
+        float(total) if total is not None else None,
+        time.monotonic() - began,
+    )
+
+
+class _Sinks:
+    """The pictures' file and, where asked for, that of the maps."""
+
+    def __init__(self, like: VideoInfo, path: Path, options: ConvertOptions) -> None:
+        self._side_by_side = options.side_by_side
+        size = (2 * like.width, like.height) if options.side_by_side else None
+        self._main = VideoSink(path, like, options.encoding, size=size, force=options.force)
+        self._maps: VideoSink | None = None
+        if options.maps is not None:
+            grey = replace(like, bit_depth=8, chroma="420", colour=_MAP_COLOUR)
+            encoding = replace(options.encoding, codec="h264", crf=_MAP_CRF)
+            try:
+                self._maps = VideoSink(
+                    options.maps, grey, encoding, tracks=False, force=options.force
+                )
+            except BaseException:
+                self._main.abort()
+                raise
+
+    @property
+    def notes(self) -> list[str]:
+        return self._main.notes
+
+    def write(self, frame: Frame, result: FrameResult, deep: NDArray[np.uint16] | None) -> None:
+        after = result.output
+        if deep is not None:
+            deep = _painted_deep(deep, frame, after)
+        if self._side_by_side:
+            after = replace(after, image=np.hstack([frame.image, after.image]))
+            if deep is not None:
+                deep = np.hstack([frame.image.astype(np.uint16) * 257, deep])
+        self._main.write(after, deep)
+        if self._maps is not None:
+            values = result.map
+            if values is None:
+                values = np.zeros((frame.height, frame.width), np.uint8)
+            image: UInt8 = np.repeat(values[:, :, None], 3, axis=2)
+            self._maps.write(replace(frame, image=image))
+
+    def close(self, end: Fraction) -> None:
+        if self._maps is not None:
+            self._maps.close(end)
+        self._main.close(end)
+
+    def abort(self) -> None:
+        self._main.abort()
+        if self._maps is not None:
+            self._maps.abort()
+
+
+def _painted_deep(deep: NDArray[np.uint16], before: Frame, after: Frame) -> NDArray[np.uint16]:
+    """`deep` with what was painted on its 8-bit version."""
+    if after is before:
+        return deep
+    changed = (after.image != before.image).any(axis=2)
+    painted = deep.copy()
+    painted[changed] = after.image[changed].astype(np.uint16) * 257
+    return painted

@@ -1,0 +1,1 @@
+"""Where pictures go: photos and video files; windows and virtual cameras to come."""

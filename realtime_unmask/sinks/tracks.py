@@ -1,0 +1,170 @@
+"""Sound, subtitles and what else a video file holds beside its pictures, copied unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from fractions import Fraction
+from typing import Any
+
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Discard, Disposition, Stream
+
+from realtime_unmask.media import DECODER_FAULTS, VideoInfo, open_input, reason
+
+_JUMP_S = 1
+_COPIED = ("audio", "subtitle", "attachment")
+_LANGUAGE_AND_TITLE = ("language", "title", "handler_name")
+
+
+class TrackCopier:
+    """Copies the tracks of a video, packet by packet, in step with its pictures.
+
+    Reads the file a second time, so that no packet waits in memory for the pictures. A track
+    that the container cannot hold is left out, with a note.
+
+    Args:
+        like: the video; only packets from like.origin to like.until are copied where it was cut.
+        output: not yet started.
+        notes: takes sentence parts on what is left out.
+    """
+
+    def __init__(self, like: VideoInfo, output: OutputContainer, notes: list[str]) -> None:
+        self._notes = notes
+        self._like = like
+        self._output = output
+        self._resources = ExitStack()
+        self._tracks: dict[int, _Track] = {}
+        self._held: tuple[Packet[Any], Fraction] | None = None
+        self._input = self._resources.enter_context(open_input(like.path))
+        for stream in self._input.streams:
+            if stream.index != like.stream_index:
+                self._add(stream)
+        self._copy_chapters()
+        copied = [t.source for t in self._tracks.values()]
+        for stream in self._input.streams:
+            if stream not in copied:
+                stream.discard = Discard.all
+        self._packets: Iterator[Packet[Any]] = iter(())
+        if copied:
+            self._packets = self._demux(copied)
+
+    def _add(self, stream: Stream) -> None:
+        name = getattr(stream, "name", None) or "unknown"
+        what = f"{stream.type} track {stream.index} ({name})"
+        if stream.disposition & Disposition.attached_pic:
+            self._notes.append("its cover picture is left out")
+            return
+        if stream.type not in _COPIED:
+            self._notes.append(f"{what} is left out")
+            return
+        try:
+            target = self._output.add_stream_from_template(stream, opaque=True)
+        except (*DECODER_FAULTS, AttributeError):
+            advice = "" if self._output.format.name == "matroska" else " (.mkv can hold it)"
+            self._notes.append(f"{what} does not fit into the output and is left out{advice}")
+            return
+        target.metadata.update(
+            {k: v for k, v in stream.metadata.items() if k.lower() in _LANGUAGE_AND_TITLE}
+        )
+        target.disposition = stream.disposition
+        if stream.type != "attachment":
+            self._tracks[stream.index] = _Track(stream, target)
+
+    def _copy_chapters(self) -> None:
+        like = self._like
+        chapters = []
+        for chapter in self._input.chapters():
+            base = chapter["time_base"]
+            if base is None:
+                continue
+            first, last = chapter["start"] * base, chapter["end"] * base
+            if last <= like.origin or (like.until is not None and first >= like.until):
+                continue
+            last = min(last, like.until) if like.until is not None else last
+            chapter["start"] = round(max(first - like.origin, Fraction(0)) / base)
+            chapter["end"] = round((last - like.origin) / base)
+            chapters.append(chapter)
+        if chapters:
+            self._output.set_chapters(chapters)
+
+    def _demux(self, streams: list[Stream]) -> Iterator[Packet[Any]]:
+        like = self._like
+        if like.cut and like.origin > 0:
+            with suppress(*DECODER_FAULTS):  # without an index, all before is read and passed over
+                self._input.seek(int(like.origin * 1_000_000), backward=True)
+        packets = self._input.demux(streams)
+        while True:
+            try:
+                packet = next(packets, None)
+            except DECODER_FAULTS as error:
+                self._notes.append(f"sound and subtitles cannot be read on ({reason(error)})")
+                return
+            if packet is None:
+                return
+            if packet.size and packet.stream_index in self._tracks:
+                yield packet
+
+    def copy_until(self, time: Fraction | None) -> None:
+        """Copy all packets that begin before `time` (seconds from like.origin); None = all.
+
+        Raises:
+            av.FFmpegError, OSError: they cannot be written.
+        """
+        while True:
+            if self._held is None:
+                packet = next(self._packets, None)
+                if packet is None:
+                    return
+                track = self._tracks[packet.stream_index]
+                self._held = packet, track.place(packet, self._like.origin)
+            packet, begins = self._held
+            if time is not None and begins > time:
+                return
+            self._held = None
+            if self._wanted(begins):
+                packet.stream = self._tracks[packet.stream_index].stream
+                self._output.mux(packet)
+
+    def _wanted(self, begins: Fraction) -> bool:
+        like = self._like
+        if not like.cut:
+            return True
+        return begins >= 0 and (like.until is None or begins < like.until - like.origin)
+
+    def close(self) -> None:
+        """Free everything; safe to call again."""
+        self._packets = iter(())
+        self._resources.close()
+
+
+class _Track:
+    """One track on its way from file to file."""
+
+    def __init__(self, source: Stream, stream: Stream) -> None:
+        self.source = source
+        self.stream = stream
+        self._shift = 0
+        self._next: int | None = None
+        self._last: int | None = None
+
+    def place(self, packet: Packet[Any], origin: Fraction) -> Fraction:
+        """Give `packet` its times in the output, rising; seconds at which it begins."""
+        base = packet.time_base
+        moved = round(origin / base) - self._shift
+        dts = packet.dts if packet.dts is not None else packet.pts
+        if dts is None:
+            dts = (self._next or 0) + moved
+        pts = packet.pts if packet.pts is not None else dts
+        lead, dts = pts - dts, dts - moved
+        if self._last is not None and dts <= self._last:
+            if (self._last - dts) * base >= _JUMP_S:  # another recording, glued on
+                expected = self._next if self._next is not None else self._last + 1
+                self._shift += expected - dts
+                dts = expected
+            else:
+                dts = self._last + 1
+        self._last, self._next = dts, dts + (packet.duration or 1)
+        packet.dts, packet.pts = dts, dts + lead
+        return packet.pts * base

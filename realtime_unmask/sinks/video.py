@@ -1,0 +1,410 @@
+"""A video file out: playable at every moment of its making, and whole when it has its name."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from realtime_unmask.errors import MediaError, OutputError, UsageError
+from realtime_unmask.media import (
+    DECODER_FAULTS,
+    SWS_FLAGS,
+    Colour,
+    VideoInfo,
+    open_input,
+    reason,
+)
+from realtime_unmask.sinks.encoding import ENCODERS, Encoding, encoder_options
+from realtime_unmask.sinks.partial import OutputFile, partial_of, sync_folder
+from realtime_unmask.sinks.tracks import TrackCopier
+from realtime_unmask.types import Frame
+
+NOTICE = (
+    "AI-reconstructed: the face under the mask is a plausible guess, not the person; "
+    "not for identification."
+)
+SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+# Restored by the muxer itself, or true of the old file only.
+_NOT_COPIED = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
+_INTRA = 1  # AV_PICTURE_TYPE_I
+_BT709, _RGB = 1, 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A frame that is to be encoded; `begins` in ticks."""
+
+    frame: Frame
+    deep: NDArray[np.uint16] | None
+    begins: int
+
+
+class VideoSink:
+    """Writes frames to a video file; see `sinks.sink.Sink`.
+
+    The frames go to NAME.partial.EXT in fragments that begin with a key frame, at least one a
+    second, so that a killed program or a full disk leaves a file that plays up to there. close()
+    reopens the file, counts its frames, and only then gives it its name.
+
+    Kept from `like`: timestamps (exactly in MP4 and MOV; Matroska counts milliseconds), sample
+    aspect, colour tags, metadata, chapters, and, where `tracks` is set, the sound and subtitles,
+    packet by packet. Chroma is 4:2:0, which ordinary players ask for. A picture of odd width or
+    height cannot be so stored without changing its size, and is written as 4:4:4 (VLC, mpv and
+    browsers play it, some hardware players do not).
+
+    Args:
+        path: .mp4, .m4v, .mov or .mkv; its folder is made where needed.
+        like: the video that the frames come from.
+        encoding: codec and quality.
+        size: (width, height) of the frames, px; None = those of `like`.
+        tracks: copy sound and subtitles from like.path.
+        force: replace `path` and a partial file of an earlier run.
+
+    Attributes:
+        notes: sentence parts on what could not be carried over.
+
+    Raises:
+        UsageError: `path` exists already, or has another ending.
+        OutputError: it cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        like: VideoInfo,
+        encoding: Encoding = Encoding(),  # noqa: B008  frozen
+        *,
+        size: tuple[int, int] | None = None,
+        tracks: bool = True,
+        force: bool = False,
+    ) -> None:
+        check_target(path, force=force)
+        self.path = path
+        self.partial = partial_of(path)
+        self.notes: list[str] = []
+        self._force = force
+        self._like = like
+        self._size = size or (like.width, like.height)
+        self._colour = _yuv_colour(like)
+        self._reformatter = VideoReformatter()
+        self._waiting: _Waiting | None = None
+        self._next_key = Fraction(-1)
+        self._step = max(1, round(like.step / like.time_base))
+        self._durations: dict[int, int] = {}  # of the frames inside the encoder, by time
+        self._frames = 0
+        self._ended = False
+        self._tracks: TrackCopier | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = OutputFile(self.partial)
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        try:
+            self._open(encoding, tracks)
+        except BaseException as error:
+            self.abort()
+            if isinstance(error, (*DECODER_FAULTS, OSError)):
+                raise self._cannot_write(error) from error
+            raise
+
+    def _open(self, encoding: Encoding, tracks: bool) -> None:
+        like = self._like
+        self._container = av.open(
+            self._file,
+            "w",
+            format=_muxer(self.path),
+            container_options=_muxer_options(self.path, like.time_base),
+        )
+        codec = encoding.chosen_codec(like)
+        self._deep = codec == "hevc" and like.bit_depth > 8
+        self._stream = self._add_video(codec, encoding)
+        self._note_reductions(codec)
+        self._container.metadata.update(_metadata(like))
+        if tracks:
+            self._tracks = TrackCopier(like, self._container, self.notes)
+
+    def _add_video(self, codec: str, encoding: Encoding) -> VideoStream:
+        like, (width, height) = self._like, self._size
+        stream = self._container.add_stream(
+            ENCODERS[codec],
+            rate=like.frame_rate or round(1 / like.step),
+            options=encoder_options(codec, encoding, like, width * height),
+        )
+        assert isinstance(stream, VideoStream)
+        context = stream.codec_context
+        context.width, context.height = width, height
+        odd = width % 2 or height % 2
+        context.pix_fmt = ("yuv444p" if odd else "yuv420p") + ("10le" if self._deep else "")
+        context.time_base = stream.time_base = like.time_base
+        context.sample_aspect_ratio = like.sample_aspect
+        context.color_primaries = self._colour.primaries
+        context.color_trc = self._colour.transfer
+        context.colorspace = self._colour.matrix
+        context.color_range = self._colour.range
+        if codec == "hevc" and self.path.suffix.lower() != ".mkv":
+            context.codec_tag = "hvc1"  # the form of HEVC in MP4 that Apple's players know
+        return stream
+
+    def _note_reductions(self, codec: str) -> None:
+        like, notes = self._like, self.notes
+        written = 10 if self._deep else 8
+        if like.bit_depth > written:
+            hint = "; --codec hevc keeps 10" if codec == "h264" else ""
+            notes.append(f"{like.bit_depth} bits a component become {written}{hint}")
+        if self._size[0] % 2 or self._size[1] % 2:
+            notes.append("its odd size needs 4:4:4 colour, which some hardware players refuse")
+        elif like.chroma in ("422", "444", "rgb"):
+            notes.append("its colour resolution becomes 4:2:0, which ordinary players ask for")
+        if like.field_order and codec == "hevc":
+            notes.append("it is interlaced: the fields are written woven into whole pictures")
+
+    def write(self, frame: Frame, deep: NDArray[np.uint16] | None = None) -> None:
+        """Take one frame; see `Sink`.
+
+        Args:
+            frame: of the size announced; `pts` in seconds from like.origin, rising; None goes
+                on by one step.
+            deep: (H, W, 3) uint16, the same picture with all its bits; written in place of
+                frame.image where the file has more than 8.
+        """
+        if (frame.width, frame.height) != self._size:
+            raise ValueError(
+                f"The frame is {frame.width} x {frame.height}, announced were {self._size}."
+            )
+        # One frame waits: only when its successor comes is known how long it lasts.
+        begins = self._ticks(frame)
+        waiting, self._waiting = self._waiting, _Waiting(frame, deep, begins)
+        if waiting is not None:
+            self._guarded(lambda: self._encode(waiting, begins))
+
+    def close(self, end: Fraction | None = None) -> None:
+        """Finish; see `Sink`.
+
+        Args:
+            end: seconds, when the last frame ends; None = one step after its beginning.
+
+        Raises:
+            OutputError: also where nothing was written, or the check fails.
+        """
+        if self._ended:
+            return
+        self._guarded(lambda: self._finish(end))
+        self._ended = True
+        self._close_file()
+        self._verify()
+        try:
+            if not self._force and self.path.exists():
+                raise OutputError(
+                    f"{self.path} has appeared meanwhile; the finished video is {self.partial}."
+                )
+            os.replace(self.partial, self.path)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise OutputError(
+                f"{self.path} cannot be given its name ({reason(error)}); "
+                f"the finished video is {self.partial}."
+            ) from error
+
+    def abort(self) -> None:
+        """Give up and remove the partial file; see `Sink`."""
+        if self._ended:
+            return
+        self._ended = True
+        self._close_file()
+        with suppress(OSError):
+            self.partial.unlink(missing_ok=True)
+
+    def _guarded(self, step: Any) -> None:
+        """Run `step`; a failure to write ends the sink and keeps what there is."""
+        if self._ended:
+            raise OutputError(f"{self.path} was closed already.")
+        try:
+            step()
+        except (av.FFmpegError, OSError) as error:
+            self._ended = True
+            cause = self._file.error or error
+            self._close_file()
+            raise self._kept(cause) from error
+
+    def _kept(self, cause: BaseException) -> OutputError:
+        frames = _count_frames(self.partial)
+        if not frames:
+            with suppress(OSError):
+                self.partial.unlink(missing_ok=True)
+            return self._cannot_write(cause)
+        return OutputError(
+            f"{self.path} cannot be finished ({reason(cause)}). The first {frames} frames are in "
+            f"{self.partial}, which plays. Free some space or choose another folder."
+        )
+
+    def _cannot_write(self, cause: BaseException) -> OutputError:
+        return OutputError(
+            f"{self.path} cannot be written ({reason(cause)}). "
+            "Check the folder, its permissions and the free space."
+        )
+
+    def _encode(self, waiting: _Waiting, end: int) -> None:
+        """Encode one frame that lasts until `end`, in ticks."""
+        picture = self._yuv(waiting.frame, waiting.deep)
+        picture.pts = waiting.begins
+        picture.time_base = self._like.time_base
+        time = waiting.begins * self._like.time_base
+        if time >= self._next_key:
+            picture.pict_type = _INTRA
+            self._next_key = time + 1
+        self._durations[waiting.begins] = end - waiting.begins
+        self._frames += 1
+        for packet in self._stream.encode(picture):
+            self._mux(packet)
+
+    def _ticks(self, frame: Frame) -> int:
+        last = self._waiting.begins if self._waiting is not None else None
+        if frame.pts is not None:
+            ticks = round(frame.pts / self._like.time_base)
+        else:
+            ticks = 0 if last is None else last + self._step
+        if last is not None and ticks <= last:
+            raise ValueError(f"Frame {frame.index} is not later than the one before it.")
+        return ticks
+
+    def _yuv(self, frame: Frame, deep: NDArray[np.uint16] | None) -> av.VideoFrame:
+        if self._deep and deep is not None:
+            source = av.VideoFrame.from_ndarray(deep, format="rgb48le")
+        else:
+            source = av.VideoFrame.from_ndarray(frame.image, format="rgb24")
+        context = self._stream.codec_context
+        picture = self._reformatter.reformat(
+            source,
+            format=context.pix_fmt,
+            dst_colorspace=self._colour.sws_matrix(min(self._like.width, self._like.height)),
+            dst_color_range=self._colour.working_range,
+            interpolation=SWS_FLAGS,
+        )
+        # The pixels are converted; what is said about them is what the source said.
+        picture.colorspace = self._colour.matrix
+        picture.color_range = self._colour.range
+        picture.color_primaries = self._colour.primaries
+        picture.color_trc = self._colour.transfer
+        return picture
+
+    def _mux(self, packet: Packet[Any]) -> None:
+        if packet.pts is not None:
+            packet.duration = self._durations.pop(packet.pts, self._step)
+        if self._tracks is not None and packet.dts is not None:
+            self._tracks.copy_until(packet.dts * packet.time_base)
+        self._container.mux(packet)
+
+    def _finish(self, end: Fraction | None) -> None:
+        if self._waiting is not None:
+            begins = self._waiting.begins
+            ends = round(end / self._like.time_base) if end is not None else 0
+            self._encode(self._waiting, ends if ends > begins else begins + self._step)
+        for packet in self._stream.encode(None):
+            self._mux(packet)
+        if self._tracks is not None:
+            self._tracks.copy_until(None)
+        self._container.close()
+
+    def _close_file(self) -> None:
+        # A file that is closed first keeps the muxer from writing its ending into a broken one.
+        with suppress(OSError):
+            self._file.finish()
+        container = getattr(self, "_container", None)
+        if container is not None:
+            with suppress(av.FFmpegError, OSError, ValueError):
+                container.close()
+        if self._tracks is not None:
+            self._tracks.close()
+
+    def _verify(self) -> None:
+        if self._file.error is not None:
+            raise self._kept(self._file.error)
+        found = _count_frames(self.partial)
+        if found != self._frames:
+            raise OutputError(
+                f"{self.path} is not whole: {self._frames} frames were written, {found} can be "
+                f"read again. What there is was kept as {self.partial}."
+            )
+
+
+def check_target(path: Path, *, force: bool) -> None:
+    """May `path` be written?
+
+    Raises:
+        UsageError: it exists already, or its ending is not one of SUFFIXES.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            f"{path} has no ending that this program writes. Name it {', '.join(SUFFIXES)}."
+        )
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder. Give the name of a file.")
+    if force:
+        return
+    if path.exists():
+        raise UsageError(f"{path} exists already. Choose another name, or use --force.")
+    if partial_of(path).exists():
+        raise UsageError(
+            f"{partial_of(path)} is left from a run that was cut short (or is still going on). "
+            "Move it away, or use --force to replace it."
+        )
+
+
+def _yuv_colour(like: VideoInfo) -> Colour:
+    """The tags of the output: those of the source, unless they cannot be true of YUV pictures."""
+    colour = like.colour
+    if like.chroma == "rgb" or colour.matrix == _RGB:
+        return Colour(colour.primaries, colour.transfer, _BT709, 1)
+    return colour
+
+
+def _metadata(like: VideoInfo) -> dict[str, str]:
+    kept = {k: v for k, v in like.metadata.items() if k.lower() not in _NOT_COPIED}
+    old = kept.pop("comment", None) or kept.pop("COMMENT", "")
+    kept["comment"] = old if NOTICE in old else f"{old} | {NOTICE}" if old else NOTICE
+    return kept
+
+
+def _muxer(path: Path) -> str:
+    return {".mkv": "matroska", ".mov": "mov"}.get(path.suffix.lower(), "mp4")
+
+
+def _muxer_options(path: Path, time_base: Fraction) -> dict[str, str]:
+    # Times stay as they are, also those before 0 (the sound's run-up, reordered pictures).
+    # Packets come in order, so that nothing has to wait long for a silent track.
+    options = {
+        "flush_packets": "1",
+        "avoid_negative_ts": "disabled",
+        "max_interleave_delta": "200000",
+    }
+    if _muxer(path) == "matroska":
+        return {**options, "cluster_time_limit": "1000"}
+    return {
+        **options,
+        "movflags": "hybrid_fragmented+frag_keyframe",
+        # Smaller pieces than a group of pictures: less is lost when the program is killed.
+        "frag_duration": "250000",
+        # The finest clock in the file: a late start of the pictures is stored in its ticks.
+        "movie_timescale": str(min(time_base.denominator, 1_000_000)),
+    }
+
+
+def _count_frames(path: Path) -> int:
+    """How many pictures a reader finds in `path`; 0 where it cannot be opened."""
+    try:
+        with open_input(path) as container:
+            packets = container.demux(container.streams.video[0])
+            return sum(1 for packet in packets if packet.size and not packet.is_corrupt)
+    except (MediaError, IndexError, *DECODER_FAULTS):
+        return 0
