@@ -37,8 +37,8 @@ def test_external_initializer_is_seen() -> None:
 
 
 def test_external_tensor_in_an_attribute_of_a_branch_is_seen() -> None:
-    inner = branch(external("w"))
-    outer = helper.make_graph([helper.make_node("If", ["c"], ["x"], then_branch=inner)], "g", [], [])
+    choice = helper.make_node("If", ["c"], ["x"], then_branch=branch(external("w")))
+    outer = helper.make_graph([choice], "g", [], [])
     assert uses_external_data(helper.make_model(outer).SerializeToString())
 
 
