@@ -15,6 +15,7 @@ from realtime_unmask.cli.common import ExitCode, fail
 from realtime_unmask.cli.demo import demo as run_demo
 from realtime_unmask.cli.doctor import doctor as run_doctor
 from realtime_unmask.cli.image import image as run_image
+from realtime_unmask.cli.video import video as run_video
 from realtime_unmask.errors import UnmaskError, UsageError
 
 PROGRAM = "realtime-unmask"
@@ -86,6 +87,7 @@ def _start(
 
 # Bound to other names than their modules', which would be hidden behind them otherwise.
 app.command("image")(run_image)
+app.command("video")(run_video)
 app.command("demo")(run_demo)
 app.command("doctor")(run_doctor)
 
@@ -116,7 +118,7 @@ def run(arguments: Sequence[str]) -> int:
         end = "" if message.endswith((".", "?")) else "."
         fail(f"{message}{end} See `{command} --help`.")
         return error.exit_code
-    except Exception as error:  # the outermost edge: a person gets a sentence, not a traceback
+    except Exception as error:  # noqa: BLE001  the outermost edge: a sentence, not a traceback
         if debug:
             traceback.print_exc()
         fail(_unexpected(error, debug))

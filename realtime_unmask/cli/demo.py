@@ -81,6 +81,7 @@ def _unmask_clip(
 ) -> tuple[list[tuple[Frame, Frame]], ConvertReport]:
     """Write `video`; (the moments to show, what the conversion says)."""
     from realtime_unmask.capture.probe import probe
+    from realtime_unmask.cli.video_progress import show_progress
     from realtime_unmask.pipeline.convert import ConvertOptions, convert_video
     from realtime_unmask.unmask.unmasker import State
 
@@ -94,7 +95,8 @@ def _unmask_clip(
             moments.append((frame, result.output))
         return result
 
-    return moments, convert_video(clip, video, process, ConvertOptions(force=True))
+    with show_progress(clip.name, quiet=False) as progress:
+        return moments, convert_video(clip, video, process, ConvertOptions(force=True), progress)
 
 
 def _write_before_after(path: Path, moments: Sequence[tuple[Frame, Frame]]) -> None:

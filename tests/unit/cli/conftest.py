@@ -77,7 +77,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
         record.unmaskers.append(FakeUnmasker(record.fault))
         return record.unmaskers[-1]
 
-    for command in ("image", "doctor", "demo"):
+    for command in ("image", "video", "doctor", "demo"):
         monkeypatch.setattr(f"realtime_unmask.cli.{command}.open_unmasker", open_unmasker)
     return record
 
