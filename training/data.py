@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -59,12 +60,12 @@ def shares(faces: Faces) -> NDArray[np.float64]:
 
 @dataclass(slots=True)
 class View:
-    """One face as seen by one sample, 256 px.
+    """One face as seen by one sample; S is 256 unless training begins on smaller crops.
 
     Attributes:
-        image: (256, 256, 3) float32 RGB in [0, 1].
+        image: (S, S, 3) float32 RGB in [0, 1].
         mesh: (478, 2) float32, px.
-        valid: (256, 256) float32, 1 where the picture is known.
+        valid: (S, S) float32, 1 where the picture is known.
     """
 
     image: Picture
@@ -72,23 +73,28 @@ class View:
     valid: Plane
 
 
-def view(faces: Faces, index: int, rng: np.random.Generator | None) -> View:
-    """Cut a 256 px crop from a stored one; `rng` moves, turns and scales it a little."""
+def view(
+    faces: Faces, index: int, rng: np.random.Generator | None, size: int = CROP
+) -> View:
+    """Cut a crop from a stored one; `rng` moves, turns and scales it a little."""
     zoom, turn, shift = 1.0, 0.0, np.zeros(2)
     if rng is not None:
         zoom = float(np.exp(rng.normal(0, 0.02)))
         turn = float(rng.normal(0, 0.025))
         shift = rng.normal(0, ALIGN_JITTER * 0.36 * CROP * 1.5, 2)
-    linear = zoom * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    offset = CROP / 2 + shift - linear @ np.full(2, STORED / 2)
+    share = size / CROP
+    linear = zoom * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) * share
+    offset = size / 2 + shift * share - linear @ np.full(2, STORED / 2)
     matrix = np.hstack([linear, offset[:, None]])
+    stored = faces.image(index)
+    if size < CROP:  # or thin lines would alias
+        stored = cv2.GaussianBlur(stored, (0, 0), 0.4 / share).astype(np.uint8)
     image = cv2.warpAffine(
-        faces.image(index), matrix, (CROP, CROP), flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )  # fmt: skip
+        stored, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     mesh = faces.landmarks[index] @ linear.T + offset
     corners = faces.corners[index] @ linear.T + offset
-    valid = np.zeros((CROP, CROP), np.uint8)
+    valid = np.zeros((size, size), np.uint8)
     cv2.fillConvexPoly(valid, np.round(corners.clip(-4000, 4000)).astype(np.int32), 1)
     return View(
         image.astype(np.float32) / 255.0, mesh.astype(np.float32), valid.astype(np.float32)
@@ -120,20 +126,22 @@ def map_sample(faces: Faces, index: int, rng: np.random.Generator) -> Sample:
         target = target * (1 - over)
     image, valid = degrade(grade(image, rng), rng), seen.valid
     if rng.random() < 0.3:
-        image, known = frame_edge(image, _tight(seen.mesh, rng))
+        image, known = frame_edge(image, _tight(seen.mesh, CROP, rng))
         valid = valid * known
     if rng.random() < 0.5:
         image, target, valid = image[:, ::-1], target[:, ::-1], valid[:, ::-1]
     return {"image": _chw(image) * 2 - 1, "target": target[None], "valid": valid[None]}
 
 
-def _tight(mesh: NDArray[np.float32], rng: np.random.Generator) -> tuple[int, int, int, int]:
+def _tight(
+    mesh: NDArray[np.float32], size: int, rng: np.random.Generator
+) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1 of a picture that ends close to the face, or cuts it a little."""
     low, high = mesh.min(0), mesh.max(0)
     reach = (high - low) * rng.uniform(-0.15, 0.45, (2, 2))
-    reach[rng.random((2, 2)) < 0.4] = CROP  # that side is far away
-    x0, y0 = np.clip(low - reach[0], 0, CROP * 0.35).astype(int)
-    x1, y1 = np.clip(high + reach[1], CROP * 0.65, CROP).astype(int)
+    reach[rng.random((2, 2)) < 0.4] = size  # that side is far away
+    x0, y0 = np.clip(low - reach[0], 0, size * 0.35).astype(int)
+    x1, y1 = np.clip(high + reach[1], size * 0.65, size).astype(int)
     return int(x0), int(y0), int(x1), int(y1)
 
 
@@ -147,22 +155,24 @@ def _print(faces: Faces, rng: np.random.Generator) -> Picture | None:
     return other[y : y + side, x : x + side].astype(np.float32) / 255.0
 
 
-def editor_sample(faces: Faces, index: int, rng: np.random.Generator) -> Sample:
+def editor_sample(
+    faces: Faces, index: int, rng: np.random.Generator, size: int = CROP
+) -> Sample:
     """One picture for the editor: the mask's looks don't matter, since the hole is blank.
 
     Returns:
-        target (3, 256, 256) in [-1, 1], map (1, 256, 256) 0 or 1, valid (1, 256, 256),
-        prior (3, 256, 256) and prior_weight (1, 256, 256).
+        target (3, S, S) in [-1, 1], map (1, S, S) 0 or 1, valid (1, S, S), prior (3, S, S) and
+        prior_weight (1, S, S), where S is `size`.
     """
-    seen = view(faces, index, rng)
-    shape = random_shape(seen.mesh, CROP, rng)
+    seen = view(faces, index, rng, size)
+    shape = random_shape(seen.mesh, size, rng)
     hole = (shape.map > 0.4).astype(np.uint8)
-    grow = int(rng.integers(1, 7))
+    grow = max(1, round(rng.uniform(0.5, 6.5) * size / CROP))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
     hole = cv2.dilate(hole, kernel).astype(np.float32)
     image, valid = grade(seen.image, rng), seen.valid
     if rng.random() < 0.12:
-        image, known = frame_edge(image, _tight(seen.mesh, rng))
+        image, known = frame_edge(image, _tight(seen.mesh, size, rng))
         valid = valid * known
     prior, weight = _prior(image, hole, rng)
     planes = [image, hole, valid, prior, weight]
@@ -183,18 +193,19 @@ def _prior(image: Picture, hole: Plane, rng: np.random.Generator) -> tuple[Pictu
     if rng.random() > 0.15:
         return np.zeros_like(image), np.zeros_like(hole)
     zoom, turn = np.exp(rng.normal(0, 0.01)), rng.normal(0, 0.01)
-    centre = np.full(2, CROP / 2)
+    size = hole.shape[0]
+    centre = np.full(2, size / 2)
     linear = zoom * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    offset = centre + rng.normal(0, 1.5, 2) - linear @ centre
+    offset = centre + rng.normal(0, 1.5, 2) * size / CROP - linear @ centre
     guess = cv2.warpAffine(
-        image, np.hstack([linear, offset[:, None]]), (CROP, CROP), borderMode=cv2.BORDER_REPLICATE
+        image, np.hstack([linear, offset[:, None]]), (size, size), borderMode=cv2.BORDER_REPLICATE
     )
     guess = guess * np.exp(rng.normal(0, 0.06, 3)) + rng.normal(0, 0.02)
     if rng.random() < 0.7:
-        guess = cv2.GaussianBlur(guess, (0, 0), rng.uniform(0.4, 3.0))
+        guess = cv2.GaussianBlur(guess, (0, 0), rng.uniform(0.4, 3.0) * size / CROP)
     weight = hole * rng.uniform(0.4, 1.0)
     if rng.random() < 0.4:
-        field = cv2.resize(rng.normal(size=(5, 5)), (CROP, CROP), interpolation=cv2.INTER_CUBIC)
+        field = cv2.resize(rng.normal(size=(5, 5)), (size, size), interpolation=cv2.INTER_CUBIC)
         weight = weight * (field > rng.uniform(-0.5, 0.7))
     weight = weight.astype(np.float32)
     known = (weight > 0)[..., None]
@@ -208,9 +219,11 @@ def _chw(image: Picture) -> Picture:
 class Stream(IterableDataset[dict[str, torch.Tensor]]):
     """The endless stream of samples of one run, from sample `start` on."""
 
-    def __init__(self, faces: Faces, make: str, seed: int, start: int) -> None:
+    def __init__(
+        self, faces: Faces, make: str, seed: int, start: int, size: int = CROP
+    ) -> None:
         self.faces, self.seed, self.start = faces, seed, start
-        self.make = {"map": map_sample, "editor": editor_sample}[make]
+        self.make = map_sample if make == "map" else partial(editor_sample, size=size)
         self.shares = shares(faces).cumsum()
 
     def sample(self, number: int) -> Sample:
@@ -231,8 +244,8 @@ class Stream(IterableDataset[dict[str, torch.Tensor]]):
 
 
 def batches(
-    faces: Faces, make: str, seed: int, start: int, size: int
+    faces: Faces, make: str, seed: int, start: int, count: int, size: int = CROP
 ) -> Iterator[dict[str, torch.Tensor]]:
-    """Endless batches, painted in a worker process beside the training."""
-    stream = Stream(faces, make, seed, start)
-    return iter(DataLoader(stream, size, num_workers=1, prefetch_factor=4))
+    """Endless batches of `count`, painted in a worker process beside the training."""
+    stream = Stream(faces, make, seed, start, size)
+    return iter(DataLoader(stream, count, num_workers=1, prefetch_factor=4))

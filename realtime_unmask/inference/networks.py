@@ -114,7 +114,11 @@ class EditorNet(nn.Module):
         x0 = self.stem(x)
         x1 = self.down1(x0)
         x2 = self.down2(x1)
-        x = self.middle(self.down3(x2) + self.place)
+        x = self.down3(x2)
+        place = self.place
+        if x.shape[2:] != place.shape[2:]:  # training begins on smaller crops
+            place = F.adaptive_avg_pool2d(place, x.shape[2:])
+        x = self.middle(x + place)
         x = self.up0(self.up1(self.up2(x, x2), x1), x0)
         x = F.pixel_shuffle(self.head(x), 2)
         return torch.tanh(x[:, :3]), torch.sigmoid(x[:, 3:])

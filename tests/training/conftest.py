@@ -1,0 +1,45 @@
+"""Prepared faces made from the demo clip, for every training test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import cv2
+import pytest
+import torch
+
+from training.prepare import prepare
+from training.shards import Faces, load_shards
+
+DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo.mp4"
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with six pictures of one face."""
+    folder = tmp_path_factory.mktemp("pictures")
+    with av.open(str(DEMO)) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number >= 60:
+                break
+            if number % 10 == 0:
+                image = cv2.cvtColor(frame.to_ndarray(format="rgb24"), cv2.COLOR_RGB2BGR)
+                cv2.imwrite(str(folder / f"face_{number:02d}.png"), image)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def faces(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Faces:
+    """The same, prepared; all of them serve for training and for validation."""
+    out = tmp_path_factory.mktemp("prepared")
+    prepare([pictures], out)
+    made = load_shards(out)
+    made.split[:] = "train"
+    return made
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Sums over threads may differ in their order; one thread gives one answer."""
+    torch.set_num_threads(1)

@@ -1,0 +1,54 @@
+"""The exported networks answer as torch does, and the manifest describes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from realtime_unmask.inference.engine import load_engine
+from realtime_unmask.inference.manifest import Manifest
+from realtime_unmask.settings import Settings
+from training import export, train_editor, train_map
+from training.shards import Faces
+
+
+@pytest.fixture(scope="module")
+def runs(faces: Faces, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    editor = train_editor.EditorConfig(run=folder / "editor", batch=2, size=64, steps=1)
+    train_editor.train(editor, faces)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(train_map, "validate", lambda network, held: (0.0, 0.0))
+    train_map.train(train_map.MapConfig(run=folder / "map", batch=2, steps=1), faces)
+    patch.undo()
+    return folder
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_export_is_faithful_and_loads_in_the_run_time(runs: Path, tmp_path: Path) -> None:
+    for network in ("map", "editor"):
+        worst = export.export(network, runs / network, tmp_path, {"data": ["demo"]})
+        assert worst <= export.PARITY
+    manifest = Manifest.load(tmp_path)
+    assert manifest.entry("editor").data == ("demo",)
+    assert manifest.entry("map").metrics["steps"] == 1
+    rng = np.random.default_rng(0)
+    for network in ("map", "editor"):
+        inputs = export.random_inputs(network, 3, rng)
+        with load_engine(network, Settings(), tmp_path) as engine:
+            outputs = engine.infer(inputs)
+        assert all(value.shape[0] == 3 for value in outputs.values())
+        assert load_file(tmp_path / f"{network}.safetensors")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_unfaithful_export_is_not_written(
+    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "parity", lambda *_: 0.5)
+    with pytest.raises(ValueError, match=r"map\.onnx differs from torch"):
+        export.export("map", runs / "map", tmp_path, {})
+    assert list(tmp_path.iterdir()) == []

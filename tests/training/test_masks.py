@@ -1,0 +1,87 @@
+"""The painter: what it calls mask is mask, and it never changes anything else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training import data
+from training.masks.cloth import paint
+from training.masks.occluders import beard, glasses, occlude
+from training.masks.shape import KINDS, random_shape
+from training.shards import CROP, Faces
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_covers_the_mouth(faces: Faces, kind: str) -> None:
+    mesh = data.view(faces, 0, None).mesh
+    covered = []
+    for seed in range(12):
+        shape = random_shape(mesh, CROP, np.random.default_rng(seed), covering=True, kind=kind)
+        x, y = mesh[13].round().astype(int)
+        covered.append(shape.alpha[y, x] > 0.9)
+        assert 0.03 < shape.alpha.mean() < 0.4
+        assert shape.map.min() >= 0 and shape.map.max() <= 1
+    assert all(covered)
+
+
+def test_paint_changes_the_mask_and_its_shadow_only(faces: Faces) -> None:
+    seen = data.view(faces, 0, None)
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        shape = random_shape(seen.mesh, CROP, rng)
+        painted = paint(seen.image, shape, rng)
+        change = np.abs(painted - seen.image).max(2)
+        assert change[shape.alpha > 0.9].mean() > 0.02
+        far = np.asarray(shape.map == 0)
+        far[80:] = False  # the forehead, where no shadow reaches
+        assert change[far].max() < 0.02
+
+
+def test_things_before_the_face_are_not_mask(faces: Faces) -> None:
+    seen = data.view(faces, 0, None)
+    rng = np.random.default_rng(4)
+    for _ in range(8):
+        picture, where = occlude(seen.image, seen.mesh, rng)
+        assert picture.shape == seen.image.shape and np.isfinite(picture).all()
+        assert 0.005 < where.mean() < 0.6
+    assert np.isfinite(beard(seen.image, seen.mesh, rng)).all()
+    _, frames = glasses(seen.image, seen.mesh, rng)
+    assert 0 < frames.mean() < 0.1
+
+
+@pytest.mark.parametrize("network", ["map", "editor"])
+def test_sample_number_k_is_always_the_same(faces: Faces, network: str) -> None:
+    first = data.Stream(faces, network, seed=3, start=0).sample(11)
+    again = data.Stream(faces, network, seed=3, start=5).sample(11)
+    other = data.Stream(faces, network, seed=4, start=0).sample(11)
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert any(not np.array_equal(first[name], other[name]) for name in first)
+
+
+def test_map_samples_hold_masks_and_none(faces: Faces) -> None:
+    stream = data.Stream(faces, "map", seed=1, start=0)
+    areas = [stream.sample(k)["target"].mean() for k in range(30)]
+    assert 0.2 < np.mean([area == 0 for area in areas]) < 0.7
+
+
+def test_editor_samples_have_binary_holes_and_priors_inside_them(faces: Faces) -> None:
+    stream = data.Stream(faces, "editor", seed=1, start=0, size=128)
+    seen_prior = 0
+    for number in range(30):
+        sample = stream.sample(number)
+        assert set(np.unique(sample["map"])) <= {0.0, 1.0}
+        weight = sample["prior_weight"]
+        seen_prior += bool(weight.any())
+        assert not weight[sample["map"] == 0].any()
+        assert not sample["prior"][:, weight[0] == 0].any()
+    assert 0 < seen_prior < 15
+
+
+def test_unseen_sets_and_people_are_never_trained_on(faces: Faces) -> None:
+    faces = faces.where(np.ones(len(faces), bool))
+    faces.set = np.array(["cd_wo", "omi", "omi_variants", "omi_variants", "aaf", "pr_wo"])
+    faces.origin = np.array(["a", "b", "p1_x_0.png", "p2_x_0.png", "c", "d"])
+    faces.split = np.array(["train", "train", "train", "train", "val", "train"])
+    assert data.training_faces(faces).set.tolist() == ["omi"]
+    assert data.validation_faces(faces).set.tolist() == ["aaf"]

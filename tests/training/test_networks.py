@@ -1,0 +1,51 @@
+"""Size and form of the two networks."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from realtime_unmask.inference.networks import EditorNet, MapNet
+
+
+def macs(network: nn.Module, *inputs: torch.Tensor) -> float:
+    """Multiply-accumulates of the convolutions, in units of 1e9."""
+    total = 0
+
+    def count(module: nn.Conv2d, _: object, output: torch.Tensor) -> None:
+        nonlocal total
+        total += output.numel() * module.weight[0].numel()
+
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(count)
+    with torch.no_grad():
+        network.eval()(*inputs)
+    return total / 1e9
+
+
+def test_editor_keeps_its_budget() -> None:
+    network = EditorNet()
+    inputs = [torch.zeros(1, c, 256, 256) for c in (3, 1, 3, 1)]
+    assert sum(p.numel() for p in network.parameters()) <= 6e6
+    assert macs(network, *inputs) <= 3.0
+
+
+def test_map_keeps_its_budget() -> None:
+    network = MapNet()
+    assert sum(p.numel() for p in network.parameters()) <= 1e6
+    assert macs(network, torch.zeros(1, 3, 256, 256)) <= 0.3
+
+
+@pytest.mark.parametrize("size", [64, 128, 256])
+def test_outputs_have_the_inputs_size_and_their_range(size: int) -> None:
+    network = EditorNet().eval()
+    inputs = [torch.rand(2, c, size, size) for c in (3, 1, 3, 1)]
+    with torch.no_grad():
+        rgb, confidence = network(*inputs)
+        marked = MapNet().eval()(inputs[0])
+    assert rgb.shape == (2, 3, size, size) and rgb.abs().max() <= 1
+    for plane in (confidence, marked):
+        assert plane.shape == (2, 1, size, size)
+        assert plane.min() >= 0 and plane.max() <= 1

@@ -1,0 +1,86 @@
+"""Pictures become shards; bad ones are counted, and no face at all is an error."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_unmask.faces.alignment import EYE_CENTRE, EYE_DISTANCE
+from training import shards
+from training.prepare import prepare
+from training.shards import CROP, MARGIN, STORED, Faces, load_shards
+
+
+def test_every_face_lies_at_the_reference(faces: Faces) -> None:
+    assert len(faces) == 6
+    for mesh in faces.landmarks:
+        eyes = mesh[[33, 263]]
+        middle = eyes.mean(0) - MARGIN
+        assert np.allclose(middle / CROP, EYE_CENTRE, atol=0.02)
+        assert np.ptp(eyes[:, 0]) / CROP == pytest.approx(EYE_DISTANCE, rel=0.08)
+    assert faces.image(0).shape == (STORED, STORED, 3)
+
+
+def test_unreadable_and_empty_pictures_are_counted(pictures: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    shutil.copytree(pictures, folder)
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    (folder / "notes.txt").write_text("not a picture either")
+    import cv2
+
+    cv2.imwrite(str(folder / "wall.png"), np.full((300, 300, 3), 90, np.uint8))
+    counts = prepare([folder], tmp_path / "out")
+    assert (counts.kept, counts.unreadable, counts.no_face) == (6, 1, 1)
+
+
+def test_a_folder_without_faces_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    with pytest.raises(ValueError, match=r"No usable face was found in .*empty"):
+        prepare([folder], tmp_path / "out")
+
+
+def test_tars_and_their_labels_are_read(pictures: Path, tmp_path: Path) -> None:
+    name = "face_00.png"
+    with tarfile.open(tmp_path / "faces-x.tar", "w") as archive:
+        data = (pictures / name).read_bytes()
+        info = tarfile.TarInfo(name)
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    (tmp_path / "faces.csv").write_text(
+        "tar,file,split,set,width,height,origin,licence\n"
+        f"faces-x.tar,{name},val,studio,1,1,30_1_2.jpg,none\n"
+    )
+    prepare([tmp_path], tmp_path / "out")
+    made = load_shards(tmp_path / "out")
+    assert (made.split[0], made.set[0], made.origin[0]) == ("val", "studio", "30_1_2.jpg")
+
+
+def test_shards_stay_below_their_size(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.prepare.MAX_SHARD_BYTES", 60_000)
+    prepare([pictures], tmp_path)
+    assert len(list(tmp_path.glob("*.npz"))) > 1
+    assert len(load_shards(tmp_path)) == 6
+
+
+def test_shards_hold_no_pickle(pictures: Path, tmp_path: Path) -> None:
+    prepare([pictures], tmp_path)
+    with np.load(next(tmp_path.glob("*.npz")), allow_pickle=False) as data:
+        assert all(data[name].dtype != object for name in data.files)
+
+
+def test_missing_shards_name_the_step_that_makes_them(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="training prepare"):
+        load_shards(tmp_path)
+
+
+def test_pixels_outside_the_picture_are_known(faces: Faces) -> None:
+    assert faces.corners.shape == (len(faces), 4, 2)
+    assert shards.STORED == shards.CROP + 2 * shards.MARGIN

@@ -1,0 +1,125 @@
+"""Runs: resumed equals unbroken, a bad checkpoint or a NaN stops them with a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from training import checkpoint, data, train_editor, train_map
+from training.losses import StoppedByNan, dissimilarity, grown, weighted_mean
+from training.shards import Faces
+from training.train_editor import EditorConfig
+from training.train_map import MapConfig
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "last.safetensors")
+
+
+def editor_config(run: Path, **changes: Any) -> EditorConfig:
+    return EditorConfig(run=run, batch=2, size=64, adversarial_from=2, **changes)
+
+
+def test_a_resumed_editor_run_equals_an_unbroken_one(faces: Faces, tmp_path: Path) -> None:
+    train_editor.train(editor_config(tmp_path / "whole", steps=4), faces)
+    for steps in (1, 3, 4):  # the discriminator joins in the second part
+        train_editor.train(editor_config(tmp_path / "parts", steps=steps), faces)
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert whole.keys() == parts.keys()
+    assert any(name.startswith("judge_optimiser/") for name in whole)
+    for name, value in whole.items():
+        assert torch.equal(value, parts[name]), name
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_a_resumed_map_run_equals_an_unbroken_one(
+    faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_map, "validate", lambda network, held: (0.0, 0.0))
+    config = {"batch": 2, "steps": 4, "save_minutes": 0.0}
+    train_map.train(MapConfig(run=tmp_path / "whole", **config), faces)
+    calls = {"left": 2}
+    real = train_map.loss
+
+    def breaks(*values: torch.Tensor) -> torch.Tensor:
+        calls["left"] -= 1
+        if calls["left"] < 0:
+            raise Interrupted
+        return real(*values)
+
+    monkeypatch.setattr(train_map, "loss", breaks)
+    with pytest.raises(Interrupted):
+        train_map.train(MapConfig(run=tmp_path / "parts", **config), faces)
+    monkeypatch.setattr(train_map, "loss", real)
+    train_map.train(MapConfig(run=tmp_path / "parts", **config), faces)
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    for name, value in whole.items():
+        assert torch.equal(value, parts[name]), name
+
+
+def test_training_lowers_the_loss(faces: Faces, tmp_path: Path) -> None:
+    run = train_editor.Run(EditorConfig(run=tmp_path, batch=2, size=64))
+    run.progress.step = 200  # the rate's warm-up is over
+    batch = next(data.batches(faces, "editor", 1, 0, 2, 64))
+    losses = [run.step(batch) for _ in range(25)]
+    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+
+
+def test_nan_stops_the_run_and_keeps_the_checkpoint(
+    faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_editor.train(editor_config(tmp_path, steps=1), faces)
+    before = (tmp_path / "last.safetensors").read_bytes()
+    monkeypatch.setattr(
+        train_editor, "reconstruction_loss", lambda rgb, sure, batch: rgb.sum() * float("nan")
+    )
+    with pytest.raises(StoppedByNan, match="step 1"):
+        train_editor.train(editor_config(tmp_path, steps=3), faces)
+    assert (tmp_path / "last.safetensors").read_bytes() == before
+
+
+def test_a_checkpoint_of_another_network_is_refused(faces: Faces, tmp_path: Path) -> None:
+    train_editor.train(editor_config(tmp_path, steps=1), faces)
+    with pytest.raises(checkpoint.CheckpointError, match="made for editor-1"):
+        train_map.train(MapConfig(run=tmp_path, batch=2, steps=1), faces)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage that is long enough to hold a header"])
+def test_a_damaged_checkpoint_is_refused(content: bytes, faces: Faces, tmp_path: Path) -> None:
+    (tmp_path / "last.safetensors").write_bytes(content)
+    with pytest.raises(checkpoint.CheckpointError, match="not a readable checkpoint"):
+        train_editor.train(editor_config(tmp_path, steps=1), faces)
+
+
+def test_a_file_without_a_header_is_refused(faces: Faces, tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / "last.safetensors")
+    with pytest.raises(checkpoint.CheckpointError, match="not a readable checkpoint"):
+        train_editor.train(editor_config(tmp_path, steps=1), faces)
+
+
+def test_dissimilarity_is_zero_for_equals_and_grows_with_blur() -> None:
+    rng = torch.Generator().manual_seed(1)
+    picture = torch.rand(1, 3, 64, 64, generator=rng) * 2 - 1
+    everywhere = torch.ones(1, 1, 64, 64)
+    blurred = torch.nn.functional.avg_pool2d(picture, 5, 1, 2)
+    assert dissimilarity(picture, picture, everywhere).item() == pytest.approx(0, abs=1e-5)
+    assert dissimilarity(picture, blurred, everywhere).item() > 0.3
+
+
+def test_weighted_mean_counts_only_what_has_weight() -> None:
+    value = torch.tensor([[[[1.0, 5.0]]]])
+    assert weighted_mean(value, torch.tensor([[[[0.0, 1.0]]]])).item() == 5.0
+
+
+def test_grown_is_a_square_dilation() -> None:
+    plane = torch.zeros(1, 1, 9, 9)
+    plane[..., 4, 4] = 1
+    assert grown(plane, 2).sum().item() == 25
