@@ -29,6 +29,9 @@ _JUMP_S = 1
 _TOLERANCE_S = Fraction(1, 10)
 # In these codecs every packet is one picture, so that a picture that does not come is a loss.
 _ONE_PICTURE_A_PACKET = frozenset({"h264", "hevc"})
+# Incomplete packets so near before a jump back of the clock are the end of a recording.
+_NEAR = 8
+_MARKS_KEPT = 1000
 
 Picture = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -74,6 +77,8 @@ class VideoSource:
         self._frames = 0
         self._faults = 0
         self._first_fault: Fraction | None = None
+        self._marked: list[tuple[int, Fraction]] = []  # incomplete packets: number, position
+        self._last_dts = -(2**63)
         self._packets = 0
         self._pictures = 0
         self._other_end = Fraction(0)
@@ -144,10 +149,7 @@ class VideoSource:
                 self._other_end = max(self._other_end, end - self.info.origin)
 
     def _decode(self, packet: Packet[VideoStream] | None) -> list[av.VideoFrame]:
-        if packet is not None and packet.size and not packet.is_discard:
-            self._packets += 1
-            if packet.is_corrupt:
-                self._fault(packet)
+        self._inspect(packet)
         try:
             pictures = self._stream.decode(packet)
         except av.EOFError:
@@ -156,18 +158,34 @@ class VideoSource:
             self._fault(packet)
             return []
         self._pictures += len(pictures)
-        if any(picture.is_corrupt for picture in pictures):
+        # In a transport stream the mark is the packet's, which was dealt with.
+        if self.info.container != "mpegts" and any(p.is_corrupt for p in pictures):
             self._fault(packet)
         return pictures
+
+    def _inspect(self, packet: Packet[VideoStream] | None) -> None:
+        """Count `packet`, and note the mark of one that is incomplete."""
+        if packet is None or not packet.size:
+            return
+        self._packets += not packet.is_discard
+        if packet.dts is not None:
+            if packet.dts < self._last_dts:
+                # Two recordings glued together: the first one's end looks incomplete and is not.
+                near = self._packets - _NEAR
+                self._marked = [one for one in self._marked if one[0] < near]
+            self._last_dts = packet.dts
+        if packet.is_corrupt and len(self._marked) < _MARKS_KEPT:
+            self._marked.append((self._packets, self._position(packet)))
+
+    def _position(self, packet: Packet[VideoStream] | None) -> Fraction:
+        if packet is None or packet.pts is None:
+            return self.end_pts
+        return max(Fraction(0), packet.pts * packet.time_base - self.info.origin)
 
     def _fault(self, packet: Packet[VideoStream] | None) -> None:
         self._faults += 1
         if self._first_fault is None:
-            self._first_fault = self.end_pts
-            if packet is not None and packet.pts is not None:
-                self._first_fault = max(
-                    Fraction(0), packet.pts * packet.time_base - self.info.origin
-                )
+            self._first_fault = self._position(packet)
 
     def _upright(self, picture: av.VideoFrame) -> NDArray[np.uint8]:
         """`picture` as 8-bit RGB; sets `deep_image` on the way."""
@@ -229,8 +247,10 @@ class VideoSource:
 
     def _judge_pictures(self) -> None:
         """Were all pictures whole?"""
+        self._faults = max(self._faults, len(self._marked))
         if self._faults:
-            at = self._first_fault or Fraction(0)
+            marked = self._marked[0][1] if self._marked else Fraction(0)
+            at = self._first_fault if self._first_fault is not None else marked
             words = "1 picture is" if self._faults == 1 else f"{self._faults} pictures are"
             self._damaged(f"{words} broken or missing, the first at {float(at):.2f} s", at)
 

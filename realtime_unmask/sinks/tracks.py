@@ -18,6 +18,18 @@ _COPIED = ("audio", "subtitle", "attachment")
 _LANGUAGE_AND_TITLE = ("language", "title", "handler_name")
 
 
+# FFmpeg's names of what ordinary players play in an MP4.
+_MP4_CODECS = frozenset(
+    {"aac", "ac3", "alac", "eac3", "flac", "mp3", "mp3float", "opus", "mov_text"}
+)
+
+
+def fit_mp4(like: VideoInfo) -> bool:
+    """Can an MP4 hold all sound and subtitles of `like`?"""
+    tracks = [s for s in like.streams if s.kind in ("audio", "subtitle")]
+    return all(track.codec in _MP4_CODECS for track in tracks)
+
+
 class TrackCopier:
     """Copies the tracks of a video, packet by packet, in step with its pictures.
 

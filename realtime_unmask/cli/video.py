@@ -1,0 +1,234 @@
+"""`video`: unmask recorded videos."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from realtime_unmask.cli.common import (
+    Backend,
+    ExitCode,
+    Force,
+    Quiet,
+    Threads,
+    count,
+    fail,
+    open_unmasker,
+    say,
+    warn,
+)
+from realtime_unmask.errors import UnmaskError, UsageError
+from realtime_unmask.settings import Settings
+
+if TYPE_CHECKING:
+    from realtime_unmask.pipeline.convert import ConvertOptions, ConvertReport
+    from realtime_unmask.unmask.unmasker import Unmasker
+
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
+
+
+def video(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Video files.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|DIR",
+            help="The result (.mp4, .m4v, .mov or .mkv), or a folder for one or several.",
+        ),
+    ],
+    maps: Annotated[
+        Path | None,
+        typer.Option(
+            "--maps",
+            metavar="FILE|DIR",
+            help="Also write what was painted, as a grey video: black = untouched.",
+        ),
+    ] = None,
+    side_by_side: Annotated[
+        bool, typer.Option("--side-by-side", help="Before and after in one picture.")
+    ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", metavar="T", help="Begin here: seconds, or [H:]MM:SS[.mmm]."),
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--end", metavar="T", help="Stop here; see --start.")
+    ] = None,
+    codec: Annotated[
+        str,
+        typer.Option(
+            "--codec",
+            metavar="NAME",
+            help="h264, hevc, or auto: hevc for videos with more than 8 bits, else h264.",
+        ),
+    ] = "auto",
+    quality: Annotated[
+        int | None,
+        typer.Option(
+            "--quality",
+            metavar="CRF",
+            help="0 (largest) to 51 (worst); unless told, 18 for h264 and 20 for hevc.",
+        ),
+    ] = None,
+    preset: Annotated[
+        str,
+        typer.Option(
+            "--preset", metavar="NAME", help="ultrafast to veryslow: slower makes smaller files."
+        ),
+    ] = "medium",
+    force: Force = False,
+    backend: Backend = "auto",
+    threads: Threads = 0,
+    quiet: Quiet = False,
+) -> int:
+    """Unmask recorded videos.
+
+    Every frame is kept, with its time, and so are size, frame rate, sound, subtitles, chapters
+    and colour tags; sound and subtitles are copied, not recoded. Pictures are written upright.
+
+    While it works, the result is called NAME.partial.EXT and can be played; Ctrl-C removes it,
+    a power cut or a full disk leaves it.
+
+    \b
+    Examples:
+      realtime-unmask video talk.mp4 -o talk-unmasked.mp4
+      realtime-unmask video *.mp4 -o unmasked --codec hevc
+      realtime-unmask video talk.mp4 -o part.mp4 --start 1:30 --end 2:00 --side-by-side
+    """
+    from realtime_unmask.pipeline.convert import ConvertOptions, check_outputs
+    from realtime_unmask.sinks.encoding import Encoding
+
+    settings = Settings(backend=backend, threads=threads)
+    options = ConvertOptions(
+        Encoding(codec, quality, preset),
+        start=parse_time("--start", start),
+        end=parse_time("--end", end),
+        side_by_side=side_by_side,
+        force=force,
+    )
+    if options.end is not None and options.end <= (options.start or 0):
+        raise UsageError("--end must be later than --start.")
+    outputs = targets(inputs, output)
+    map_outputs = targets(inputs, maps) if maps is not None else []
+    check_outputs(inputs, [*outputs, *map_outputs], options)
+    with open_unmasker(settings) as unmasker:
+        failed = _work(inputs, outputs, map_outputs, options, unmasker, quiet)
+    if len(inputs) > 1 and not quiet:
+        failures = f", {failed} failed" if failed else ""
+        say(f"{count(len(inputs), 'video')}: {len(inputs) - failed} done{failures}")
+    return ExitCode.FAILED if failed else ExitCode.DONE
+
+
+def parse_time(option: str, text: str | None) -> Fraction | None:
+    """Seconds of "90", "90.5", "1:30" or "0:01:30.5"; None for None.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if text is None:
+        return None
+    match = _TIME.fullmatch(text.strip())
+    if match is None or (match[2] is not None and Fraction(match[3]) >= 60):
+        raise UsageError(f"{option} takes seconds or [H:]MM:SS[.mmm], not '{text}'.")
+    hours, minutes, seconds = match.groups()
+    return 3600 * int(hours or 0) + 60 * int(minutes or 0) + Fraction(seconds)
+
+
+def targets(inputs: list[Path], output: Path) -> list[Path]:
+    """The file that each input becomes; in a folder it keeps its name.
+
+    Raises:
+        UsageError: one file was named for several inputs.
+    """
+    from realtime_unmask.sinks.video import SUFFIXES
+
+    if output.suffix.lower() in SUFFIXES and not output.is_dir():
+        if len(inputs) > 1:
+            raise UsageError(f"{output} is one file for {len(inputs)} inputs. Name a folder.")
+        return [output]
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output} is a file, and no video. Name a folder or a .mp4 file.")
+    return [output / (path.stem + _suffix(path)) for path in inputs]
+
+
+def _suffix(path: Path) -> str:
+    """The ending of what `path` becomes in a folder: its own, or of what can hold its tracks."""
+    from realtime_unmask.capture.probe import probe
+    from realtime_unmask.errors import MediaError
+    from realtime_unmask.sinks.tracks import fit_mp4
+    from realtime_unmask.sinks.video import SUFFIXES
+
+    if path.suffix.lower() in SUFFIXES:
+        return path.suffix
+    try:
+        return ".mp4" if fit_mp4(probe(path)) else ".mkv"
+    except MediaError:
+        return ".mp4"  # what is wrong with it is said when its turn comes
+
+
+def _work(
+    inputs: list[Path],
+    outputs: list[Path],
+    map_outputs: list[Path],
+    options: ConvertOptions,
+    unmasker: Unmasker,
+    quiet: bool,
+) -> int:
+    """How many failed."""
+    from dataclasses import replace
+
+    failed = 0
+    for number, (source, output) in enumerate(zip(inputs, outputs, strict=True)):
+        maps = map_outputs[number] if map_outputs else None
+        try:
+            report = _convert(source, output, replace(options, maps=maps), unmasker, quiet)
+        except UsageError as error:
+            if len(inputs) == 1:
+                raise
+            fail(error)
+            failed += 1
+        except UnmaskError as error:  # this video's fault: the others go on
+            fail(error)
+            failed += 1
+        else:
+            for note in report.notes:
+                warn(f"{source}: {note}")
+            if not quiet:
+                say(line(report))
+    return failed
+
+
+def _convert(
+    source: Path, output: Path, options: ConvertOptions, unmasker: Unmasker, quiet: bool
+) -> ConvertReport:
+    from realtime_unmask.cli.video_progress import show_progress
+    from realtime_unmask.pipeline.convert import convert_video
+    from realtime_unmask.unmask.unmasker import State
+
+    state = State()
+    with show_progress(source.name, quiet=quiet) as progress:
+        return convert_video(
+            source, output, lambda frame: unmasker.process(frame, state), options, progress
+        )
+
+
+def line(report: ConvertReport) -> str:
+    """What a person wants to know about a video that was done."""
+    if report.frames_painted:
+        found = f"{report.frames_painted} with a mask"
+    elif report.frames_with_face:
+        found = "no mask found, nothing painted"
+    else:
+        found = "no face found, nothing painted"
+    maps = f", maps -> {report.maps}" if report.maps else ""
+    speed = report.frames / max(report.seconds, 1e-9)
+    return (
+        f"{report.source}: {count(report.frames, 'frame')}, {found}, "
+        f"{speed:.1f} frames/s -> {report.output}{maps}"
+    )

@@ -1,0 +1,1 @@
+"""Small videos, plain and nasty, made on the spot."""
