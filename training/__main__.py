@@ -1,4 +1,4 @@
-"""python -m training <step>: prepare, sheet, train, export."""
+"""python -m training <step>: prepare, sheet, train, evaluate, export."""
 
 from __future__ import annotations
 
@@ -52,6 +52,13 @@ def _parser() -> argparse.ArgumentParser:
         step.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")
         _add_config(step, name)
         step.set_defaults(do=_train, network=name)
+
+    step = steps.add_parser("evaluate", help="tables of the shipped engines on held-out faces")
+    step.add_argument("--data", type=Path, default=DATA)
+    step.add_argument("--engines", type=Path, default=Path("engines"))
+    step.add_argument("--limit", type=int, help="about so many faces instead of all")
+    step.add_argument("--json", type=Path)
+    step.set_defaults(do=_evaluate)
 
     step = steps.add_parser("export", help="a run's averaged weights -> engines/")
     step.add_argument("network", choices=("map", "editor"))
@@ -115,6 +122,14 @@ def _sheet(options: argparse.Namespace) -> None:
     stream = Stream(training_faces(load_shards(options.data)), options.network, options.seed, 0)
     sheet([stream.sample(number) for number in range(options.count)], options.out)
     print(options.out)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from training.evaluate import evaluate, report
+    from training.shards import load_shards
+
+    scores = evaluate(load_shards(options.data), options.engines, options.limit)
+    print(report(scores, options.json))
 
 
 def _export(options: argparse.Namespace) -> None:
