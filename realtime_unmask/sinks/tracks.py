@@ -12,6 +12,8 @@ from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 
 from realtime_unmask.media import DECODER_FAULTS, VideoInfo, open_input, reason
+from realtime_unmask.sinks import timed_text
+from realtime_unmask.sinks.timed_text import TimedText
 
 _JUMP_S = 1
 _COPIED = ("audio", "subtitle", "attachment")
@@ -48,6 +50,7 @@ class TrackCopier:
         self._output = output
         self._resources = ExitStack()
         self._tracks: dict[int, _Track] = {}
+        self._texts: list[TimedText] = []
         self._held: tuple[Packet[Any], Fraction] | None = None
         self._input = self._resources.enter_context(open_input(like.path))
         for stream in self._input.streams:
@@ -71,8 +74,13 @@ class TrackCopier:
         if stream.type not in _COPIED:
             self._notes.append(f"{what} is left out")
             return
+        target: Stream
         try:
-            target = self._output.add_stream_from_template(stream, opaque=True)
+            if name == timed_text.CODEC:
+                self._texts.append(TimedText(self._like, stream, self._output))
+                target = self._texts[-1].stream
+            else:
+                target = self._output.add_stream_from_template(stream, opaque=True)
         except (*DECODER_FAULTS, AttributeError):
             advice = "" if self._output.format.name == "matroska" else " (.mkv can hold it)"
             self._notes.append(f"{what} does not fit into the output and is left out{advice}")
@@ -81,7 +89,7 @@ class TrackCopier:
             {k: v for k, v in stream.metadata.items() if k.lower() in _LANGUAGE_AND_TITLE}
         )
         target.disposition = stream.disposition
-        if stream.type != "attachment":
+        if name != timed_text.CODEC and stream.type != "attachment":
             self._tracks[stream.index] = _Track(stream, target)
 
     def _copy_chapters(self) -> None:
@@ -128,16 +136,23 @@ class TrackCopier:
             if self._held is None:
                 packet = next(self._packets, None)
                 if packet is None:
+                    self._copy_texts(time)
                     return
                 track = self._tracks[packet.stream_index]
                 self._held = packet, track.place(packet, self._like.origin)
             packet, begins = self._held
             if time is not None and begins > time:
+                self._copy_texts(time)
                 return
+            self._copy_texts(begins)
             self._held = None
             if self._wanted(begins):
                 packet.stream = self._tracks[packet.stream_index].stream
                 self._output.mux(packet)
+
+    def _copy_texts(self, time: Fraction | None) -> None:
+        for text in self._texts:
+            text.copy_until(time)
 
     def _wanted(self, begins: Fraction) -> bool:
         like = self._like

@@ -1,0 +1,383 @@
+"""convert_video: a file in, a file out, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_unmask.errors import EngineError, MediaDamaged, UsageError
+from realtime_unmask.pipeline.convert import ConvertOptions, ConvertReport, Progress, convert_video
+from realtime_unmask.sinks.encoding import Encoding
+from realtime_unmask.sinks.video import NOTICE
+from realtime_unmask.types import Frame, FrameResult
+from tests.media.look import Look, corners, look
+from tests.media.make import TICK, Video, join, picture, write
+
+FAST = ConvertOptions(Encoding(preset="ultrafast"))
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+def untouched(frame: Frame) -> FrameResult:
+    return FrameResult(frame, frame, None)
+
+
+def painted(frame: Frame) -> FrameResult:
+    """The middle becomes orange."""
+    image, shown = frame.image.copy(), np.zeros(frame.image.shape[:2], np.uint8)
+    image[100:140, 140:180] = (250, 140, 20)
+    shown[100:140, 140:180] = 200
+    return FrameResult(frame, replace(frame, image=image), shown)
+
+
+def convert(source: Path, out: Path, options: ConvertOptions = FAST) -> tuple[ConvertReport, Look]:
+    report = convert_video(source, out, untouched, options)
+    return report, look(out, images=True)
+
+
+def spoken(found: Look, track: int) -> list[tuple[Fraction, bytes]]:
+    pairs = zip(found.packet_times[track], found.packets[track], strict=True)
+    return [(time, data) for time, data in pairs if data.strip(b"\0")]
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov"])
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_uneven_times_are_kept_exactly(tmp_path: Path, ending: str, codec: str) -> None:
+    times = [int(t) for t in np.cumsum(np.random.default_rng(7).integers(100, 1500, 50))]
+    exact = {"movie_timescale": str(TICK.denominator)}
+    video = Video(frames=50, pts=times, sound=1, container_options=exact)
+    source = write(tmp_path / "in.mp4", video)
+    options = ConvertOptions(Encoding(codec, preset="veryfast"))
+    report, found = convert(source, tmp_path / f"out.{ending}", options)
+    assert report.frames == 50
+    assert found.pts == look(source).pts == [t * TICK for t in times]
+    assert found.duration == pytest.approx(look(source).duration, abs=1 / 30)
+
+
+def test_matroska_keeps_the_times_of_matroska(tmp_path: Path) -> None:
+    times = [int(t) for t in np.cumsum(np.random.default_rng(7).integers(9, 90, 40))]
+    video = Video(frames=40, pts=times, time_base=Fraction(1, 1000), sound=1)
+    source = write(tmp_path / "in.mkv", video)
+    assert convert(source, tmp_path / "out.mkv")[1].pts == look(source).pts
+
+
+def test_all_sound_is_copied_bit_for_bit_and_in_time(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=60, sound=3))
+    before, after = look(source), convert(source, tmp_path / "out.mp4")[1]
+    assert after.kinds == before.kinds
+    assert [kind for kind, _ in after.kinds] == ["video", "audio", "audio", "audio"]
+    assert after.packets == before.packets
+    assert after.packet_times == before.packet_times
+
+
+@pytest.mark.parametrize(("codec", "ending"), [("mov_text", "mp4"), ("subrip", "mkv")])
+def test_subtitles_are_copied(tmp_path: Path, codec: str, ending: str) -> None:
+    source = write(tmp_path / f"in.{ending}", Video(frames=60, sound=1, subtitles=codec))
+    before, (report, after) = look(source), convert(source, tmp_path / f"out.{ending}")
+    assert ("subtitle", "eng") in after.kinds and after.kinds == before.kinds
+    # Pauses between the texts are the muxer's own (two zero bytes in an MP4).
+    assert spoken(after, 2) == spoken(before, 2)
+    assert len(spoken(after, 2)) == 6
+    assert after.packets[1] == before.packets[1]
+    assert not report.notes
+
+
+def test_subtitles_that_do_not_fit_are_named(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.mkv", Video(frames=30, sound=1, subtitles="subrip"))
+    report, found = convert(source, tmp_path / "out.mp4")
+    assert [kind for kind, _ in found.kinds] == ["video", "audio"]
+    assert len(report.notes) == 1
+    assert "subtitle track 2 (srt)" in report.notes[0] and ".mkv can hold it" in report.notes[0]
+
+
+def test_metadata_and_chapters_are_kept_and_the_notice_is_added(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.mp4", Video(metadata={"title": "A talk"}, chapters=True))
+    found = convert(source, tmp_path / "out.mp4")[1]
+    assert found.metadata["title"] == "A talk"
+    assert found.metadata["comment"] == NOTICE
+    assert [title for *_, title in found.chapters] == ["one", "two"]
+    assert found.chapters == look(source).chapters
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_every_orientation_is_written_upright(tmp_path: Path, degrees: int, mirrored: bool) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=2, rotation=(degrees, mirrored, False)))
+    expected = np.rot90(picture(0, 320, 240), degrees // 90)
+    expected = expected[:, ::-1] if mirrored else expected
+    found = convert(source, tmp_path / "out.mp4")[1]
+    assert not found.rotated
+    assert found.images[0].shape == expected.shape
+    assert corners(found.images[0]) == corners(expected)
+
+
+@pytest.mark.parametrize(
+    "colour", [(1, 1, 1, 1), (5, 6, 5, 1), (1, 13, 6, 2), (9, 14, 9, 1), (2, 2, 2, 0)]
+)
+def test_colour_tags_and_pixels_are_kept(tmp_path: Path, colour: tuple[int, int, int, int]) -> None:
+    video = Video(frames=3, colour=None if colour[2] == 2 else colour, options={"crf": "4"})
+    source = write(tmp_path / "in.mp4", video)
+    before = look(source, images=True)
+    after = convert(source, tmp_path / "out.mp4", ConvertOptions(Encoding(crf=4)))[1]
+    assert after.colour == before.colour == colour
+    for a, b in zip(before.images, after.images, strict=True):
+        assert np.abs(a.astype(int) - b).mean() < 1.5
+
+
+@pytest.mark.parametrize("size", [(321, 239), (320, 239), (321, 240)])
+def test_odd_sizes_are_kept_to_the_pixel(tmp_path: Path, size: tuple[int, int]) -> None:
+    width, height = size
+    video = Video(frames=3, width=width, height=height, pix_fmt="yuv444p")
+    report, found = convert(write(tmp_path / "in.mp4", video), tmp_path / "out.mp4")
+    assert found.images[0].shape == (height, width, 3)
+    assert corners(found.images[0]) == [0, 1, 2, 3]
+    assert any("odd size" in note for note in report.notes)
+
+
+def test_the_sample_aspect_is_kept(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=3, sample_aspect=Fraction(16, 11)))
+    assert convert(source, tmp_path / "out.mp4")[1].sample_aspect == Fraction(16, 11)
+
+
+def test_ten_bits_stay_ten_bits_where_nothing_is_painted(tmp_path: Path) -> None:
+    video = Video(frames=3, codec="libx265", pix_fmt="yuv420p10le", colour=(9, 16, 9, 1))
+    source = write(tmp_path / "in.mp4", video)
+    report, found = convert(source, tmp_path / "out.mp4")
+    assert (found.codec, found.pix_fmt) == ("hevc", "yuv420p10le")
+    assert found.colour == (9, 16, 9, 1)
+    assert not report.notes
+    asked = ConvertOptions(Encoding("h264", preset="ultrafast"))
+    report, found = convert(source, tmp_path / "less.mp4", asked)
+    assert (found.codec, found.pix_fmt) == ("h264", "yuv420p")
+    assert report.notes == ("10 bits a component become 8; --codec hevc keeps 10",)
+
+
+def test_interlaced_pictures_stay_interlaced(tmp_path: Path) -> None:
+    options = {"preset": "ultrafast", "x264-params": "tff=1"}
+    source = write(tmp_path / "in.mp4", Video(frames=5, options=options))
+    assert look(source).interlaced
+    assert convert(source, tmp_path / "out.mp4")[1].interlaced
+
+
+def test_a_part_begins_at_zero_with_its_sound(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=90, sound=1))
+    options = replace(FAST, start=Fraction(1), end=Fraction(2))
+    report, found = convert(source, tmp_path / "out.mp4", options)
+    assert report.frames == 30
+    assert found.pts == [Fraction(index, 30) for index in range(30)]
+    before = look(source)
+    inside = [
+        (time - 1, data)
+        for time, data in zip(before.packet_times[1], before.packets[1], strict=True)
+        if 1 <= time < 2
+    ]
+    after = list(zip(found.packet_times[1], found.packets[1], strict=True))
+    assert [data for _, data in after] == [data for _, data in inside]
+    shifts = [abs(a - b) for (a, _), (b, _) in zip(after, inside, strict=True)]
+    assert max(shifts) <= TICK
+
+
+def test_what_is_painted_is_in_the_result_and_in_the_maps(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=6, sound=1))
+    options = replace(FAST, maps=tmp_path / "maps.mp4")
+    report = convert_video(source, tmp_path / "out.mp4", painted, options)
+    assert report.frames_painted == 6
+    found, maps = look(tmp_path / "out.mp4", images=True), look(tmp_path / "maps.mp4", images=True)
+    assert np.abs(found.images[3][120, 160].astype(int) - (250, 140, 20)).max() < 12
+    assert maps.pts == found.pts
+    assert [kind for kind, _ in maps.kinds] == ["video"]
+    assert np.abs(maps.images[3][105:135, 145:175].astype(int) - 200).max() <= 3
+    assert maps.images[3][:90].max() <= 2
+
+
+def test_side_by_side_shows_before_and_after(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=4))
+    convert_video(source, tmp_path / "out.mp4", painted, replace(FAST, side_by_side=True))
+    image = look(tmp_path / "out.mp4", images=True).images[2]
+    assert image.shape == (240, 640, 3)
+    assert np.abs(image[120, 160].astype(int) - picture(2, 320, 240)[120, 160]).max() < 12
+    assert np.abs(image[120, 480].astype(int) - (250, 140, 20)).max() < 12
+
+
+def test_glued_recordings_keep_sound_and_pictures_together(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.ts", Video(frames=60, sound=1, container="mpegts"))
+    source = join(tmp_path / "two.ts", one, one)
+    found = convert(source, tmp_path / "out.mp4")[1]
+    assert len(found.pts) == 120
+    times = found.packet_times[1]
+    assert all(b > a for a, b in pairwise(times))
+    assert float(times[-1] - found.pts[-1]) == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["ü ✓ '$(x)'.mp4", "-dash.mp4", "http:colon.mp4", "a%03d.mp4"])
+def test_any_file_name_will_do(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(Path("plain.mp4"), Video(frames=3)).rename(name)
+    convert_video(Path(name), Path("out") / name, untouched, FAST)
+    assert (tmp_path / "out" / name).exists()
+
+
+def test_a_damaged_video_is_converted_as_far_as_it_goes(tmp_path: Path) -> None:
+    video = Video(frames=90, container_options={"movflags": "faststart"}, sound=1)
+    whole = write(tmp_path / "whole.mp4", video).read_bytes()
+    source = tmp_path / "cut.mp4"
+    source.write_bytes(whole[: len(whole) * 6 // 10])
+    with pytest.raises(MediaDamaged, match=r"cut\.mp4 is damaged.* They are in .*out\.mp4") as e:
+        convert_video(source, tmp_path / "out.mp4", untouched, FAST)
+    assert len(look(tmp_path / "out.mp4").pts) == e.value.frames_kept > 20
+
+
+def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=3))
+    data = source.read_bytes()
+    (tmp_path / "link.mp4").hardlink_to(source)
+    for target in (source, tmp_path / "link.mp4", tmp_path / "." / "in.mp4"):
+        with pytest.raises(UsageError, match="is an input"):
+            convert_video(source, target, untouched, replace(FAST, force=True))
+    assert source.read_bytes() == data
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), EngineError("The engine is gone.")])
+def test_a_stop_and_an_error_remove_everything(tmp_path: Path, fault: BaseException) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=60, sound=1))
+
+    def process(frame: Frame) -> FrameResult:
+        if frame.index == 45:
+            raise fault
+        return untouched(frame)
+
+    options = replace(FAST, maps=tmp_path / "maps.mp4")
+    with pytest.raises(type(fault)):
+        convert_video(source, tmp_path / "out.mp4", process, options)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_progress_counts_every_frame(tmp_path: Path) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=30))
+    seen: list[Progress] = []
+    convert_video(source, tmp_path / "out.mp4", untouched, FAST, seen.append)
+    assert [progress.frames for progress in seen] == list(range(1, 31))
+    assert seen[-1].position_s == pytest.approx(1.0)
+    assert seen[-1].total_s == pytest.approx(1.0, abs=0.05)
+
+
+_CHILD = """
+import os, resource, signal, sys
+from pathlib import Path
+from realtime_unmask.errors import OutputError
+from realtime_unmask.pipeline.convert import ConvertOptions, convert_video
+from realtime_unmask.sinks.encoding import Encoding
+from realtime_unmask.types import FrameResult
+source, out, limit, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+def process(frame):
+    if frame.index == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return FrameResult(frame, frame, None)
+try:
+    convert_video(source, out, process, ConvertOptions(Encoding(preset=sys.argv[5])))
+except OutputError as error:
+    print(error)
+    sys.exit(7)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def child(
+    source: Path, out: Path, limit: int = 0, last: int = -1, preset: str = "ultrafast"
+) -> subprocess.CompletedProcess[str]:
+    """Convert in another process: files of `limit` bytes at most, killed at frame `last`."""
+    arguments = [str(source), str(out), str(limit), str(last), preset]
+    return subprocess.run(
+        [sys.executable, "-c", _CHILD, *arguments],
+        cwd=_ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def readable(path: Path) -> int:
+    """Pictures that come out before the end or the first fault."""
+    import av
+
+    count = 0
+    try:
+        with av.open(str(path)) as file:
+            for _ in file.decode(video=0):
+                count += 1
+    except av.FFmpegError:
+        pass
+    return count
+
+
+def noisy(path: Path, frames: int) -> Path:
+    """A video that does not compress well, so that its file grows quickly."""
+    from tests.media import make
+
+    grain = np.random.default_rng(0).integers(0, 60, (8, 120, 160, 3), np.uint8)
+    plain: Callable[[int, int, int], np.ndarray] = make.picture
+    make.picture = lambda index, width, height: grain[index % 8] + 60
+    try:
+        return write(path, Video(frames=frames, width=160, height=120, sound=1))
+    finally:
+        make.picture = plain
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+@pytest.mark.parametrize("preset", ["ultrafast", "medium"])
+def test_a_killed_program_leaves_a_video_that_plays(
+    tmp_path: Path, ending: str, preset: str
+) -> None:
+    source = noisy(tmp_path / "in.mp4", 150)
+    out = tmp_path / f"out.{ending}"
+    assert child(source, out, last=140, preset=preset).returncode == -signal.SIGKILL
+    assert not out.exists()
+    # At most a second is lost, at 30 frames/s.
+    assert readable(tmp_path / f"out.partial.{ending}") >= 140 - 30
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs RLIMIT_FSIZE")
+def test_a_full_disk_leaves_what_plays_and_says_where(tmp_path: Path) -> None:
+    source = noisy(tmp_path / "in.mp4", 120)
+    whole = tmp_path / "whole.mp4"
+    assert child(source, whole).returncode == 0
+    size = whole.stat().st_size
+    kept = []
+    for share in (0.001, 0.2, 0.5, 0.8, 0.97, 0.995):
+        out = tmp_path / f"{share}.mp4"
+        partial = out.with_name(f"{share}.partial.mp4")
+        process = child(source, out, int(size * share))
+        message = process.stdout
+        assert process.returncode == 7, message
+        assert not out.exists()
+        kept.append(readable(partial) if partial.exists() else 0)
+        if kept[-1]:
+            assert f"{partial}, which plays" in message
+        else:
+            assert "cannot be written" in message and not partial.exists()
+    assert kept[0] == 0
+    assert kept[2] > 30 and kept[3] > 70 and kept[-1] > 100
+    assert kept == sorted(kept)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
+    peaks = []
+    for frames in (300, 3000):
+        source = write(tmp_path / f"{frames}.mp4", Video(frames=frames, sound=1))
+        done = child(source, tmp_path / f"{frames}-out.mp4")
+        peaks.append(int(done.stdout))  # kB
+    assert peaks[1] < peaks[0] * 1.1 + 5000

@@ -1,0 +1,174 @@
+"""VideoSink: what the file holds, and what is left of it when something goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_unmask.capture.probe import probe
+from realtime_unmask.errors import OutputError, UsageError
+from realtime_unmask.media import VideoInfo
+from realtime_unmask.sinks.encoding import Encoding
+from realtime_unmask.sinks.video import NOTICE, VideoSink, partial_of
+from realtime_unmask.types import Frame
+from tests.media.look import look
+from tests.media.make import Video, picture, write
+
+FAST = Encoding(preset="ultrafast")
+
+
+@pytest.fixture
+def like(tmp_path: Path) -> VideoInfo:
+    return probe(write(tmp_path / "source.mp4", Video(frames=5)))
+
+
+def frame(index: int, seconds: Fraction | None, width: int = 320, height: int = 240) -> Frame:
+    return Frame(picture(index, width, height), seconds, 0, index)
+
+
+def test_nothing_has_the_final_name_before_close(tmp_path: Path, like: VideoInfo) -> None:
+    out = tmp_path / "folder" / "out.mp4"
+    sink = VideoSink(out, like, FAST)
+    sink.write(frame(0, Fraction(0)))
+    assert partial_of(out).exists() and not out.exists()
+    sink.close()
+    assert out.exists() and not partial_of(out).exists()
+    assert len(look(out).pts) == 1
+
+
+def test_frames_without_times_follow_in_the_frame_rate(tmp_path: Path, like: VideoInfo) -> None:
+    out = tmp_path / "out.mp4"
+    sink = VideoSink(out, like, FAST)
+    for index in range(4):
+        sink.write(frame(index, None))
+    sink.close()
+    assert look(out).pts == [Fraction(index, 30) for index in range(4)]
+
+
+def test_the_last_frame_lasts_until_the_end_that_is_given(tmp_path: Path, like: VideoInfo) -> None:
+    out = tmp_path / "out.mp4"
+    sink = VideoSink(out, like, FAST)
+    for index in range(10):
+        sink.write(frame(index, Fraction(index, 30)))
+    sink.close(Fraction(2))
+    assert look(out).duration == pytest.approx(2.0, abs=0.034)
+
+
+def test_a_key_frame_comes_every_second_however_uneven_the_times(
+    tmp_path: Path, like: VideoInfo
+) -> None:
+    out = tmp_path / "out.mp4"
+    steps = np.random.default_rng(3).integers(200, 3000, 60)
+    sink = VideoSink(out, like)
+    for index, tick in enumerate(np.cumsum(steps)):
+        sink.write(frame(index, int(tick) * like.time_base))
+    sink.close()
+    found = look(out)
+    for key, following in zip(found.key_times, [*found.key_times[1:], found.pts[-1]], strict=True):
+        inside = [t for t in found.pts if key <= t < following]
+        assert inside[-1] - key <= 1
+
+
+def test_abort_leaves_nothing(tmp_path: Path, like: VideoInfo) -> None:
+    out = tmp_path / "out.mp4"
+    sink = VideoSink(out, like, FAST)
+    for index in range(40):
+        sink.write(frame(index, Fraction(index, 30)))
+    sink.abort()
+    sink.abort()
+    assert [path.name for path in tmp_path.iterdir()] == ["source.mp4"]
+
+
+def test_a_frame_of_another_size_is_refused(tmp_path: Path, like: VideoInfo) -> None:
+    sink = VideoSink(tmp_path / "out.mp4", like, FAST)
+    with pytest.raises(ValueError, match="64 x 48"):
+        sink.write(frame(0, Fraction(0), 64, 48))
+    sink.abort()
+
+
+def test_a_time_that_does_not_rise_is_refused(tmp_path: Path, like: VideoInfo) -> None:
+    sink = VideoSink(tmp_path / "out.mp4", like, FAST)
+    sink.write(frame(0, Fraction(1)))
+    with pytest.raises(ValueError, match="not later"):
+        sink.write(frame(1, Fraction(1)))
+    sink.abort()
+
+
+def test_what_exists_is_only_replaced_by_force(tmp_path: Path, like: VideoInfo) -> None:
+    out = tmp_path / "out.mp4"
+    out.write_text("mine")
+    with pytest.raises(UsageError, match=r"out\.mp4 exists already.*--force"):
+        VideoSink(out, like, FAST)
+    assert out.read_text() == "mine"
+    sink = VideoSink(out, like, FAST, force=True)
+    sink.write(frame(0, Fraction(0)))
+    assert out.read_text() == "mine"  # until the new one is whole
+    sink.close()
+    assert len(look(out).pts) == 1
+
+
+def test_the_partial_file_of_another_run_is_not_overwritten(
+    tmp_path: Path, like: VideoInfo
+) -> None:
+    (tmp_path / "out.partial.mp4").write_text("hours of work")
+    with pytest.raises(UsageError, match=r"out\.partial\.mp4 is left from a run"):
+        VideoSink(tmp_path / "out.mp4", like, FAST)
+    assert (tmp_path / "out.partial.mp4").read_text() == "hours of work"
+
+
+@pytest.mark.parametrize("name", ["out.avi", "out", "out.txt"])
+def test_other_endings_are_refused(tmp_path: Path, like: VideoInfo, name: str) -> None:
+    with pytest.raises(UsageError, match=r"\.mp4, \.m4v, \.mov, \.mkv"):
+        VideoSink(tmp_path / name, like, FAST)
+
+
+def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path, like: VideoInfo) -> None:
+    with pytest.raises(OutputError, match=r"out\.mp4 cannot be written"):
+        VideoSink(tmp_path / "source.mp4" / "out.mp4", like, FAST)
+
+
+def test_a_file_that_lost_frames_is_not_called_done(
+    tmp_path: Path, like: VideoInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = VideoSink(tmp_path / "out.mp4", like, FAST)
+    for index in range(5):
+        sink.write(frame(index, Fraction(index, 30)))
+    monkeypatch.setattr("realtime_unmask.sinks.video._count_frames", lambda path: 4)
+    with pytest.raises(OutputError, match="5 frames were written, 4 can be read"):
+        sink.close()
+    assert not (tmp_path / "out.mp4").exists()
+    assert (tmp_path / "out.partial.mp4").exists()
+
+
+def test_the_notice_joins_the_comment_that_was_there(tmp_path: Path, like: VideoInfo) -> None:
+    out = tmp_path / "out.mp4"
+    told = replace(like, metadata={"title": "A talk", "comment": "by me", "major_brand": "odd "})
+    sink = VideoSink(out, told, FAST)
+    sink.write(frame(0, Fraction(0)))
+    sink.close()
+    metadata = look(out).metadata
+    assert metadata["title"] == "A talk"
+    assert metadata["comment"] == f"by me | {NOTICE}"
+    assert metadata["major_brand"] != "odd "
+
+
+@pytest.mark.parametrize(("crf", "codec"), [(60, "auto"), (-1, "h264"), (20, "vp9")])
+def test_impossible_encodings_are_refused(crf: int, codec: str) -> None:
+    with pytest.raises(UsageError):
+        Encoding(codec, crf)
+
+
+def test_quality_and_preset_reach_the_encoder(tmp_path: Path, like: VideoInfo) -> None:
+    sizes = {}
+    for crf in (10, 40):
+        out = tmp_path / f"{crf}.mp4"
+        sink = VideoSink(out, like, Encoding(crf=crf, preset="ultrafast"))
+        noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
+        sink.write(Frame(noise, Fraction(0)))
+        sink.close()
+        sizes[crf] = out.stat().st_size
+    assert sizes[10] > 3 * sizes[40]
