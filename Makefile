@@ -42,7 +42,7 @@ lint: $(TRAIN)/.all
 define install
 	@set -e; \
 	python=$$(sh tools/bare_machine.sh); \
-	if ! $(1)/bin/python -c "" 2>/dev/null; then \
+	if ! $(1)/bin/python -m pip --version >/dev/null 2>&1; then \
 		echo "Making $(1) with $$($$python -V)"; \
 		rm -rf $(1); \
 		$$python -m venv $(1); \
