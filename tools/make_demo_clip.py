@@ -1,7 +1,8 @@
 """Make assets/demo.mp4: NASA's portrait of Eileen Collins (public domain) with a painted mask.
 
 The portrait comes with scikit-image. The head turns and nods by parallax of its mesh's depth, the
-picture sways, and the mask rides on the mesh. Run:  python tools/make_demo_clip.py [--bare]
+picture sways, and the mask rides on the mesh. Run:
+python tools/make_demo_clip.py --maps tests/data
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ WIDTH, HEIGHT, FPS, SECONDS = 960, 720, 30, 8
 REGION = (48, 0, 352)
 PAINT_SIZE = 512
 MASK_SEED = 14
+MAPS_EVERY = 60
 Picture = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 
@@ -117,6 +119,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--out", type=Path, default=Path("assets/demo.mp4"))
     parser.add_argument("--bare", action="store_true", help="without the mask: the truth")
+    parser.add_argument("--maps", type=Path, help="folder for some frames' true maps")
     options = parser.parse_args()
     still = portrait()
     with Detector() as detector:
@@ -131,7 +134,10 @@ def main() -> None:
             time = number / FPS
             picture, points = moved(still, mesh, field, time)
             if not options.bare:
-                picture, _ = mask_on(picture, points, time)
+                picture, true = mask_on(picture, points, time)
+                if options.maps and number % MAPS_EVERY == 0:
+                    shown = np.rint(true * 255).astype(np.uint8)
+                    cv2.imwrite(str(options.maps / f"demo_map_{number:03d}.png"), shown)
             grain = noise.normal(0, 1.6, (HEIGHT, WIDTH, 1))
             shown = np.clip(np.rint(picture + grain), 0, 255).astype(np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, "rgb24")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import sys
 import typing
 from pathlib import Path
@@ -64,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("network", choices=("map", "editor"))
     step.add_argument("--run", type=Path)
     step.add_argument("--engines", type=Path, default=Path("engines"))
+    step.add_argument("--set", action="append", default=[], dest="sets", metavar="NAME",
+                      help="a data set that it was trained on, for the manifest")  # fmt: skip
+    step.add_argument("--metrics", type=Path, help="JSON of `evaluate`, for the manifest")
+    step.add_argument("--prior", action="store_true", help="the editor may use its prior")
     step.set_defaults(do=_export)
     return parser
 
@@ -136,7 +141,9 @@ def _export(options: argparse.Namespace) -> None:
     from training.export import export
 
     run = options.run or RUNS / options.network
-    worst = export(options.network, run, options.engines)
+    metrics = json.loads(options.metrics.read_text()) if options.metrics else {}
+    about = {"data": tuple(options.sets), "metrics": metrics, "prior_supported": options.prior}
+    worst = export(options.network, run, options.engines, about)
     print(f"{options.network}: exported, at most {worst * 255:.4f}/255 from torch")
 
 

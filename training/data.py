@@ -55,7 +55,8 @@ def shares(faces: Faces) -> NDArray[np.float64]:
     names, counts = np.unique(faces.set, return_counts=True)
     for name, count in zip(names, counts, strict=True):
         weight[faces.set == name] = SET_SHARES.get(str(name), 1.0 / len(names)) / count
-    return weight / weight.sum()
+    total: float = weight.sum()
+    return np.asarray(weight / total)
 
 
 @dataclass(slots=True)
@@ -166,19 +167,18 @@ def editor_sample(
     """
     seen = view(faces, index, rng, size)
     shape = random_shape(seen.mesh, size, rng)
-    hole = (shape.map > 0.4).astype(np.uint8)
+    marked = (shape.map > 0.4).astype(np.uint8)
     grow = max(1, round(rng.uniform(0.5, 6.5) * size / CROP))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
-    hole = cv2.dilate(hole, kernel).astype(np.float32)
+    hole = cv2.dilate(marked, kernel).astype(np.float32)
     image, valid = grade(seen.image, rng), seen.valid
     if rng.random() < 0.12:
         image, known = frame_edge(image, _tight(seen.mesh, size, rng))
         valid = valid * known
     prior, weight = _prior(image, hole, rng)
-    planes = [image, hole, valid, prior, weight]
     if rng.random() < 0.5:
-        planes = [plane[:, ::-1] for plane in planes]
-    image, hole, valid, prior, weight = planes
+        image, prior = image[:, ::-1], prior[:, ::-1]
+        hole, valid, weight = hole[:, ::-1], valid[:, ::-1], weight[:, ::-1]
     return {
         "target": _chw(image) * 2 - 1,
         "map": hole[None],

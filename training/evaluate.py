@@ -129,7 +129,8 @@ def _score(case: Case, mapper: Engine, editor: Engine) -> tuple[float, ...]:
     )[0].rgb
     painted = match_colour(painted, case.masked, hole, case.valid)
     alpha = feather(hole, SETTINGS.feather_px)[..., None]
-    result = _bytes((case.masked * (1 - alpha) + painted * alpha) / 255.0)
+    blended = (case.masked * (1 - alpha) + painted * alpha) / 255.0
+    result = _bytes(blended.astype(np.float32))
     inside = case.mask & valid
     return (
         _psnr(case.masked, case.bare, inside),

@@ -14,7 +14,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 from realtime_unmask.inference import manifest
-from realtime_unmask.inference.manifest import INPUTS, OUTPUTS, Manifest, Network, NetworkEntry
+from realtime_unmask.inference.manifest import (
+    CROP_SIZE,
+    INPUTS,
+    OUTPUTS,
+    Manifest,
+    Network,
+    NetworkEntry,
+)
 from realtime_unmask.inference.networks import EditorNet, MapNet
 from training import checkpoint
 
@@ -72,7 +79,8 @@ def export(network: Network, run: Path, engines: Path, about: dict[str, Any]) ->
 
 
 def _to_onnx(network: Network, trained: nn.Module, path: Path) -> None:
-    inputs = tuple(torch.rand(2, *shape[1:]) for shape in INPUTS[network].values())
+    made = random_inputs(network, 2, np.random.default_rng(0))
+    inputs = tuple(torch.from_numpy(value) for value in made.values())
     batch = torch.export.Dim("N", min=1, max=64)
     torch.onnx.export(
         copy.deepcopy(trained), inputs, str(path), dynamo=True, external_data=False,
@@ -104,8 +112,9 @@ def random_inputs(
 ) -> dict[str, NDArray[np.float32]]:
     """Smooth random pictures in the ranges that the networks are made for."""
     made = {}
-    for name, (_, channels, height, width) in INPUTS[network].items():
-        small = rng.random((count, channels, height // 16, width // 16))
+    for name, shape in INPUTS[network].items():
+        channels = 3 if shape[1] == 3 else 1
+        small = rng.random((count, channels, CROP_SIZE // 16, CROP_SIZE // 16))
         value = small.repeat(16, 2).repeat(16, 3)
         value = value * 2 - 1 if channels == 3 else value
         made[name] = value.astype(np.float32)

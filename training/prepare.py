@@ -91,7 +91,7 @@ def _prepare_one(
     if bgr is None:
         counts.unreadable += 1
         return None
-    image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
     meshes = landmarkers[0].detect(image) or landmarkers[1].detect(image)
     if not meshes:
         counts.no_face += 1

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from realtime_unmask.inference.networks import EditorNet
 from training import checkpoint, data
 from training.discriminators import PatchDiscriminator
+from training.loop import channels_last, laid_out
 from training.losses import check_finite, dissimilarity, grown, weighted_mean
 from training.shards import Faces
 
@@ -104,9 +105,9 @@ class Run:
     def __init__(self, config: EditorConfig) -> None:
         torch.manual_seed(config.seed)
         self.config = config
-        self.network = EditorNet().to(memory_format=torch.channels_last)
+        self.network = channels_last(EditorNet())
         self.kept = copy.deepcopy(self.network).eval()
-        self.judge = PatchDiscriminator().to(memory_format=torch.channels_last)
+        self.judge = channels_last(PatchDiscriminator())
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4
         )
@@ -197,7 +198,7 @@ def train(config: EditorConfig, faces: Faces) -> None:
     first, total, waited = progress.step, 0.0, 0.0
     while progress.step < config.steps and time.monotonic() - began < config.max_minutes * 60:
         asked = time.monotonic()
-        batch = {k: v.contiguous(memory_format=torch.channels_last) for k, v in next(feed).items()}
+        batch = laid_out(next(feed))
         waited += time.monotonic() - asked
         total += run.step(batch)
         now = time.monotonic()

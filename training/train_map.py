@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from realtime_unmask.inference.networks import MapNet
 from training import checkpoint, data
+from training.loop import channels_last, laid_out
 from training.losses import StoppedByNan, check_finite
 from training.shards import Faces
 
@@ -77,10 +78,10 @@ def train(config: MapConfig, faces: Faces) -> None:
         checkpoint.CheckpointError: the run folder holds something else.
     """
     torch.manual_seed(config.seed)
-    network = MapNet().to(memory_format=torch.channels_last)
+    network = channels_last(MapNet())
     kept = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(network.parameters(), config.rate, weight_decay=1e-4)
-    networks = {"network": network, "average": kept}
+    networks: dict[str, torch.nn.Module] = {"network": network, "average": kept}
     path = config.run / "last.safetensors"
     progress = checkpoint.Progress()
     if path.exists():
@@ -93,7 +94,7 @@ def train(config: MapConfig, faces: Faces) -> None:
     first, total, waited = progress.step, 0.0, 0.0
     while progress.step < config.steps and time.monotonic() - began < config.max_minutes * 60:
         asked = time.monotonic()
-        batch = {k: v.contiguous(memory_format=torch.channels_last) for k, v in next(feed).items()}
+        batch = laid_out(next(feed))
         waited += time.monotonic() - asked
         for group in optimiser.param_groups:
             group["lr"] = config.rate * _fall(progress.step / config.steps)

@@ -56,7 +56,8 @@ def track(frame: Frame, detector: Detector, tracks: Tracks, max_faces: int) -> l
     if due and len(kept) < max_faces:
         for mesh in detector.find(frame.image, max_faces):
             if len(kept) < max_faces and not any(_same(mesh, one.raw) for one in kept):
-                kept.append(_Track(tracks.next_id, mesh, mesh, np.zeros((len(mesh), 2), np.float32)))
+                still = np.zeros((len(mesh), 2), np.float32)
+                kept.append(_Track(tracks.next_id, mesh, mesh, still))
                 tracks.next_id += 1
     tracks.known = kept
     tracks.frames += 1

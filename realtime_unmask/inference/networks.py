@@ -115,7 +115,7 @@ class EditorNet(nn.Module):
         x1 = self.down1(x0)
         x2 = self.down2(x1)
         x = self.down3(x2)
-        place = self.place
+        place: Tensor = self.place
         if x.shape[2:] != place.shape[2:]:  # training begins on smaller crops
             place = F.adaptive_avg_pool2d(place, x.shape[2:])
         x = self.middle(x + place)

@@ -57,9 +57,9 @@ def degrade(image: Picture, rng: np.random.Generator) -> Picture:
     size = image.shape[0]
     if rng.random() < 0.4:
         low = max(24, round(size * rng.uniform(0.2, 0.8)))
-        image = cv2.resize(image, (low, low), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(image, (low, low), interpolation=cv2.INTER_AREA)
         how = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
-        image = cv2.resize(image, (size, size), interpolation=how).astype(np.float32)
+        image = cv2.resize(small, (size, size), interpolation=how).astype(np.float32)
     elif rng.random() < 0.3:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 2.0)).astype(np.float32)
     if rng.random() < 0.6:
@@ -70,5 +70,5 @@ def degrade(image: Picture, rng: np.random.Generator) -> Picture:
         byte = (image * 255).astype(np.uint8)
         quality = int(rng.integers(25, 95))
         coded = cv2.imencode(".jpg", byte, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        image = cv2.imdecode(coded, cv2.IMREAD_COLOR).astype(np.float32) / 255
+        image = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.float32) / np.float32(255)
     return np.asarray(image, np.float32)

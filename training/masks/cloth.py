@@ -34,16 +34,16 @@ def paint(
     if printed is not None:
         cloth = _photo_print(cloth, shape, printed, rng)
     light = _light(image, shape, rng)
-    cloth = np.clip(cloth * light[..., None], 0, 1.1)
+    cloth = np.clip(cloth * light[..., None], 0, 1.1).astype(np.float32)
     opacity = 1.0 if rng.random() < 0.9 else float(rng.uniform(0.82, 0.97))
     result = _shadow(image, shape, rng)
     strap_colour = cloth[shape.alpha > 0.5].mean(0) if rng.random() < 0.4 else None
     if strap_colour is None or not np.isfinite(strap_colour).all():
         strap_colour = np.full(3, rng.choice([0.08, 0.85, 0.95])) * rng.uniform(0.7, 1.0)
     straps = shape.straps[..., None]
-    result = result * (1 - straps) + straps * strap_colour.astype(np.float32) * light[..., None]
+    strapped = result * (1 - straps) + straps * strap_colour.astype(np.float32) * light[..., None]
     alpha = shape.alpha[..., None] * opacity
-    return np.clip(result * (1 - alpha) + alpha * cloth, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(strapped * (1 - alpha) + alpha * cloth, 0, 1), np.float32)
 
 
 def _base(shape: Shape, rng: np.random.Generator) -> Picture:
@@ -71,7 +71,7 @@ def _base(shape: Shape, rng: np.random.Generator) -> Picture:
 
 def _any_colour(rng: np.random.Generator) -> NDArray[np.float64]:
     hsv = np.array([[[rng.uniform(0, 360), rng.beta(1.2, 1.6), rng.uniform(0.08, 0.95)]]])
-    return cv2.cvtColor(hsv.astype(np.float32), cv2.COLOR_HSV2RGB)[0, 0].astype(np.float64)
+    return np.asarray(cv2.cvtColor(hsv.astype(np.float32), cv2.COLOR_HSV2RGB)[0, 0], np.float64)
 
 
 def _noise(size: int, cells: float, rng: np.random.Generator) -> Plane:

@@ -25,7 +25,7 @@ def occlude(
     """
     draw = (_hand, _hand, _cup, _microphone)[rng.integers(4)]
     thing, alpha = draw(image, mesh, rng)
-    alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 1.0))
+    alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 1.0)).astype(np.float32)
     weight = alpha[..., None]
     shaded = image * (1 - 0.3 * cv2.GaussianBlur(alpha, (0, 0), 5)[..., None])
     return np.clip(shaded * (1 - weight) + weight * thing, 0, 1).astype(np.float32), alpha
@@ -76,7 +76,7 @@ def beard(image: Picture, mesh: Points, rng: np.random.Generator) -> Picture:
     if rng.random() < 0.15:
         colour = np.full(3, rng.uniform(0.45, 0.8))
     weight = density[..., None]
-    return np.clip(image * (1 - weight) + weight * colour, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(image * (1 - weight) + weight * colour, 0, 1), np.float32)
 
 
 def _fixed(point: NDArray[np.floating] | tuple[float, float]) -> tuple[int, int]:
@@ -84,7 +84,7 @@ def _fixed(point: NDArray[np.floating] | tuple[float, float]) -> tuple[int, int]
 
 
 def _fixed_all(points: Points) -> NDArray[np.int32]:
-    return np.round(points * 2**SUB).astype(np.int32)
+    return np.asarray(np.round(points * 2**SUB), np.int32)
 
 
 def _hand(image: Picture, mesh: Points, rng: np.random.Generator) -> tuple[Picture, Plane]:
