@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
 
 from realtime_unmask.errors import MediaDamaged, MediaMissing, MediaUnsupported
 from realtime_unmask.types import UInt8
@@ -165,6 +167,11 @@ class VideoInfo:
     metadata: dict[str, str]
 
     @property
+    def exact_index(self) -> bool:
+        """The file lists every picture, so that a gap between two is meant."""
+        return self.container.startswith("mov")
+
+    @property
     def step(self) -> Fraction:
         """Seconds from one frame to the next where nothing better is known."""
         return 1 / (self.frame_rate or _FALLBACK_RATE)
@@ -186,6 +193,32 @@ def open_input(path: Path) -> Iterator[InputContainer]:
     """
     with cast(InputContainer, _open(path)) as container:
         yield container
+
+
+def packets_of(container: InputContainer, streams: list[Stream]) -> Iterator[Packet[Any]]:
+    """The packets of `streams` in the file's order, without the empty ones at the end.
+
+    Raises:
+        DECODER_FAULTS: the file cannot be read on.
+    """
+    try:
+        for packet in container.demux(streams):
+            if packet.size:
+                yield packet
+    except IndexError:
+        return  # PyAV at the end of a file in which tracks appeared on the way
+
+
+def leaps(pts: Fraction, last: Fraction | None, like: VideoInfo) -> bool:
+    """Is `pts` so far from `last`, the time before it, that the file's clock must have changed?
+
+    Back by a second or more: another recording is glued on. Forward by a minute to a place
+    after the declared end, or by an hour: the time itself is damaged.
+    """
+    if last is None:
+        return False
+    beyond = like.duration is not None and pts > like.duration + 60
+    return last - pts >= 1 or pts - last > (60 if beyond else 3600)
 
 
 def _open(path: Path) -> object:

@@ -27,6 +27,8 @@ from realtime_unmask.media import (
 _FREE_CLOCKS = frozenset({"mpegts", "mpeg"})
 _FIELD_ORDERS = {2: "top", 3: "bottom", 4: "bottom", 5: "top"}  # AV_FIELD_TT, BB, TB, BT
 _FULL_RANGE = 2
+# The tags that encoders take; a damaged file may hold any number.
+_PRIMARIES, _TRANSFERS, _MATRICES = range(1, 13), range(1, 19), range(15)
 _RGB_MATRIX = 0
 
 
@@ -65,6 +67,7 @@ def _video_stream(path: Path, container: InputContainer) -> VideoStream:
 
 def _first_picture(path: Path, container: InputContainer, stream: VideoStream) -> av.VideoFrame:
     try:
+        # With the empty packet at the end, which makes the decoder give what it holds.
         for packet in container.demux(stream):
             try:
                 pictures = packet.decode()
@@ -82,7 +85,7 @@ def _first_picture(path: Path, container: InputContainer, stream: VideoStream) -
             f"The video in {path} uses a feature of its codec ({stream.codec_context.name}) that "
             "cannot be decoded here. Convert it to H.264 first."
         ) from error
-    except DECODER_FAULTS:
+    except (*DECODER_FAULTS, IndexError):
         pass
     raise MediaDamaged(
         f"No picture in {path} can be read: it is damaged. Fetch it again from its source."
@@ -185,16 +188,17 @@ def _colour(stream: VideoStream, picture: av.VideoFrame) -> Colour:
     codec = stream.codec_context
     unspecified = Colour()
 
-    def known(seen: int, declared: int, none: int) -> int:
-        return seen if seen != none else declared
+    def known(seen: int, declared: int, none: int, valid: range) -> int:
+        value = seen if seen != none else declared
+        return value if value in valid else none
 
-    value_range = known(picture.color_range, codec.color_range, 0)
+    value_range = known(picture.color_range, codec.color_range, 0, range(3))
     if picture.format.name.startswith("yuvj"):
         value_range = _FULL_RANGE
     return Colour(
-        known(picture.color_primaries, codec.color_primaries, unspecified.primaries),
-        known(picture.color_trc, codec.color_trc, unspecified.transfer),
-        known(picture.colorspace, codec.colorspace, unspecified.matrix),
+        known(picture.color_primaries, codec.color_primaries, unspecified.primaries, _PRIMARIES),
+        known(picture.color_trc, codec.color_trc, unspecified.transfer, _TRANSFERS),
+        known(picture.colorspace, codec.colorspace, unspecified.matrix, _MATRICES),
         value_range,
     )
 

@@ -14,21 +14,30 @@ import av
 import cv2
 import numpy as np
 from av.packet import Packet
+from av.stream import Stream
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from realtime_unmask.capture.probe import probe
 from realtime_unmask.errors import MediaDamaged, MediaUnsupported, UsageError
-from realtime_unmask.media import DECODER_FAULTS, SWS_FLAGS, VideoInfo, open_input, reason
+from realtime_unmask.media import (
+    DECODER_FAULTS,
+    SWS_FLAGS,
+    VideoInfo,
+    leaps,
+    open_input,
+    packets_of,
+    reason,
+)
 from realtime_unmask.types import Frame
 
-# A jump back by more than this is another recording glued on; by less, a rounding of the muxer.
-_JUMP_S = 1
 # So much of the declared duration may be missing: files round, and end on another track.
-_TOLERANCE_S = Fraction(1, 10)
+_TOLERANCE_S = Fraction(1, 20)
 # In these codecs every packet is one picture, so that a picture that does not come is a loss.
 _ONE_PICTURE_A_PACKET = frozenset({"h264", "hevc"})
+# A longer wait for the next picture is a gap.
+_GAP_STEPS = Fraction(5, 2)
 # Incomplete packets so near before a jump back of the clock are the end of a recording.
 _NEAR = 8
 _MARKS_KEPT = 1000
@@ -130,23 +139,19 @@ class VideoSource:
 
     def _pictures_in_order(self) -> Iterator[av.VideoFrame]:
         """All pictures that can be decoded; faults are counted on the way."""
-        streams = [self._stream] if self.info.declares_video_end else list(self._container.streams)
-        packets = self._container.demux(streams)
-        while True:
-            try:
-                packet = next(packets, None)
-            except DECODER_FAULTS as error:
-                self._cut_short = reason(error)
-                # What the decoder still holds is good.
-                yield from self._decode(None)
-                return
-            if packet is None:
-                return
-            if packet.stream.index == self.info.stream_index:
-                yield from self._decode(cast("Packet[VideoStream]", packet))
-            elif packet.pts is not None:
-                end = (packet.pts + (packet.duration or 0)) * packet.time_base
-                self._other_end = max(self._other_end, end - self.info.origin)
+        streams: list[Stream] = [self._stream]
+        if not self.info.declares_video_end:
+            streams = list(self._container.streams)
+        try:
+            for packet in packets_of(self._container, streams):
+                if packet.stream.index == self.info.stream_index:
+                    yield from self._decode(packet)
+                elif packet.pts is not None:
+                    end = (packet.pts + (packet.duration or 0)) * packet.time_base
+                    self._other_end = max(self._other_end, end - self.info.origin)
+        except DECODER_FAULTS as error:
+            self._cut_short = reason(error)
+        yield from self._decode(None)  # what the decoder still holds
 
     def _decode(self, packet: Packet[VideoStream] | None) -> list[av.VideoFrame]:
         self._inspect(packet)
@@ -165,7 +170,7 @@ class VideoSource:
 
     def _inspect(self, packet: Packet[VideoStream] | None) -> None:
         """Count `packet`, and note the mark of one that is incomplete."""
-        if packet is None or not packet.size:
+        if packet is None:
             return
         self._packets += not packet.is_discard
         if packet.dts is not None:
@@ -244,9 +249,12 @@ class VideoSource:
         countable = info.codec in _ONE_PICTURE_A_PACKET and not info.field_order
         if countable and not self._starts_late:
             self._faults = max(self._faults, self._packets - self._pictures)
+        if info.container == "avi" and not self._starts_late:
+            self._faults = max(self._faults, self._stream.frames - self._packets)
 
     def _judge_pictures(self) -> None:
         """Were all pictures whole?"""
+        self._clock.note_gaps(self._frames)
         self._faults = max(self._faults, len(self._marked))
         if self._faults:
             marked = self._marked[0][1] if self._marked else Fraction(0)
@@ -270,6 +278,8 @@ class _Clock:
         self._notes = notes
         self._last: Fraction | None = None
         self._shift = Fraction(0)
+        self._gaps = 0
+        self._first_gap: tuple[Fraction, Fraction] | None = None  # when, how long
 
     def time(self, picture: av.VideoFrame) -> tuple[Fraction, Fraction]:
         """(when it is shown, when it ends), seconds from the origin."""
@@ -282,15 +292,28 @@ class _Clock:
             pts = last + step if last is not None else -info.origin
         else:
             pts = stamp * base - info.origin + self._shift
-        if self._last is not None and pts <= self._last:
-            if self._last - pts >= _JUMP_S:
-                self._note(f"the clock jumps back at {float(self._last):.2f} s: time goes on")
-                self._shift += self._last + step - pts
-                pts = self._last + step
-            else:
-                pts = self._last + info.time_base
+        if self._last is not None and leaps(pts, self._last, info):
+            self._note(f"the clock jumps at {float(self._last):.2f} s: time goes on from there")
+            self._shift += self._last + step - pts
+            pts = self._last + step
+        elif self._last is not None and pts <= self._last:
+            pts = self._last + info.time_base
+        elif self._last is not None and pts - self._last > _GAP_STEPS * info.step:
+            self._gaps += 1
+            self._first_gap = self._first_gap or (self._last, pts - self._last)
         self._last = pts
         return pts, pts + step
+
+    def note_gaps(self, frames: int) -> None:
+        """Note pauses, where they are so rare that they look like a loss and not like a habit."""
+        info = self._info
+        if info.exact_index or self._first_gap is None or self._gaps * 100 > max(frames, 100):
+            return
+        when, length = map(float, self._first_gap)
+        self._note(
+            f"the pictures pause for {length:.2f} s at {when:.2f} s "
+            f"({self._gaps} such pauses): something may be missing there"
+        )
 
     def _note(self, note: str) -> None:
         if len(self._notes) < 20:

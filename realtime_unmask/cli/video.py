@@ -146,7 +146,7 @@ def targets(inputs: list[Path], output: Path) -> list[Path]:
     Raises:
         UsageError: one file was named for several inputs.
     """
-    from realtime_unmask.sinks.video import SUFFIXES
+    from realtime_unmask.sinks.partial import SUFFIXES
 
     if output.suffix.lower() in SUFFIXES and not output.is_dir():
         if len(inputs) > 1:
@@ -161,8 +161,8 @@ def _suffix(path: Path) -> str:
     """The ending of what `path` becomes in a folder: its own, or of what can hold its tracks."""
     from realtime_unmask.capture.probe import probe
     from realtime_unmask.errors import MediaError
+    from realtime_unmask.sinks.partial import SUFFIXES
     from realtime_unmask.sinks.tracks import fit_mp4
-    from realtime_unmask.sinks.video import SUFFIXES
 
     if path.suffix.lower() in SUFFIXES:
         return path.suffix

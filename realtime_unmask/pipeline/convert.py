@@ -17,7 +17,8 @@ from realtime_unmask.capture.video import VideoSource
 from realtime_unmask.errors import MediaDamaged, UsageError
 from realtime_unmask.media import Colour, VideoInfo
 from realtime_unmask.sinks.encoding import Encoding
-from realtime_unmask.sinks.video import VideoSink, check_target
+from realtime_unmask.sinks.partial import check_target
+from realtime_unmask.sinks.video import VideoSink
 from realtime_unmask.types import Frame, FrameResult, UInt8
 
 Process = Callable[[Frame], FrameResult]
@@ -133,9 +134,11 @@ def convert_video(
         if not frames:
             raise damage or UsageError(f"There is no frame of {source_path} in that time.")
         sinks.close(source.end_pts)
+        notes = (*source.notes, *sinks.notes)
         if damage is not None:
+            also = f" Note: {'; '.join(notes)}." if notes else ""
             raise MediaDamaged(
-                f"{damage} They are in {out_path}.",
+                f"{damage} They are in {out_path}.{also}",
                 position_s=damage.position_s,
                 frames_kept=damage.frames_kept,
             ) from damage
@@ -148,7 +151,7 @@ def convert_video(
             painted,
             float(source.end_pts),
             time.monotonic() - began,
-            (*source.notes, *sinks.notes),
+            notes,
         )
 
 

@@ -7,6 +7,33 @@ import os
 from pathlib import Path
 from typing import Any
 
+from realtime_unmask.errors import UsageError
+
+SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+
+
+def check_target(path: Path, *, force: bool) -> None:
+    """May `path` be written?
+
+    Raises:
+        UsageError: it exists already, or its ending is not one of SUFFIXES.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            f"{path} has no ending that this program writes. Name it {', '.join(SUFFIXES)}."
+        )
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder. Give the name of a file.")
+    if force:
+        return
+    if path.exists():
+        raise UsageError(f"{path} exists already. Choose another name, or use --force.")
+    if partial_of(path).exists():
+        raise UsageError(
+            f"{partial_of(path)} is left from a run that was cut short (or is still going on). "
+            "Move it away, or use --force to replace it."
+        )
+
 
 def partial_of(path: Path) -> Path:
     """The name of `path` while it is being written: NAME.partial.EXT."""

@@ -9,13 +9,14 @@ any MP4, and each sample comes before the sound and pictures of its time.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from fractions import Fraction
 
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
-from realtime_unmask.media import DECODER_FAULTS, VideoInfo, open_input
+from realtime_unmask.media import DECODER_FAULTS, VideoInfo, open_input, packets_of
 
 CODEC = "mov_text"
 _PAUSE = b"\x00\x00"
@@ -85,17 +86,12 @@ def _texts(like: VideoInfo, index: int) -> list[tuple[Fraction, Fraction, bytes]
         for stream in container.streams:
             if stream.index != index:
                 stream.discard = Discard.all
-        packets = container.demux(container.streams[index])
-        while True:
-            try:
-                packet = next(packets, None)
-            except DECODER_FAULTS:
-                break  # what is damaged is said by whoever reads the pictures
-            if packet is None:
-                break
-            if packet.pts is None or not packet.size or bytes(packet) == _PAUSE:
-                continue
-            begin = packet.pts * packet.time_base - like.origin
-            length = (packet.duration or 0) * packet.time_base
-            texts.append((begin, begin + length, bytes(packet)))
+        packets = packets_of(container, [container.streams[index]])
+        with suppress(*DECODER_FAULTS):  # what is damaged is said by whoever reads the pictures
+            for packet in packets:
+                if packet.pts is None or bytes(packet) == _PAUSE:
+                    continue
+                begin = packet.pts * packet.time_base - like.origin
+                length = (packet.duration or 0) * packet.time_base
+                texts.append((begin, begin + length, bytes(packet)))
     return texts

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
+import av
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 
-from realtime_unmask.media import DECODER_FAULTS, VideoInfo, open_input, reason
+from realtime_unmask.media import DECODER_FAULTS, VideoInfo, leaps, open_input, packets_of, reason
 from realtime_unmask.sinks import timed_text
 from realtime_unmask.sinks.timed_text import TimedText
 
-_JUMP_S = 1
 _COPIED = ("audio", "subtitle", "attachment")
 _LANGUAGE_AND_TITLE = ("language", "title", "handler_name")
 
@@ -51,6 +53,7 @@ class TrackCopier:
         self._resources = ExitStack()
         self._tracks: dict[int, _Track] = {}
         self._texts: list[TimedText] = []
+        self._refused = 0
         self._held: tuple[Packet[Any], Fraction] | None = None
         self._input = self._resources.enter_context(open_input(like.path))
         for stream in self._input.streams:
@@ -74,6 +77,9 @@ class TrackCopier:
         if stream.type not in _COPIED:
             self._notes.append(f"{what} is left out")
             return
+        if _is_hollow(stream):
+            self._notes.append(f"{what} is damaged and left out")
+            return
         target: Stream
         try:
             if name == timed_text.CODEC:
@@ -90,7 +96,7 @@ class TrackCopier:
         )
         target.disposition = stream.disposition
         if name != timed_text.CODEC and stream.type != "attachment":
-            self._tracks[stream.index] = _Track(stream, target)
+            self._tracks[stream.index] = _Track(stream, target, self._like)
 
     def _copy_chapters(self) -> None:
         like = self._like
@@ -114,17 +120,12 @@ class TrackCopier:
         if like.cut and like.origin > 0:
             with suppress(*DECODER_FAULTS):  # without an index, all before is read and passed over
                 self._input.seek(int(like.origin * 1_000_000), backward=True)
-        packets = self._input.demux(streams)
-        while True:
-            try:
-                packet = next(packets, None)
-            except DECODER_FAULTS as error:
-                self._notes.append(f"sound and subtitles cannot be read on ({reason(error)})")
-                return
-            if packet is None:
-                return
-            if packet.size and packet.stream_index in self._tracks:
-                yield packet
+        try:
+            for packet in packets_of(self._input, streams):
+                if packet.stream_index in self._tracks:
+                    yield packet
+        except DECODER_FAULTS as error:
+            self._notes.append(f"sound and subtitles cannot be read on ({reason(error)})")
 
     def copy_until(self, time: Fraction | None) -> None:
         """Copy all packets that begin before `time` (seconds from like.origin); None = all.
@@ -139,7 +140,7 @@ class TrackCopier:
                     self._copy_texts(time)
                     return
                 track = self._tracks[packet.stream_index]
-                self._held = packet, track.place(packet, self._like.origin)
+                self._held = packet, track.place(packet)
             packet, begins = self._held
             if time is not None and begins > time:
                 self._copy_texts(time)
@@ -148,7 +149,32 @@ class TrackCopier:
             self._held = None
             if self._wanted(begins):
                 packet.stream = self._tracks[packet.stream_index].stream
-                self._output.mux(packet)
+                self.mux(packet)
+
+    def mux(self, packet: Packet[Any]) -> None:
+        """Give `packet` to the output.
+
+        The muxer sorts by time, and so may meet a packet of another track that was given
+        earlier. If that is damaged it is left out; lost pictures the sink finds when it counts.
+
+        Raises:
+            av.FFmpegError, OSError: it cannot be written.
+        """
+        try:
+            self._output.mux(packet)
+        except (av.InvalidDataError, av.PatchWelcomeError):
+            self._refused += 1
+
+    def finish(self) -> None:
+        """Copy the rest.
+
+        Raises:
+            av.FFmpegError, OSError: it cannot be written.
+        """
+        self.copy_until(None)
+        if self._refused:
+            packets = "1 packet" if self._refused == 1 else f"{self._refused} packets"
+            self._notes.append(f"{packets} of sound or subtitles were damaged and are left out")
 
     def _copy_texts(self, time: Fraction | None) -> None:
         for text in self._texts:
@@ -166,32 +192,38 @@ class TrackCopier:
         self._resources.close()
 
 
+def _is_hollow(stream: Stream) -> bool:
+    """Is `stream` a sound track of which nothing could be learnt? The muxers refuse it."""
+    codec = cast(AudioCodecContext | None, stream.codec_context)
+    return isinstance(stream, AudioStream) and codec is not None and not codec.sample_rate
+
+
 class _Track:
     """One track on its way from file to file."""
 
-    def __init__(self, source: Stream, stream: Stream) -> None:
+    def __init__(self, source: Stream, stream: Stream, like: VideoInfo) -> None:
+        self._like = like
         self.source = source
         self.stream = stream
         self._shift = 0
         self._next: int | None = None
         self._last: int | None = None
 
-    def place(self, packet: Packet[Any], origin: Fraction) -> Fraction:
+    def place(self, packet: Packet[Any]) -> Fraction:
         """Give `packet` its times in the output, rising; seconds at which it begins."""
         base = packet.time_base
-        moved = round(origin / base) - self._shift
+        moved = round(self._like.origin / base) - self._shift
         dts = packet.dts if packet.dts is not None else packet.pts
         if dts is None:
             dts = (self._next or 0) + moved
         pts = packet.pts if packet.pts is not None else dts
         lead, dts = pts - dts, dts - moved
-        if self._last is not None and dts <= self._last:
-            if (self._last - dts) * base >= _JUMP_S:  # another recording, glued on
-                expected = self._next if self._next is not None else self._last + 1
-                self._shift += expected - dts
-                dts = expected
-            else:
-                dts = self._last + 1
+        if self._last is not None and leaps(dts * base, self._last * base, self._like):
+            expected = self._next if self._next is not None else self._last + 1
+            self._shift += expected - dts
+            dts = expected
+        elif self._last is not None and dts <= self._last:
+            dts = self._last + 1
         self._last, self._next = dts, dts + (packet.duration or 1)
         packet.dts, packet.pts = dts, dts + lead
         return packet.pts * base

@@ -16,17 +16,18 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from realtime_unmask.errors import MediaError, OutputError, UsageError
+from realtime_unmask.errors import MediaError, OutputError
 from realtime_unmask.media import (
     DECODER_FAULTS,
     SWS_FLAGS,
     Colour,
     VideoInfo,
     open_input,
+    packets_of,
     reason,
 )
 from realtime_unmask.sinks.encoding import ENCODERS, Encoding, encoder_options
-from realtime_unmask.sinks.partial import OutputFile, partial_of, sync_folder
+from realtime_unmask.sinks.partial import OutputFile, check_target, partial_of, sync_folder
 from realtime_unmask.sinks.tracks import TrackCopier
 from realtime_unmask.types import Frame
 
@@ -34,7 +35,6 @@ NOTICE = (
     "AI-reconstructed: the face under the mask is a plausible guess, not the person; "
     "not for identification."
 )
-SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
 # Restored by the muxer itself, or true of the old file only.
 _NOT_COPIED = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 _INTRA = 1  # AV_PICTURE_TYPE_I
@@ -114,7 +114,9 @@ class VideoSink:
             self._open(encoding, tracks)
         except BaseException as error:
             self.abort()
-            if isinstance(error, (*DECODER_FAULTS, OSError)):
+            if self._file.error is None and isinstance(error, DECODER_FAULTS):
+                raise self._refused(error) from error
+            if isinstance(error, OSError):
                 raise self._cannot_write(error) from error
             raise
 
@@ -133,6 +135,7 @@ class VideoSink:
         self._container.metadata.update(_metadata(like))
         if tracks:
             self._tracks = TrackCopier(like, self._container, self.notes)
+        self._container.start_encoding()
 
     def _add_video(self, codec: str, encoding: Encoding) -> VideoStream:
         like, (width, height) = self._like, self._size
@@ -254,6 +257,13 @@ class VideoSink:
             "Check the folder, its permissions and the free space."
         )
 
+    def _refused(self, cause: BaseException) -> OutputError:
+        width, height = self._size
+        return OutputError(
+            f"{self.path} cannot be written: the encoder refuses pictures of {width} x {height} "
+            f"at {float(1 / self._like.step):g} a second ({reason(cause)}). Try another --codec."
+        )
+
     def _encode(self, waiting: _Waiting, end: int) -> None:
         """Encode one frame that lasts until `end`, in ticks."""
         picture = self._yuv(waiting.frame, waiting.deep)
@@ -303,7 +313,9 @@ class VideoSink:
             packet.duration = self._durations.pop(packet.pts, self._step)
         if self._tracks is not None and packet.dts is not None:
             self._tracks.copy_until(packet.dts * packet.time_base)
-        self._container.mux(packet)
+            self._tracks.mux(packet)
+        else:
+            self._container.mux(packet)
 
     def _finish(self, end: Fraction | None) -> None:
         if self._waiting is not None:
@@ -311,9 +323,11 @@ class VideoSink:
             ends = round(end / self._like.time_base) if end is not None else 0
             self._encode(self._waiting, ends if ends > begins else begins + self._step)
         for packet in self._stream.encode(None):
+            if self._frames <= 2:
+                packet.dts = packet.pts  # x265 leaves it undefined in so short a video
             self._mux(packet)
         if self._tracks is not None:
-            self._tracks.copy_until(None)
+            self._tracks.finish()
         self._container.close()
 
     def _close_file(self) -> None:
@@ -336,29 +350,6 @@ class VideoSink:
                 f"{self.path} is not whole: {self._frames} frames were written, {found} can be "
                 f"read again. What there is was kept as {self.partial}."
             )
-
-
-def check_target(path: Path, *, force: bool) -> None:
-    """May `path` be written?
-
-    Raises:
-        UsageError: it exists already, or its ending is not one of SUFFIXES.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(
-            f"{path} has no ending that this program writes. Name it {', '.join(SUFFIXES)}."
-        )
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder. Give the name of a file.")
-    if force:
-        return
-    if path.exists():
-        raise UsageError(f"{path} exists already. Choose another name, or use --force.")
-    if partial_of(path).exists():
-        raise UsageError(
-            f"{partial_of(path)} is left from a run that was cut short (or is still going on). "
-            "Move it away, or use --force to replace it."
-        )
 
 
 def _yuv_colour(like: VideoInfo) -> Colour:
@@ -404,7 +395,7 @@ def _count_frames(path: Path) -> int:
     """How many pictures a reader finds in `path`; 0 where it cannot be opened."""
     try:
         with open_input(path) as container:
-            packets = container.demux(container.streams.video[0])
-            return sum(1 for packet in packets if packet.size and not packet.is_corrupt)
+            packets = packets_of(container, [container.streams.video[0]])
+            return sum(1 for packet in packets if not packet.is_corrupt)
     except (MediaError, IndexError, *DECODER_FAULTS):
         return 0

@@ -149,7 +149,7 @@ def test_the_sample_aspect_is_kept(tmp_path: Path) -> None:
 
 
 def test_ten_bits_stay_ten_bits_where_nothing_is_painted(tmp_path: Path) -> None:
-    video = Video(frames=3, codec="libx265", pix_fmt="yuv420p10le", colour=(9, 16, 9, 1))
+    video = Video(frames=4, codec="libx265", pix_fmt="yuv420p10le", colour=(9, 16, 9, 1))
     source = write(tmp_path / "in.mp4", video)
     report, found = convert(source, tmp_path / "out.mp4")
     assert (found.codec, found.pix_fmt) == ("hevc", "yuv420p10le")

@@ -13,7 +13,8 @@ from realtime_unmask.capture.probe import probe
 from realtime_unmask.errors import OutputError, UsageError
 from realtime_unmask.media import VideoInfo
 from realtime_unmask.sinks.encoding import Encoding
-from realtime_unmask.sinks.video import NOTICE, VideoSink, partial_of
+from realtime_unmask.sinks.partial import partial_of
+from realtime_unmask.sinks.video import NOTICE, VideoSink
 from realtime_unmask.types import Frame
 from tests.media.look import look
 from tests.media.make import Video, picture, write
@@ -71,6 +72,19 @@ def test_a_key_frame_comes_every_second_however_uneven_the_times(
     for key, following in zip(found.key_times, [*found.key_times[1:], found.pts[-1]], strict=True):
         inside = [t for t in found.pts if key <= t < following]
         assert inside[-1] - key <= 1
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_video_of_a_frame_or_two_can_be_written(
+    tmp_path: Path, like: VideoInfo, frames: int, codec: str
+) -> None:
+    out = tmp_path / "out.mp4"
+    sink = VideoSink(out, like, Encoding(codec, preset="ultrafast"))
+    for index in range(frames):
+        sink.write(frame(index, Fraction(index, 30)))
+    sink.close()
+    assert look(out).pts == [Fraction(index, 30) for index in range(frames)]
 
 
 def test_abort_leaves_nothing(tmp_path: Path, like: VideoInfo) -> None:
