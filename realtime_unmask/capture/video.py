@@ -36,6 +36,7 @@ from realtime_unmask.types import Frame
 _TOLERANCE_S = Fraction(1, 20)
 # In these codecs every packet is one picture, so that a picture that does not come is a loss.
 _ONE_PICTURE_A_PACKET = frozenset({"h264", "hevc"})
+_HUGE_PIXELS = 4096 * 2304
 # A longer wait for the next picture is a gap.
 _GAP_STEPS = Fraction(5, 2)
 # Incomplete packets so near before a jump back of the clock are the end of a recording.
@@ -80,7 +81,9 @@ class VideoSource:
         self._resources = ExitStack()
         self._container = self._resources.enter_context(open_input(path))
         self._stream = cast(VideoStream, self._container.streams[self.info.stream_index])
-        self._stream.thread_type = "AUTO"
+        # Threads that decode whole pictures each hold one: too much above 4K.
+        huge = self.info.width * self.info.height > _HUGE_PIXELS
+        self._stream.thread_type = "SLICE" if huge else "AUTO"
         self._reformatter = VideoReformatter()
         self._clock = _Clock(self.info, self.notes)
         self._frames = 0
@@ -103,9 +106,9 @@ class VideoSource:
                 continue  # decoded for its successors only
             if until is not None and pts >= until - self.info.origin:
                 break
-            image = self._upright(picture)
             self.end_pts = end
-            yield Frame(image, pts, 0, self._frames)
+            # Not kept in a variable: this would hold it while the next one is made.
+            yield Frame(self._upright(picture), pts, 0, self._frames)
             self._frames += 1
         else:
             self._judge_end()

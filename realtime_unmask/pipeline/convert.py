@@ -129,6 +129,7 @@ def convert_video(
                 painted += result.map is not None
                 if progress is not None:
                     progress(_progress(frames, source, began))
+                del frame, result  # two large pictures, before the next one is read
         except MediaDamaged as error:
             damage = error
         if not frames:

@@ -15,6 +15,8 @@ PRESETS = (
 
 ENCODERS = {"h264": "libx264", "hevc": "libx265"}
 _DEFAULT_CRF = {"h264": 18, "hevc": 20}
+# Above 4K the encoder keeps as few pictures as it can: each takes it some 200 MB at 8K.
+_HUGE_PIXELS = 4096 * 2304
 _LOOKAHEAD_BYTES = 300_000_000
 
 
@@ -69,6 +71,8 @@ def encoder_options(codec: str, encoding: Encoding, like: VideoInfo, pixels: int
         parameters = f"log-level=error:open-gop=0:rc-lookahead={ahead}"
         return {**options, "x265-params": parameters}
     parameters = f"rc-lookahead={ahead}"
+    if pixels > _HUGE_PIXELS:
+        parameters = "rc-lookahead=0:sync-lookahead=0:mbtree=0:ref=1:bframes=0:sliced-threads=1"
     if like.field_order:
         parameters += ":tff=1" if like.field_order == "top" else ":bff=1"
     return {**options, "x264-params": parameters}

@@ -43,10 +43,9 @@ _BT709, _RGB = 1, 0
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A frame that is to be encoded; `begins` in ticks."""
+    """A picture that is to be encoded; `begins` in ticks."""
 
-    frame: Frame
-    deep: NDArray[np.uint16] | None
+    picture: av.VideoFrame
     begins: int
 
 
@@ -187,9 +186,10 @@ class VideoSink:
             )
         # One frame waits: only when its successor comes is known how long it lasts.
         begins = self._ticks(frame)
-        waiting, self._waiting = self._waiting, _Waiting(frame, deep, begins)
-        if waiting is not None:
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
             self._guarded(lambda: self._encode(waiting, begins))
+        self._waiting = _Waiting(self._yuv(frame, deep), begins)
 
     def close(self, end: Fraction | None = None) -> None:
         """Finish; see `Sink`.
@@ -266,7 +266,7 @@ class VideoSink:
 
     def _encode(self, waiting: _Waiting, end: int) -> None:
         """Encode one frame that lasts until `end`, in ticks."""
-        picture = self._yuv(waiting.frame, waiting.deep)
+        picture = waiting.picture
         picture.pts = waiting.begins
         picture.time_base = self._like.time_base
         time = waiting.begins * self._like.time_base
@@ -322,6 +322,7 @@ class VideoSink:
             begins = self._waiting.begins
             ends = round(end / self._like.time_base) if end is not None else 0
             self._encode(self._waiting, ends if ends > begins else begins + self._step)
+            self._waiting = None
         for packet in self._stream.encode(None):
             if self._frames <= 2:
                 packet.dts = packet.pts  # x265 leaves it undefined in so short a video
