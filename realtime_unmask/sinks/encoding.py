@@ -55,6 +55,12 @@ class Encoding:
         return self.codec
 
 
+def keeps_fields(codec: str, like: VideoInfo) -> bool:
+    """Are the pictures written as interlaced? x264 can where rows come in fours."""
+    upright = not like.orientation.transpose
+    return bool(like.field_order) and codec == "h264" and like.height % 4 == 0 and upright
+
+
 def encoder_options(codec: str, encoding: Encoding, like: VideoInfo, pixels: int) -> dict[str, str]:
     crf = _DEFAULT_CRF[codec] if encoding.crf is None else encoding.crf
     rate = like.frame_rate or 1 / like.step
@@ -73,6 +79,6 @@ def encoder_options(codec: str, encoding: Encoding, like: VideoInfo, pixels: int
     parameters = f"rc-lookahead={ahead}"
     if pixels > _HUGE_PIXELS:
         parameters = "rc-lookahead=0:sync-lookahead=0:mbtree=0:ref=1:bframes=0:sliced-threads=1"
-    if like.field_order:
+    if keeps_fields(codec, like):
         parameters += ":tff=1" if like.field_order == "top" else ":bff=1"
     return {**options, "x264-params": parameters}

@@ -162,7 +162,7 @@ class TrackCopier:
         """
         try:
             self._output.mux(packet)
-        except (av.InvalidDataError, av.PatchWelcomeError):
+        except (av.InvalidDataError, av.PatchWelcomeError, av.ArgumentError):
             self._refused += 1
 
     def finish(self) -> None:
@@ -217,7 +217,7 @@ class _Track:
         if dts is None:
             dts = (self._next or 0) + moved
         pts = packet.pts if packet.pts is not None else dts
-        lead, dts = pts - dts, dts - moved
+        lead, dts = max(0, pts - dts), dts - moved
         if self._last is not None and leaps(dts * base, self._last * base, self._like):
             expected = self._next if self._next is not None else self._last + 1
             self._shift += expected - dts

@@ -26,7 +26,7 @@ from realtime_unmask.media import (
     packets_of,
     reason,
 )
-from realtime_unmask.sinks.encoding import ENCODERS, Encoding, encoder_options
+from realtime_unmask.sinks.encoding import ENCODERS, Encoding, encoder_options, keeps_fields
 from realtime_unmask.sinks.partial import OutputFile, check_target, partial_of, sync_folder
 from realtime_unmask.sinks.tracks import TrackCopier
 from realtime_unmask.types import Frame
@@ -168,7 +168,7 @@ class VideoSink:
             notes.append("its odd size needs 4:4:4 colour, which some hardware players refuse")
         elif like.chroma in ("422", "444", "rgb"):
             notes.append("its colour resolution becomes 4:2:0, which ordinary players ask for")
-        if like.field_order and codec == "hevc":
+        if like.field_order and not keeps_fields(codec, like):
             notes.append("it is interlaced: the fields are written woven into whole pictures")
 
     def write(self, frame: Frame, deep: NDArray[np.uint16] | None = None) -> None:

@@ -87,6 +87,17 @@ def test_a_video_of_a_frame_or_two_can_be_written(
     assert look(out).pts == [Fraction(index, 30) for index in range(frames)]
 
 
+def test_interlaced_pictures_whose_rows_do_not_come_in_fours_are_woven(
+    tmp_path: Path, like: VideoInfo
+) -> None:
+    out = tmp_path / "out.mp4"
+    sink = VideoSink(out, replace(like, field_order="top", height=242), FAST)
+    sink.write(frame(0, Fraction(0), 320, 242))
+    sink.close()
+    assert len(look(out).pts) == 1
+    assert sink.notes == ["it is interlaced: the fields are written woven into whole pictures"]
+
+
 def test_abort_leaves_nothing(tmp_path: Path, like: VideoInfo) -> None:
     out = tmp_path / "out.mp4"
     sink = VideoSink(out, like, FAST)
