@@ -18,7 +18,8 @@ class Settings:
         threads: CPU threads for the networks; 0 leaves the choice to the backend.
         precision: "auto" (bf16 where the CPU has it), "fp32" or "bf16".
         max_faces: how many faces are followed in a video; a still has no limit.
-        mask_threshold: a map value from which a crop pixel counts as mask, 0..1.
+        mask_threshold: a map value from which a crop pixel counts as mask, 0..1. Below a half,
+            since a missed piece of mask looks worse than a pixel of skin painted anew.
         feather_px: width of the blend inside the grown rim, crop px, 0..3.
         colour_match: fit the painted region's colour to its surroundings.
 
@@ -30,7 +31,7 @@ class Settings:
     threads: int = 0
     precision: str = "auto"
     max_faces: int = 4
-    mask_threshold: float = 0.5
+    mask_threshold: float = 0.3
     feather_px: float = 2.0
     colour_match: bool = True
 

@@ -1,8 +1,8 @@
 """Checkpoints: one safetensors file with everything that a run needs to go on.
 
 Keys are "<part>/<name>": networks and their averages by state_dict name, optimisers as
-"<part>/<parameter number>/<moment>". The header holds the step, the architecture and the best
-score. No pickle, so a foreign checkpoint can do no harm.
+"<part>/<parameter number>/<moment>". The header holds the step and the architecture. No pickle,
+so a foreign checkpoint can do no harm.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+# Networks that every checkpoint holds.
+REQUIRED = ("network", "average")
+
 
 class CheckpointError(ValueError):
     """The checkpoint is damaged or belongs to something else; the message says which."""
@@ -28,11 +31,9 @@ class Progress:
 
     Attributes:
         step: optimiser steps done.
-        best: the best validation score so far; None before the first.
     """
 
     step: int = 0
-    best: float | None = None
 
 
 def save(
@@ -51,7 +52,7 @@ def save(
         for number, moments in optimiser.state_dict()["state"].items():
             for name, value in moments.items():
                 tensors[f"{part}/{number}/{name}"] = torch.as_tensor(value).contiguous().clone()
-    header = {"architecture": architecture, "step": progress.step, "best": progress.best}
+    header = {"architecture": architecture, "step": progress.step}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     save_file(tensors, partial, {"training": json.dumps(header)})
@@ -66,8 +67,8 @@ def load(
 ) -> Progress:
     """Fill networks and optimisers from a checkpoint.
 
-    An optimiser or network that the checkpoint lacks keeps its fresh state, so that a
-    discriminator can join a run that began without one.
+    A discriminator or optimiser that the checkpoint lacks keeps its fresh state, so that it can
+    join a run that began without one.
 
     Raises:
         CheckpointError: damaged, or made for another architecture.
@@ -87,11 +88,13 @@ def load(
         own = _under(tensors, part)
         if own:
             network.load_state_dict(own)
+        elif part in REQUIRED:
+            raise CheckpointError(f"{path} is not a readable checkpoint (no '{part}' in it).")
     for part, optimiser in optimisers.items():
         own = _under(tensors, part)
         if own:
             _load_optimiser(optimiser, own)
-    return Progress(int(header["step"]), header["best"])
+    return Progress(int(header["step"]))
 
 
 def _under(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """Samples: prepared faces -> what each network is trained on.
 
 Sample number k of a run is a function of (seed, k) alone, so a resumed run sees exactly what an
-unbroken one would have seen, whatever the number of worker processes.
+unbroken one would have seen.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset
 
 from training.masks.camera import degrade, frame_edge, grade
 from training.masks.cloth import paint
@@ -53,8 +54,8 @@ def shares(faces: Faces) -> NDArray[np.float64]:
     """How often each face is drawn: by SET_SHARES, evenly for sets that are not listed."""
     weight = np.zeros(len(faces))
     names, counts = np.unique(faces.set, return_counts=True)
-    for name, count in zip(names, counts, strict=True):
-        weight[faces.set == name] = SET_SHARES.get(str(name), 1.0 / len(names)) / count
+    for name, size in zip(names, counts, strict=True):
+        weight[faces.set == name] = SET_SHARES.get(str(name), 1.0 / len(names)) / size
     total: float = weight.sum()
     return np.asarray(weight / total)
 
@@ -235,17 +236,13 @@ class Stream(IterableDataset[dict[str, torch.Tensor]]):
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         cv2.setNumThreads(0)
-        worker = get_worker_info()
-        step, number = (worker.num_workers, worker.id) if worker else (1, 0)
-        number += self.start
-        while True:
+        for number in count(self.start):
             yield {name: torch.from_numpy(v) for name, v in self.sample(number).items()}
-            number += step
 
 
 def batches(
-    faces: Faces, make: str, seed: int, start: int, count: int, size: int = CROP
+    faces: Faces, make: str, seed: int, start: int, batch: int, size: int = CROP
 ) -> Iterator[dict[str, torch.Tensor]]:
-    """Endless batches of `count`, painted in a worker process beside the training."""
+    """Endless batches, painted in a worker process beside the training."""
     stream = Stream(faces, make, seed, start, size)
-    return iter(DataLoader(stream, count, num_workers=1, prefetch_factor=4))
+    return iter(DataLoader(stream, batch, num_workers=1, prefetch_factor=4))

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_unmask.faces.alignment import align, crop, to_crop
+from realtime_unmask.faces.alignment import EYE_DISTANCE, align, crop, to_crop
 from realtime_unmask.faces.landmarker import Landmarker
 from realtime_unmask.types import Alignment
 from training.shards import CROP, MARGIN, MAX_SHARD_BYTES, STORED, Faces, save_shard
@@ -55,9 +55,11 @@ def prepare(inputs: list[Path], out: Path) -> Counts:
     """Read every picture, write shards into `out`.
 
     Raises:
-        ValueError: no picture with a usable face was found.
+        ValueError: no picture with a usable face was found, or `out` holds shards already.
     """
     out.mkdir(parents=True, exist_ok=True)
+    if any(out.glob("*.npz")):
+        raise ValueError(f"{out} holds prepared faces already. Remove them or choose another -o.")
     counts = Counts()
     rows: list[_Row] = []
     number, weight = 0, 0
@@ -101,7 +103,7 @@ def _prepare_one(
         return None
     mesh = meshes[0]
     base = align(mesh, CROP)
-    if 0.36 * CROP / base.scale < MIN_EYE_DISTANCE_PX:
+    if EYE_DISTANCE * CROP / base.scale < MIN_EYE_DISTANCE_PX:
         counts.too_small += 1
         return None
     alignment = Alignment(base.matrix + np.array([[0, 0, MARGIN], [0, 0, MARGIN]]), STORED)

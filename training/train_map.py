@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from realtime_unmask.inference.networks import MapNet
 from training import checkpoint, data
 from training.loop import channels_last, laid_out
-from training.losses import StoppedByNan, check_finite
+from training.losses import check_finite
 from training.shards import Faces
 
 
@@ -126,5 +126,3 @@ def train(config: MapConfig, faces: Faces) -> None:
 def _fall(share: float) -> float:
     return 0.05 + 0.95 * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * min(share, 1.0)))))
 
-
-__all__ = ["MapConfig", "StoppedByNan", "loss", "train", "validate"]

@@ -115,6 +115,9 @@ def _quiet() -> Iterator[None]:
 
     Its warnings about feedback tensors and delegates tell a user nothing; errors are raised.
     """
+    if sys.stderr is None:  # a service may run without one
+        yield
+        return
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_unmask.capture.video import VideoSource
-from realtime_unmask.errors import MediaDamaged, UsageError
+from realtime_unmask.errors import MediaDamaged, OutputError, UsageError
 from realtime_unmask.media import Colour, VideoInfo
 from realtime_unmask.sinks.encoding import Encoding
 from realtime_unmask.sinks.partial import check_target
@@ -110,7 +110,7 @@ def convert_video(
         MediaDamaged: the source is broken. What could be read was converted, and is in
             `out_path`; nothing is there if that was nothing.
         OutputError: an output cannot be written. The message says where the part written so far
-            is.
+            is; the part of the other file (pictures or maps) is kept as well.
     """
     began = time.monotonic()
     check_outputs([source_path], [out_path], options)
@@ -132,9 +132,16 @@ def convert_video(
                 del frame, result  # two large pictures, before the next one is read
         except MediaDamaged as error:
             damage = error
+        except OutputError:  # one file failed; what the other one holds is not thrown away
+            sinks.keep()
+            raise
         if not frames:
             raise damage or UsageError(f"There is no frame of {source_path} in that time.")
-        sinks.close(source.end_pts)
+        try:
+            sinks.close(source.end_pts)
+        except OutputError:
+            sinks.keep()
+            raise
         notes = (*source.notes, *sinks.notes)
         if damage is not None:
             also = f" Note: {'; '.join(notes)}." if notes else ""
@@ -236,6 +243,11 @@ class _Sinks:
         if self._maps is not None:
             self._maps.close(end)
         self._main.close(end)
+
+    def keep(self) -> None:
+        self._main.keep()
+        if self._maps is not None:
+            self._maps.keep()
 
     def abort(self) -> None:
         self._main.abort()

@@ -228,6 +228,15 @@ class VideoSink:
         with suppress(OSError):
             self.partial.unlink(missing_ok=True)
 
+    def keep(self) -> None:
+        """Stop here and leave what was written, playable, under the partial name."""
+        if self._ended:
+            return
+        with suppress(av.FFmpegError, OSError):
+            self._finish(None)
+        self._ended = True
+        self._close_file()
+
     def _guarded(self, step: Any) -> None:
         """Run `step`; a failure to write ends the sink and keeps what there is."""
         if self._ended:

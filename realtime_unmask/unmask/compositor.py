@@ -13,28 +13,15 @@ from realtime_unmask.types import Alignment, Float32, Float64, MaskMap, UInt8
 # The support is the map grown by this much, crop px: no rim of mask may stay, and the more is
 # grown, the more of the real face is lost.
 GROW_PX = 2
-# Holes up to this share of the map are filled.
-HOLE_SHARE = 0.06
 
 
 def support(found: MaskMap, threshold: float) -> UInt8:
-    """The map's mask without small inner holes, grown: (S, S) uint8, 1 inside."""
-    marked = _filled((found.values >= threshold).astype(np.uint8))
+    """The map's mask, grown: (S, S) uint8, 1 inside."""
+    marked = (found.values >= threshold).astype(np.uint8)
     side = 2 * GROW_PX + 1
     return cv2.dilate(
         marked, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     ).astype(np.uint8)
-
-
-def _filled(marked: UInt8) -> UInt8:
-    """Without the small holes that a print or a logo leaves; a hand before the mask stays."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - marked, connectivity=4)
-    left, top, width, height, area = stats.T
-    edge = (left == 0) | (top == 0)
-    edge |= (left + width == marked.shape[1]) | (top + height == marked.shape[0])
-    small = ~edge & (area < HOLE_SHARE * marked.sum())
-    small[0] = False  # label 0 is the mask itself
-    return np.where(small[labels], 1, marked).astype(np.uint8)
 
 
 def feather(hole: UInt8, width_px: float) -> Float32:

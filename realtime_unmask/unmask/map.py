@@ -18,6 +18,8 @@ ZONE_RADII = (0.15, 0.13)
 # A mask appears at the upper bound and is gone below the lower one, so that it cannot flutter.
 WORN_FROM = 0.45
 WORN_UNTIL = 0.30
+# Holes up to this share of the map are filled: larger ones may be a hand before the mask.
+HOLE_SHARE = 0.06
 # Weight of the new map against the ones before it.
 NEW_SHARE = 0.6
 
@@ -30,10 +32,10 @@ class MapMemory:
     worn: bool = False
 
 
-def normalise(crops: Sequence[UInt8]) -> Float32:
-    """(S, S, 3) uint8 RGB each -> (N, 3, S, S) float32 in [-1, 1]."""
-    batch = np.stack(crops).transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(batch, np.float32) * np.float32(1 / 127.5) - np.float32(1)
+def normalise(crop: UInt8) -> Float32:
+    """(S, S, 3) uint8 RGB -> (3, S, S) float32 in [-1, 1]."""
+    planes = np.ascontiguousarray(crop.transpose(2, 0, 1), np.float32)
+    return planes * np.float32(1 / 127.5) - np.float32(1)
 
 
 def find_masks(
@@ -54,8 +56,8 @@ def find_masks(
             if memory.values is not None:
                 plane = memory.values + NEW_SHARE * (plane - memory.values)
             memory.values = plane
-        plane = _own(plane, threshold)
-        maps.append(MaskMap(plane, _coverage(plane, threshold)))
+        plane = _filled(own(plane, threshold), threshold)
+        maps.append(MaskMap(plane, coverage(plane, threshold)))
     return maps
 
 
@@ -76,17 +78,27 @@ def zone(size: int) -> UInt8:
     return plane
 
 
-def _coverage(plane: Float32, threshold: float) -> float:
+def coverage(plane: Float32, threshold: float) -> float:
+    """The share of the zone, 0..1, that is at least `threshold`."""
     where = zone(plane.shape[0]).astype(bool)
     return float((plane[where] >= threshold).mean())
 
 
-def _own(plane: Float32, threshold: float) -> Float32:
-    """Without the neighbour's mask: only what hangs together with this face's zone."""
-    marked = (plane >= threshold).astype(np.uint8)
-    count, labels = cv2.connectedComponents(marked)
-    if count <= 2:
-        return plane
+def own(plane: Float32, threshold: float) -> Float32:
+    """A map without the neighbour's mask: only what hangs together with this face's zone."""
+    labels = cv2.connectedComponents((plane >= threshold).astype(np.uint8))[1]
     inside = np.unique(labels[zone(plane.shape[0]).astype(bool)])
     foreign = (labels > 0) & ~np.isin(labels, inside)
     return np.where(foreign, np.float32(0), plane)
+
+
+def _filled(plane: Float32, threshold: float) -> Float32:
+    """Without the small holes that a print, a logo or a fold leaves in a map."""
+    marked = (plane >= threshold).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - marked, connectivity=4)
+    left, top, width, height, area = stats.T
+    edge = (left == 0) | (top == 0)
+    edge |= (left + width == marked.shape[1]) | (top + height == marked.shape[0])
+    small = ~edge & (area < HOLE_SHARE * marked.sum())
+    small[0] = False  # label 0 is the mask itself
+    return np.where(small[labels], np.float32(1), plane)

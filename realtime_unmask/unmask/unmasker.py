@@ -12,6 +12,7 @@ from typing import Self
 import cv2
 import numpy as np
 
+from realtime_unmask.errors import UnmaskError
 from realtime_unmask.faces import tracker
 from realtime_unmask.faces.alignment import align, crop
 from realtime_unmask.faces.detector import Detector
@@ -29,11 +30,13 @@ from realtime_unmask.types import (
 )
 from realtime_unmask.unmask.compositor import Canvas, feather, known_region, support
 from realtime_unmask.unmask.editor import Painted, match_colour, paint
-from realtime_unmask.unmask.map import MapMemory, find_masks, is_worn, normalise
+from realtime_unmask.unmask.map import MapMemory, coverage, find_masks, is_worn, normalise, own
 
 CROP = 256
 # Faces are run through the networks in batches of at most this many.
 BATCH = 4
+# Any share of paint in a given map counts: half a step of its 8 bits.
+ANY = 0.5 / 255
 
 
 @dataclass(slots=True)
@@ -58,11 +61,12 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """One face of one frame, aligned."""
+    """One face of one frame, aligned; `planes` is the crop as the networks take it, (3, S, S)."""
 
     face: Face
     alignment: Alignment
     crop: UInt8
+    planes: Float32
     memory: _Memory | None
 
     @property
@@ -113,7 +117,11 @@ class Unmasker:
             EngineDamaged: a network's file is not the one that its manifest names.
         """
         map_engine = load_engine("map", settings)
-        editor_engine = load_engine("editor", settings)
+        try:
+            editor_engine = load_engine("editor", settings)
+        except UnmaskError:
+            map_engine.close()
+            raise
         return cls(
             map_engine, editor_engine, settings, use_prior=editor_engine.spec.prior_supported
         )
@@ -194,7 +202,8 @@ class Unmasker:
             memory = None
             if state is not None:
                 memory = state.faces.setdefault(face.track_id, _Memory())
-            seen.append(_Seen(face, alignment, crop(frame.image, alignment), memory))
+            pixels = crop(frame.image, alignment)
+            seen.append(_Seen(face, alignment, pixels, normalise(pixels), memory))
         if state is not None:
             here = {one.face.track_id for one in seen}
             state.faces = {k: v for k, v in state.faces.items() if k in here}
@@ -217,7 +226,7 @@ class Unmasker:
 
     def _look_for_masks(self, seen: list[_Seen]) -> list[_Masked]:
         threshold = self._settings.mask_threshold
-        batch = normalise([one.crop for one in seen])
+        batch = np.stack([one.planes for one in seen])
         memories = [one.map_memory for one in seen]
         maps = find_masks(self._map_engine, batch, memories, threshold)
         return [
@@ -237,7 +246,7 @@ class Unmasker:
         with clock.stage("edit"):
             painted = paint(
                 self._editor_engine,
-                normalise([one.seen.crop for one in masked]),
+                np.stack([one.seen.planes for one in masked]),
                 np.stack([one.hole for one in masked]).astype(np.float32),
                 [self._prior(one.seen) for one in masked],
             )
@@ -300,13 +309,15 @@ def _as_weight(given_map: UInt8 | None, frame: Frame) -> Float32 | None:
 
 
 def _under(given: Float32, seen: list[_Seen]) -> list[_Masked]:
-    """The faces under a given map; any share of paint counts, the map itself draws the edge."""
+    """The faces under a given map, which is not grown: it holds the whole support already."""
     masked = []
     for one in seen:
         size = (one.alignment.size, one.alignment.size)
         values = cv2.warpAffine(given, one.alignment.matrix, size, flags=cv2.INTER_LINEAR)
-        found = MaskMap(values.astype(np.float32), float((values > 0).mean()))
-        hole = support(found, 1e-3)
+        values = own(values.astype(np.float32), ANY)
+        # One pixel more, so that sampling loses none of the frame's painted pixels.
+        hole = cv2.dilate((values >= ANY).astype(np.uint8), np.ones((3, 3), np.uint8))
         if hole.any():
-            masked.append(_Masked(one, found, hole))
+            found = MaskMap(values, coverage(values, ANY))
+            masked.append(_Masked(one, found, hole.astype(np.uint8)))
     return masked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,27 @@ def test_map_samples_hold_masks_and_none(faces: Faces) -> None:
     stream = data.Stream(faces, "map", seed=1, start=0)
     areas = [stream.sample(k)["target"].mean() for k in range(30)]
     assert 0.2 < np.mean([area == 0 for area in areas]) < 0.7
+
+
+def test_what_hides_the_mask_is_not_target(
+    faces: Faces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever a hand or a cup was put, the map's target is 0."""
+    places = []
+
+    def watched(image: Any, mesh: Any, rng: np.random.Generator) -> Any:
+        picture, where = occlude(image, mesh, rng)
+        places.append(where)
+        return picture, where
+
+    monkeypatch.setattr(data, "occlude", watched)
+    stream = data.Stream(faces, "map", seed=2, start=0)
+    for number in range(60):
+        places.clear()
+        target = stream.sample(number)["target"][0]
+        for where in places:
+            covered = where > 0.99
+            assert not target[covered].any() or not target[:, ::-1][covered].any()
 
 
 def test_editor_samples_have_binary_holes_and_priors_inside_them(faces: Faces) -> None:

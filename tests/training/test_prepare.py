@@ -7,11 +7,12 @@ import shutil
 import tarfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from realtime_unmask.faces.alignment import EYE_CENTRE, EYE_DISTANCE
-from training import shards
+from training import data
 from training.prepare import prepare
 from training.shards import CROP, MARGIN, STORED, Faces, load_shards
 
@@ -31,8 +32,6 @@ def test_unreadable_and_empty_pictures_are_counted(pictures: Path, tmp_path: Pat
     shutil.copytree(pictures, folder)
     (folder / "broken.jpg").write_bytes(b"no picture")
     (folder / "notes.txt").write_text("not a picture either")
-    import cv2
-
     cv2.imwrite(str(folder / "wall.png"), np.full((300, 300, 3), 90, np.uint8))
     counts = prepare([folder], tmp_path / "out")
     assert (counts.kept, counts.unreadable, counts.no_face) == (6, 1, 1)
@@ -81,6 +80,21 @@ def test_missing_shards_name_the_step_that_makes_them(tmp_path: Path) -> None:
         load_shards(tmp_path)
 
 
-def test_pixels_outside_the_picture_are_known(faces: Faces) -> None:
-    assert faces.corners.shape == (len(faces), 4, 2)
-    assert shards.STORED == shards.CROP + 2 * shards.MARGIN
+def test_pixels_outside_the_picture_are_not_valid(pictures: Path, tmp_path: Path) -> None:
+    """A face at the picture's left edge: what the crop shows beyond it is made up."""
+    picture = cv2.imread(str(pictures / "face_00.png"))
+    assert picture is not None
+    folder = tmp_path / "tight"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "tight.png"), picture[:, 300:])
+    prepare([folder], tmp_path / "out")
+    made = load_shards(tmp_path / "out")
+    valid = data.view(made, 0, None).valid
+    assert not valid[:, :20].any()
+    assert valid[100:200, 128:].all()
+
+
+def test_a_folder_with_shards_is_not_added_to(pictures: Path, tmp_path: Path) -> None:
+    prepare([pictures], tmp_path)
+    with pytest.raises(ValueError, match="holds prepared faces already"):
+        prepare([pictures], tmp_path)

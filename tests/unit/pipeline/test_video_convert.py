@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime_unmask.errors import EngineError, MediaDamaged, UsageError
+from realtime_unmask.errors import EngineError, MediaDamaged, OutputError, UsageError
 from realtime_unmask.pipeline.convert import ConvertOptions, ConvertReport, Progress, convert_video
 from realtime_unmask.sinks.encoding import Encoding
-from realtime_unmask.sinks.video import NOTICE
+from realtime_unmask.sinks.video import NOTICE, VideoSink
 from realtime_unmask.types import Frame, FrameResult
 from tests.media.look import Look, corners, look
 from tests.media.make import TICK, Video, join, picture, write
@@ -259,6 +259,26 @@ def test_a_stop_and_an_error_remove_everything(tmp_path: Path, fault: BaseExcept
     with pytest.raises(type(fault)):
         convert_video(source, tmp_path / "out.mp4", process, options)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_maps_that_cannot_be_written_do_not_cost_the_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=60))
+    real = VideoSink.write
+
+    def fails_late(sink: VideoSink, frame: Frame, deep: object = None) -> None:
+        if sink.path.name == "maps.mp4" and frame.index == 40:
+            raise OutputError("The disk is full.")
+        real(sink, frame, deep)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(VideoSink, "write", fails_late)
+    options = replace(FAST, maps=tmp_path / "maps.mp4")
+    with pytest.raises(OutputError, match="disk is full"):
+        convert_video(source, tmp_path / "out.mp4", painted, options)
+    assert readable(tmp_path / "out.partial.mp4") >= 40
+    assert readable(tmp_path / "maps.partial.mp4") >= 39
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def test_progress_counts_every_frame(tmp_path: Path) -> None:

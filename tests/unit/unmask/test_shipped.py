@@ -64,7 +64,8 @@ def test_outside_the_support_every_bit_stays(
         )  # fmt: skip
         assert np.array_equal(result.output.image[support == 0], picture[support == 0])
         # And the support is the map grown by at most 3 crop px.
-        away = cv2.distanceTransform((made.map.values < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+        bare = (made.map.values < Settings().mask_threshold).astype(np.uint8)
+        away = cv2.distanceTransform(bare, cv2.DIST_L2, 5)
         assert away[made.alpha > 0].max() <= 3
 
 

@@ -143,6 +143,46 @@ def test_given_map_of_another_form_is_refused(
         unmasker.process(portrait, given_map=given)
 
 
+def crowd(portrait: Picture, count: int) -> Picture:
+    """The same face several times, in one row."""
+    part = cv2.resize(portrait[0:480, 180:620], None, fx=0.6, fy=0.6)
+    return np.ascontiguousarray(np.hstack([part] * count))
+
+
+def test_more_faces_than_a_batch_are_all_painted(
+    portrait: Picture, map_engine: FakeEngine, editor_engine: FakeEngine
+) -> None:
+    with Unmasker(map_engine, editor_engine, PLAIN) as unmasker:
+        result = unmasker.process(crowd(portrait, 6))
+    assert len(result.faces) == len(result.reconstructions) == 6
+    assert [len(call["map"]) for call in editor_engine.calls] == [4, 2]
+
+
+def test_a_given_map_paints_its_own_face_only(
+    portrait: Picture, bare_engine: FakeEngine, editor_engine: FakeEngine
+) -> None:
+    picture = crowd(portrait, 2)
+    with Unmasker(bare_engine, editor_engine, PLAIN) as unmasker:
+        left = unmasker.process(picture).faces[0]
+        mouth = left.landmarks[13, :2].astype(int)
+        given = np.zeros(picture.shape[:2], np.uint8)
+        cv2.circle(given, (int(mouth[0]), int(mouth[1])), 25, 255, -1)
+        result = unmasker.process(picture, given_map=given)
+    assert [made.track_id for made in result.reconstructions] == [left.track_id]
+
+
+def test_a_map_used_again_paints_the_same(
+    portrait: Picture, map_engine: FakeEngine, editor_engine: FakeEngine
+) -> None:
+    with Unmasker(map_engine, editor_engine, PLAIN) as unmasker:
+        first = unmasker.process(portrait)
+        assert first.map is not None
+        again = unmasker.process(portrait, given_map=first.map)
+    away = np.abs(again.output.image.astype(int) - first.output.image).max(2)
+    assert not away[first.map == 0].any()
+    assert np.percentile(away[first.map > 0], 95) <= 2
+
+
 def test_colour_match_takes_an_offset_away(
     portrait: Picture, map_engine: FakeEngine, editor_engine: FakeEngine
 ) -> None:
