@@ -252,8 +252,6 @@ class VideoSource:
         countable = info.codec in _ONE_PICTURE_A_PACKET and not info.field_order
         if countable and not self._starts_late:
             self._faults = max(self._faults, self._packets - self._pictures)
-        if info.container == "avi" and not self._starts_late:
-            self._faults = max(self._faults, self._stream.frames - self._packets)
 
     def _judge_pictures(self) -> None:
         """Were all pictures whole?"""

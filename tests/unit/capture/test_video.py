@@ -211,6 +211,17 @@ def test_broken_pictures_in_the_middle_are_reported_with_their_place(tmp_path: P
     assert e.value.frames_kept > 40
 
 
+@pytest.mark.parametrize(("codec", "form"), [("mpeg4", "yuv420p"), ("mjpeg", "yuvj420p")])
+def test_dropped_frames_of_an_avi_are_pauses_and_no_damage(
+    tmp_path: Path, codec: str, form: str
+) -> None:
+    slots = [index + index // 8 * 3 for index in range(24)]
+    tick = Fraction(1, 30)
+    video = Video(frames=24, pts=slots, time_base=tick, codec=codec, pix_fmt=form)
+    with VideoSource(write(tmp_path / "dropped.avi", video)) as source:
+        assert [frame.pts for frame in source] == [slot * tick for slot in slots]
+
+
 def test_the_length_is_known_before_reading(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mkv", Video(frames=45, time_base=Fraction(1, 1000)))
     with VideoSource(path) as source:
