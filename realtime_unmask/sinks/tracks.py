@@ -10,6 +10,7 @@ from typing import Any, cast
 import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
+from av.bitstream import BitStreamFilterContext
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
@@ -97,6 +98,8 @@ class TrackCopier:
         target.disposition = stream.disposition
         if name != timed_text.CODEC and stream.type != "attachment":
             self._tracks[stream.index] = _Track(stream, target, self._like)
+            if name == "aac" and self._output.format.name != "matroska":
+                self._tracks[stream.index].strip_headers()
 
     def _copy_chapters(self) -> None:
         like = self._like
@@ -148,8 +151,18 @@ class TrackCopier:
             self._copy_texts(begins)
             self._held = None
             if self._wanted(begins):
-                packet.stream = self._tracks[packet.stream_index].stream
-                self.mux(packet)
+                self._copy(packet)
+
+    def _copy(self, packet: Packet[Any]) -> None:
+        track = self._tracks[packet.stream_index]
+        try:
+            packets = track.bare(packet)
+        except DECODER_FAULTS:
+            self._refused += 1
+            return
+        for one in packets:
+            one.stream = track.stream
+            self.mux(one)
 
     def mux(self, packet: Packet[Any]) -> None:
         """Give `packet` to the output.
@@ -208,6 +221,26 @@ class _Track:
         self._shift = 0
         self._next: int | None = None
         self._last: int | None = None
+        self._filter: BitStreamFilterContext | None = None
+
+    def strip_headers(self) -> None:
+        """Of AAC from a transport stream: every packet has a header that MP4 does not take.
+
+        The muxer would do so itself, but not where its own header waits for the first packets.
+        """
+        codec = cast(AudioCodecContext | None, self.source.codec_context)
+        if codec is None or not codec.extradata:
+            self._filter = BitStreamFilterContext("aac_adtstoasc", self.source)
+
+    def bare(self, packet: Packet[Any]) -> list[Packet[Any]]:
+        """`packet` as the output takes it."""
+        if self._filter is None:
+            return [packet]
+        base = packet.time_base
+        packets = self._filter.filter(packet)
+        for one in packets:
+            one.time_base = base
+        return packets
 
     def place(self, packet: Packet[Any]) -> Fraction:
         """Give `packet` its times in the output, rising; seconds at which it begins."""

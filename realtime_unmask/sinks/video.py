@@ -16,18 +16,17 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from realtime_unmask.errors import MediaError, OutputError
+from realtime_unmask.errors import OutputError
 from realtime_unmask.media import (
     DECODER_FAULTS,
     SWS_FLAGS,
     Colour,
     VideoInfo,
-    open_input,
-    packets_of,
     reason,
 )
 from realtime_unmask.sinks.encoding import ENCODERS, Encoding, encoder_options, keeps_fields
 from realtime_unmask.sinks.partial import OutputFile, check_target, partial_of, sync_folder
+from realtime_unmask.sinks.readback import count_packets, count_pictures
 from realtime_unmask.sinks.tracks import TrackCopier
 from realtime_unmask.types import Frame
 
@@ -250,7 +249,7 @@ class VideoSink:
             raise self._kept(cause) from error
 
     def _kept(self, cause: BaseException) -> OutputError:
-        frames = _count_frames(self.partial)
+        frames = count_pictures(self.partial)
         if not frames:
             with suppress(OSError):
                 self.partial.unlink(missing_ok=True)
@@ -354,7 +353,7 @@ class VideoSink:
     def _verify(self) -> None:
         if self._file.error is not None:
             raise self._kept(self._file.error)
-        found = _count_frames(self.partial)
+        found = count_packets(self.partial)
         if found != self._frames:
             raise OutputError(
                 f"{self.path} is not whole: {self._frames} frames were written, {found} can be "
@@ -390,22 +389,14 @@ def _muxer_options(path: Path, time_base: Fraction) -> dict[str, str]:
         "max_interleave_delta": "200000",
     }
     if _muxer(path) == "matroska":
-        return {**options, "cluster_time_limit": "1000"}
+        return {**options, "cluster_time_limit": "250"}
     return {
         **options,
-        "movflags": "hybrid_fragmented+frag_keyframe",
+        # delay_moov: the beginning is a fragment like the others. Without it, its pictures are in
+        # the header under an edit list of length 0, and players pass them over.
+        "movflags": "hybrid_fragmented+frag_keyframe+delay_moov",
         # Smaller pieces than a group of pictures: less is lost when the program is killed.
         "frag_duration": "250000",
         # The finest clock in the file: a late start of the pictures is stored in its ticks.
         "movie_timescale": str(min(time_base.denominator, 1_000_000)),
     }
-
-
-def _count_frames(path: Path) -> int:
-    """How many pictures a reader finds in `path`; 0 where it cannot be opened."""
-    try:
-        with open_input(path) as container:
-            packets = packets_of(container, [container.streams.video[0]])
-            return sum(1 for packet in packets if not packet.is_corrupt)
-    except (MediaError, IndexError, *DECODER_FAULTS):
-        return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -97,3 +98,13 @@ def corners(image: NDArray[np.uint8]) -> list[int]:
     seen = [image[y, x], image[y, -x], image[-y, x], image[-y, -x]]
     known = np.array(CORNERS, np.int64)
     return [int(np.abs(known - colour.astype(np.int64)).sum(1).argmin()) for colour in seen]
+
+
+def playable(path: Path) -> list[Fraction]:
+    """When the pictures are shown that come out before the end or the first fault, seconds."""
+    times = []
+    with suppress(av.FFmpegError), av.open(str(path)) as file:
+        for frame in file.decode(video=0):
+            assert frame.pts is not None and frame.time_base is not None
+            times.append(frame.pts * frame.time_base)
+    return times

@@ -162,7 +162,7 @@ def test_a_file_that_lost_frames_is_not_called_done(
     sink = VideoSink(tmp_path / "out.mp4", like, FAST)
     for index in range(5):
         sink.write(frame(index, Fraction(index, 30)))
-    monkeypatch.setattr("realtime_unmask.sinks.video._count_frames", lambda path: 4)
+    monkeypatch.setattr("realtime_unmask.sinks.video.count_packets", lambda path: 4)
     with pytest.raises(OutputError, match="5 frames were written, 4 can be read"):
         sink.close()
     assert not (tmp_path / "out.mp4").exists()
