@@ -17,6 +17,9 @@ Each message says what happened, where, and what to do about it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UnmaskError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -72,3 +75,19 @@ class EngineDamaged(EngineError):
 
 class AssetError(UnmaskError):
     """A file that ships with the program is missing or altered."""
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """While it is checked what a person asked for: a path that cannot be used is their matter.
+
+    Raises:
+        UsageError: in place of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        what = error.filename if error.filename is not None else "The current folder"
+        raise UsageError(
+            f"{what} cannot be used ({error.strerror or error}). Check it and its permissions."
+        ) from error

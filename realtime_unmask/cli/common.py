@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
 from enum import IntEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -49,19 +52,37 @@ def printable(text: object) -> str:
     )
 
 
+def tell(text: str, *, err: bool = False) -> None:
+    """One line on standard output or error; where it cannot be written the work goes on."""
+    try:
+        typer.echo(text, err=err)
+    except OSError:  # a full disk, or nobody reads any more: the results matter more
+        _silence(sys.stderr if err else sys.stdout)
+
+
+def _silence(stream: TextIO) -> None:
+    """Let `stream` lead nowhere, so that what it still holds fails no more, also not at exit."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())
+        finally:
+            os.close(nowhere)
+
+
 def say(text: object) -> None:
     """One line for the person, on standard output."""
-    typer.echo(printable(text))
+    tell(printable(text))
 
 
 def fail(text: object) -> None:
     """One line about something that went wrong, on standard error."""
-    typer.echo(f"error: {printable(text)}", err=True)
+    tell(f"error: {printable(text)}", err=True)
 
 
 def warn(text: object) -> None:
     """One line about something worth knowing that stops nothing, on standard error."""
-    typer.echo(f"note: {printable(text)}", err=True)
+    tell(f"note: {printable(text)}", err=True)
 
 
 def count(number: int, one: str) -> str:

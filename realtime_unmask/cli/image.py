@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 def image(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT", help="Photos, or folders of photos.")
+        list[Path],
+        typer.Argument(metavar="INPUT", readable=False, help="Photos, or folders of photos."),
     ],
     output: Annotated[
         Path,

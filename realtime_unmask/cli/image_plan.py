@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from realtime_unmask.errors import UsageError
+from realtime_unmask.errors import UsageError, refusing
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Plan:
     unlisted: list[tuple[Path, str]] = field(default_factory=list)
 
 
+@refusing()
 def make_plan(
     inputs: Sequence[Path],
     output: Path,
@@ -86,7 +87,7 @@ def _check_folders(
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is a file. Results need a folder; choose another name.")
         for given in inputs:
-            if given.is_dir() and given.resolve() == folder.resolve():
+            if os.path.isdir(given) and given.resolve() == folder.resolve():
                 raise UsageError(
                     f"Results would land among the inputs in {given}. Choose another folder; "
                     f"one inside it, such as {given / 'unmasked'}, will do."
@@ -100,7 +101,7 @@ def _check_folders(
 def _pictures(inputs: Sequence[Path], own: set[Path], plan: Plan) -> Iterator[tuple[Path, Path]]:
     """(picture, its name below the output folder); files given by name are taken as they are."""
     for given in inputs:
-        if not given.is_dir():
+        if not os.path.isdir(given):  # False also where it cannot be known: reading it says why
             yield given, Path(given.name)
             continue
         for picture in _search(given, own, plan):
@@ -156,6 +157,8 @@ def _check_targets(jobs: Sequence[Job], report: Path | None, force: bool) -> Non
                 f"{target}. Rename one, or use two folders."
             )
         if target.exists():
+            if not target.is_file():
+                raise UsageError(f"{target} is not an ordinary file. Choose another name.")
             existing.append(target)
     if existing and not force:
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""

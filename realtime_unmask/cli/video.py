@@ -21,7 +21,7 @@ from realtime_unmask.cli.common import (
     say,
     warn,
 )
-from realtime_unmask.errors import UnmaskError, UsageError
+from realtime_unmask.errors import UnmaskError, UsageError, refusing
 from realtime_unmask.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ _TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d+)?)")
 
 
 def video(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Video files.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT", readable=False, help="Video files.")
+    ],
     output: Annotated[
         Path,
         typer.Option(
@@ -140,6 +142,7 @@ def parse_time(option: str, text: str | None) -> Fraction | None:
     return 3600 * int(hours or 0) + 60 * int(minutes or 0) + Fraction(seconds)
 
 
+@refusing()
 def targets(inputs: list[Path], output: Path) -> list[Path]:
     """The file that each input becomes; in a folder it keeps its name.
 

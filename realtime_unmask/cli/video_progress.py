@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from realtime_unmask.cli.common import printable
+from realtime_unmask.cli.common import tell as tell_line
 
 if TYPE_CHECKING:
     from realtime_unmask.pipeline.convert import Progress
@@ -18,7 +19,7 @@ _LINE_EVERY_S = 10.0
 @contextmanager
 def show_progress(name: str, *, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
     """Show on standard error how far the video `name` is; yields what is to be told of it."""
-    if quiet:
+    if quiet or sys.stderr is None:  # None: it was closed by whoever started the program
         yield None
     elif sys.stderr.isatty():
         with _bar(printable(name)) as tell:
@@ -60,7 +61,7 @@ def _lines(name: str) -> Callable[[Progress], None]:
         nonlocal due
         if progress.elapsed_s >= due:
             due = progress.elapsed_s + _LINE_EVERY_S
-            print(f"{name}: {pace(progress)}", file=sys.stderr, flush=True)
+            tell_line(f"{name}: {pace(progress)}", err=True)
 
     return tell
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_unmask.capture.video import VideoSource
-from realtime_unmask.errors import MediaDamaged, OutputError, UsageError
+from realtime_unmask.errors import MediaDamaged, OutputError, UsageError, refusing
 from realtime_unmask.media import Colour, VideoInfo
 from realtime_unmask.sinks.encoding import Encoding
 from realtime_unmask.sinks.partial import check_target
@@ -163,6 +163,7 @@ def convert_video(
         )
 
 
+@refusing()
 def check_outputs(sources: list[Path], outputs: list[Path], options: ConvertOptions) -> None:
     """May all `outputs` and options.maps be written, none of them twice or over a source?
 
@@ -171,13 +172,20 @@ def check_outputs(sources: list[Path], outputs: list[Path], options: ConvertOpti
     """
     targets = [*outputs, *([options.maps] if options.maps else [])]
     inputs = {_identity(path) for path in sources}
-    seen: set[object] = set()
-    for path in targets:
+    seen: dict[object, Path] = {}
+    for number, path in enumerate(targets):
+        source = sources[number % len(sources)]  # of results and maps alike
         if _identity(path) in inputs:
             raise UsageError(f"{path} is an input: it would be overwritten. Choose another name.")
         if _identity(path) in seen:
-            raise UsageError(f"{path} would be written twice. Choose another name.")
-        seen.add(_identity(path))
+            other = seen[_identity(path)]
+            if other is source:
+                raise UsageError(f"{path} would be written twice. Choose another name.")
+            raise UsageError(
+                f"{other} and {source} would both be written to {path}. "
+                "Rename one, or use two folders."
+            )
+        seen[_identity(path)] = source
         check_target(path, force=options.force)
 
 

@@ -65,6 +65,8 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():
+            raise OutputError(f"{path} is not an ordinary file. Choose another name.")
         # A name of its own and of few bytes: any legal `path` has room for it in its folder.
         temporary = path.with_name(f".{secrets.token_hex(6)}.partial")
         try:

@@ -16,7 +16,8 @@ def check_target(path: Path, *, force: bool) -> None:
     """May `path` be written?
 
     Raises:
-        UsageError: it exists already, or its ending is not one of SUFFIXES.
+        UsageError: it exists already (even with `force` where it is no ordinary file), or its
+            ending is not one of SUFFIXES.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(
@@ -24,6 +25,9 @@ def check_target(path: Path, *, force: bool) -> None:
         )
     if path.is_dir():
         raise UsageError(f"{path} is a folder. Give the name of a file.")
+    for one in (path, partial_of(path)):
+        if one.exists() and not one.is_file():
+            raise UsageError(f"{one} is a device or a pipe, not a file. Choose another name.")
     if force:
         return
     if path.exists():

@@ -392,3 +392,48 @@ def test_settings_reach_the_unmasker(command: Command, here: Opened) -> None:
     photo(Path("a.png"))
     command("image", "a.png", "-o", "out", "--backend", "onnxruntime", "--threads", "3")
     assert (here.settings[0].backend, here.settings[0].threads) == ("onnxruntime", 3)
+
+
+@pytest.mark.parametrize("target", ["out/a.png", "report.json"])
+def test_a_pipe_is_never_replaced(command: Command, target: str) -> None:
+    photo(Path("a.png"))
+    Path("out").mkdir()
+    os.mkfifo(target)
+    ran = command("image", "a.png", "-o", "out", "--json", "report.json", "--force")
+    assert ran.code == 2
+    assert "not an ordinary file" in ran.err[0]
+    assert Path(target).is_fifo()
+
+
+def test_a_folder_that_may_not_be_searched_is_named(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo(Path("a.png"))
+    real = Path.exists
+
+    def exists(path: Path) -> bool:
+        if "locked" in path.parts:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "exists", exists)
+    ran = command("image", "a.png", "-o", "locked/out")
+    assert ran.code == 2
+    assert ran.err == [
+        f"error: {Path('locked/out')} cannot be used (Permission denied). "
+        "Check it and its permissions."
+    ]
+
+
+def test_a_full_standard_output_does_not_stop_the_work(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(text: str, *, err: bool = False) -> None:
+        raise OSError(28, "No space left on device")
+
+    photo(Path("a.png"))
+    photo(Path("b.png"))
+    monkeypatch.setattr("realtime_unmask.cli.common.typer.echo", full)
+    monkeypatch.setattr("realtime_unmask.cli.common._silence", lambda stream: None)
+    assert command("image", "a.png", "b.png", "-o", "out").code == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "b.png"]

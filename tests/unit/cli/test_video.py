@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -138,7 +140,7 @@ def test_a_damaged_video_counts_as_failed_and_names_what_was_kept(
         (["in.mp4", "-o", "in.mp4", "--force"], "is an input"),
         (["in.mp4", "-o", "there.mp4"], "exists already"),
         (["in.mp4", "more.mp4", "-o", "out.mp4"], "one file for 2 inputs"),
-        (["in.mp4", "folder/in.mp4", "-o", "out"], "written twice"),
+        (["in.mp4", "folder/in.mp4", "-o", "out"], "both be written"),
         (["in.mp4", "-o", "out.mp4", "--maps", "out.mp4"], "written twice"),
         (["in.mp4", "-o", "text.txt"], "is a file, and no video"),
         (["in.mp4", "-o", "out.mp4", "--start", "soon"], "--start takes seconds"),
@@ -255,3 +257,33 @@ def test_away_from_a_terminal_progress_is_a_line_now_and_then(
 def test_the_line_says_what_was_found(painted: int, faces: int, said: str) -> None:
     report = ConvertReport(Path("a"), Path("b"), None, 9, faces, painted, 1.0, 1.0, ())
     assert said in line(report)
+
+
+def test_two_inputs_that_would_land_on_one_name_are_both_named(
+    tmp_path: Path, painter: Painter, command: Command
+) -> None:
+    sources = [tmp_path / "a.ts", tmp_path / "a.webm"]
+    with pytest.raises(UsageError, match=r"a\.ts and .*a\.webm would both be written to .*a\.mp4"):
+        command(*sources, "-o", tmp_path / "out")
+
+
+def test_a_pipe_is_never_replaced(tmp_path: Path, painter: Painter, command: Command) -> None:
+    source, pipe = write(tmp_path / "in.mp4", Video(frames=4)), tmp_path / "out.mp4"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="not a file"):
+        command(source, "-o", pipe, "--force")
+    assert pipe.is_fifo()
+
+
+def test_a_name_without_room_for_the_partial_file_is_refused_in_a_sentence(
+    tmp_path: Path, painter: Painter, command: Command
+) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=4))
+    with pytest.raises(UsageError, match="cannot be used"):
+        command(source, "-o", tmp_path / ("a" * 250 + ".mp4"))
+
+
+def test_a_closed_standard_error_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with show_progress("a.mp4", quiet=False) as tell:
+        assert tell is None
