@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -106,6 +107,10 @@ def run(arguments: Sequence[str]) -> int:
         The exit code: 0 all done, 1 something failed, 2 wrong usage, 130 stopped by Ctrl-C.
     """
     arguments, debug = _take_debug(arguments)
+    if "" in arguments or any(a.startswith("--") and a.endswith("=") for a in arguments):
+        # As a path it would be the current folder; meant was most likely an unset variable.
+        fail(f"One of the arguments is empty. See `{PROGRAM} --help`.")
+        return ExitCode.USAGE
     try:
         code = app(arguments, prog_name=PROGRAM, standalone_mode=False)
     except UnmaskError as error:
@@ -139,6 +144,13 @@ def _unexpected(error: Exception, debug: bool) -> str:
 
 def main() -> NoReturn:
     """The entry point of the command `realtime-unmask`."""
+    for standard in range(3):
+        # One that is closed would become the next file that is opened: a result, say, into which
+        # a library then writes its messages.
+        try:
+            os.fstat(standard)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a letter of a file name must not end the program.
         if hasattr(stream, "reconfigure"):

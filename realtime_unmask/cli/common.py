@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import suppress
 from enum import IntEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
@@ -43,6 +44,17 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.
 Force = Annotated[
     bool, typer.Option("--force", "-f", help="Replace results that are there already.")
 ]
+
+
+_FILE_ENDINGS = frozenset(
+    ".png .jpg .jpeg .webp .bmp .tif .tiff .gif .heic .avif "
+    ".mp4 .m4v .mov .mkv .webm .avi .wmv .flv .mpg .mpeg .ts .mts .m2ts .3gp .ogv".split()
+)
+
+
+def looks_like_file(folder: Path) -> bool:
+    """Has `folder`, which is not there yet, the name of a picture or a video?"""
+    return folder.suffix.lower() in _FILE_ENDINGS and not folder.exists()
 
 
 def printable(text: object) -> str:

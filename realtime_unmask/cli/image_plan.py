@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from realtime_unmask.cli.common import looks_like_file
 from realtime_unmask.errors import UsageError, refusing
 
 
@@ -86,6 +87,8 @@ def _check_folders(
             continue
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder} is a file. Results need a folder; choose another name.")
+        if looks_like_file(folder):
+            raise UsageError(f"{folder} looks like a file. Name a folder for the results.")
         for given in inputs:
             if os.path.isdir(given) and given.resolve() == folder.resolve():
                 raise UsageError(

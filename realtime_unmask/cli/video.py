@@ -17,6 +17,7 @@ from realtime_unmask.cli.common import (
     Threads,
     count,
     fail,
+    looks_like_file,
     open_unmasker,
     say,
     warn,
@@ -84,6 +85,10 @@ def video(
             "--preset", metavar="NAME", help="ultrafast to veryslow: slower makes smaller files."
         ),
     ] = "medium",
+    max_faces: Annotated[
+        int,
+        typer.Option("--max-faces", metavar="N", help="How many faces are followed at once."),
+    ] = 4,
     force: Force = False,
     backend: Backend = "auto",
     threads: Threads = 0,
@@ -106,7 +111,7 @@ def video(
     from realtime_unmask.pipeline.convert import ConvertOptions, check_outputs
     from realtime_unmask.sinks.encoding import Encoding
 
-    settings = Settings(backend=backend, threads=threads)
+    settings = Settings(backend=backend, threads=threads, max_faces=max_faces)
     options = ConvertOptions(
         Encoding(codec, quality, preset),
         start=parse_time("--start", start),
@@ -157,6 +162,11 @@ def targets(inputs: list[Path], output: Path) -> list[Path]:
         return [output]
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output} is a file, and no video. Name a folder or a .mp4 file.")
+    if looks_like_file(output):
+        raise UsageError(
+            f"{output} has no ending that this program writes. "
+            f"Name it {', '.join(SUFFIXES)}, or name a folder."
+        )
     return [output / (path.stem + _suffix(path)) for path in inputs]
 
 

@@ -394,6 +394,28 @@ def test_settings_reach_the_unmasker(command: Command, here: Opened) -> None:
     assert (here.settings[0].backend, here.settings[0].threads) == ("onnxruntime", 3)
 
 
+@pytest.mark.parametrize("words", [("", "-o", "out"), ("a.png", "-o", ""), ("a.png", "--output=")])
+def test_an_empty_argument_is_not_the_current_folder(
+    command: Command, words: tuple[str, ...]
+) -> None:
+    photo(Path("a.png"))
+    ran = command("image", *words)
+    assert ran.code == 2
+    assert len(ran.err) == 1 and "is empty" in ran.err[0]
+    assert [path.name for path in Path().iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("words", [("-o", "a.webp"), ("-o", "out", "--maps", "m.mp4")])
+def test_a_folder_that_looks_like_a_file_is_refused(
+    command: Command, words: tuple[str, ...]
+) -> None:
+    photo(Path("a.png"))
+    ran = command("image", "a.png", *words)
+    assert ran.code == 2
+    assert "Name a folder" in ran.err[0]
+    assert [path.name for path in Path().iterdir()] == ["a.png"]
+
+
 @pytest.mark.parametrize("target", ["out/a.png", "report.json"])
 def test_a_pipe_is_never_replaced(command: Command, target: str) -> None:
     photo(Path("a.png"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -131,3 +132,16 @@ def test_package_offers_its_names_lazily_and_no_others() -> None:
     assert set(realtime_unmask.__all__) <= set(dir(realtime_unmask))
     with pytest.raises(AttributeError, match="no attribute 'Mask'"):
         realtime_unmask.Mask  # noqa: B018
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
+def test_no_result_takes_the_place_of_a_closed_standard_error() -> None:
+    code = """if True:
+        import os
+        from realtime_unmask import cli
+        cli.run = lambda arguments: print(os.open(os.devnull, os.O_RDONLY)) or 0
+        cli.main()
+    """
+    shell = ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, code]
+    opened = subprocess.run(shell, stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert int(opened) > 2

@@ -30,6 +30,7 @@ class Painter:
     def __init__(self, stops_at: int = -1, fault: BaseException | None = None) -> None:
         self.stops_at, self.fault = stops_at, fault
         self.states: list[object] = []
+        self.settings = Settings()
 
     def __enter__(self) -> Painter:
         return self
@@ -53,6 +54,7 @@ def painter(monkeypatch: pytest.MonkeyPatch) -> Painter:
     one = Painter()
 
     def open_unmasker(settings: Settings) -> Painter:
+        one.settings = settings
         return one
 
     monkeypatch.setattr("realtime_unmask.cli.video.open_unmasker", open_unmasker)
@@ -88,6 +90,14 @@ def test_one_video_is_done_and_described(
     assert "in.mp4: 30 frames, 30 with a mask," in out and "out.mp4" in out
     assert err == ""
     assert len(look(tmp_path / "out.mp4").pts) == 30
+
+
+def test_more_faces_are_followed_on_demand(
+    tmp_path: Path, painter: Painter, command: Command
+) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=4))
+    command(source, "-o", tmp_path / "out.mp4", "--max-faces", "9")
+    assert painter.settings.max_faces == 9
 
 
 def test_several_videos_go_to_a_folder_each_with_a_state_of_its_own(
@@ -143,6 +153,9 @@ def test_a_damaged_video_counts_as_failed_and_names_what_was_kept(
         (["in.mp4", "folder/in.mp4", "-o", "out"], "both be written"),
         (["in.mp4", "-o", "out.mp4", "--maps", "out.mp4"], "written twice"),
         (["in.mp4", "-o", "text.txt"], "is a file, and no video"),
+        (["in.mp4", "-o", "out.webm"], "no ending that this program writes"),
+        (["in.mp4", "-o", "out.mp4", "--maps", "maps.png"], "no ending that this program writes"),
+        (["in.mp4", "-o", "out.mp4", "--max-faces", "0"], "at least 1"),
         (["in.mp4", "-o", "out.mp4", "--start", "soon"], "--start takes seconds"),
         (["in.mp4", "-o", "out.mp4", "--start", "2", "--end", "1"], "later than"),
         (["in.mp4", "-o", "out.mp4", "--start", "100"], "after the end"),
