@@ -221,7 +221,7 @@ class _Sinks:
             encoding = replace(options.encoding, codec="h264", crf=_MAP_CRF)
             try:
                 self._maps = VideoSink(
-                    options.maps, grey, encoding, tracks=False, force=options.force
+                    options.maps, grey, encoding, notice=False, tracks=False, force=options.force
                 )
             except BaseException:
                 self._main.abort()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,22 @@ def partial_of(path: Path) -> Path:
 class OutputFile(io.FileIO):
     """A file that, once a write failed, takes no more: what it holds then stays playable.
 
+    Two runs cannot write the same one: it is locked until `release`.
+
     Attributes:
         error: the first failure; None while all is well.
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, "w+")
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        super().__init__(handle, "r+")
         self.error: OSError | None = None
+        try:
+            self._lock = _locked(handle, path)
+            self.truncate()
+        except BaseException:
+            self.close()
+            raise
 
     def write(self, data: Any) -> int:
         """Write all of `data` (FileIO alone may stop halfway)."""
@@ -81,6 +91,37 @@ class OutputFile(io.FileIO):
             self.close()
         except OSError as error:
             self.error = self.error or error
+
+    def release(self) -> None:
+        """Let other runs have the name; safe to call again."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def _locked(handle: int, path: Path) -> int | None:
+    """Lock the open file; what is to be closed to unlock it, None where the system has no locks.
+
+    Raises:
+        UsageError: another run has it.
+    """
+    if sys.platform == "win32":
+        return None
+    import fcntl
+
+    lock = os.dup(handle)  # of the same lock: it outlives the file's own handle
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        there = os.path.samestat(os.fstat(lock), os.stat(path))
+    except (BlockingIOError, FileNotFoundError):
+        there = False
+    except OSError:  # some network folders have no locks
+        os.close(lock)
+        return None
+    if not there:
+        os.close(lock)
+        raise UsageError(f"{path} is being written by another run. Choose another name.")
+    return lock
 
 
 def sync_folder(folder: Path) -> None:

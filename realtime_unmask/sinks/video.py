@@ -66,6 +66,7 @@ class VideoSink:
         like: the video that the frames come from.
         encoding: codec and quality.
         size: (width, height) of the frames, px; None = those of `like`.
+        notice: say in the metadata that the pictures are AI-reconstructed.
         tracks: copy sound and subtitles from like.path.
         force: replace `path` and a partial file of an earlier run.
 
@@ -84,6 +85,7 @@ class VideoSink:
         encoding: Encoding = Encoding(),  # noqa: B008  frozen
         *,
         size: tuple[int, int] | None = None,
+        notice: bool = True,
         tracks: bool = True,
         force: bool = False,
     ) -> None:
@@ -109,7 +111,7 @@ class VideoSink:
         except OSError as error:
             raise self._cannot_write(error) from error
         try:
-            self._open(encoding, tracks)
+            self._open(encoding, tracks, notice)
         except BaseException as error:
             self.abort()
             if self._file.error is None and isinstance(error, DECODER_FAULTS):
@@ -118,7 +120,7 @@ class VideoSink:
                 raise self._cannot_write(error) from error
             raise
 
-    def _open(self, encoding: Encoding, tracks: bool) -> None:
+    def _open(self, encoding: Encoding, tracks: bool, notice: bool) -> None:
         like = self._like
         self._container = av.open(
             self._file,
@@ -130,7 +132,7 @@ class VideoSink:
         self._deep = codec == "hevc" and like.bit_depth > 8
         self._stream = self._add_video(codec, encoding)
         self._note_reductions(codec)
-        self._container.metadata.update(_metadata(like))
+        self._container.metadata.update(_metadata(like, notice))
         if tracks:
             self._tracks = TrackCopier(like, self._container, self.notes)
         self._container.start_encoding()
@@ -204,7 +206,13 @@ class VideoSink:
         self._guarded(lambda: self._finish(end))
         self._ended = True
         self._close_file()
-        self._verify()
+        try:
+            self._verify()
+            self._give_name()
+        finally:
+            self._file.release()
+
+    def _give_name(self) -> None:
         try:
             if not self._force and self.path.exists():
                 raise OutputError(
@@ -226,6 +234,7 @@ class VideoSink:
         self._close_file()
         with suppress(OSError):
             self.partial.unlink(missing_ok=True)
+        self._file.release()
 
     def keep(self) -> None:
         """Stop here and leave what was written, playable, under the partial name."""
@@ -235,6 +244,7 @@ class VideoSink:
             self._finish(None)
         self._ended = True
         self._close_file()
+        self._file.release()
 
     def _guarded(self, step: Any) -> None:
         """Run `step`; a failure to write ends the sink and keeps what there is."""
@@ -246,7 +256,9 @@ class VideoSink:
             self._ended = True
             cause = self._file.error or error
             self._close_file()
-            raise self._kept(cause) from error
+            kept = self._kept(cause)
+            self._file.release()
+            raise kept from error
 
     def _kept(self, cause: BaseException) -> OutputError:
         frames = count_pictures(self.partial)
@@ -369,8 +381,10 @@ def _yuv_colour(like: VideoInfo) -> Colour:
     return colour
 
 
-def _metadata(like: VideoInfo) -> dict[str, str]:
+def _metadata(like: VideoInfo, notice: bool) -> dict[str, str]:
     kept = {k: v for k, v in like.metadata.items() if k.lower() not in _NOT_COPIED}
+    if not notice:
+        return kept
     old = kept.pop("comment", None) or kept.pop("COMMENT", "")
     kept["comment"] = old if NOTICE in old else f"{old} | {NOTICE}" if old else NOTICE
     return kept

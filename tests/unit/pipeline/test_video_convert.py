@@ -188,6 +188,7 @@ def test_what_is_painted_is_in_the_result_and_in_the_maps(tmp_path: Path) -> Non
     found, maps = look(tmp_path / "out.mp4", images=True), look(tmp_path / "maps.mp4", images=True)
     assert np.abs(found.images[3][120, 160].astype(int) - (250, 140, 20)).max() < 12
     assert maps.pts == found.pts
+    assert found.metadata["comment"] == NOTICE and "comment" not in maps.metadata
     assert [kind for kind, _ in maps.kinds] == ["video"]
     assert np.abs(maps.images[3][105:135, 145:175].astype(int) - 200).max() <= 3
     assert maps.images[3][:90].max() <= 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -197,3 +198,17 @@ def test_quality_and_preset_reach_the_encoder(tmp_path: Path, like: VideoInfo) -
         sink.close()
         sizes[crf] = out.stat().st_size
     assert sizes[10] > 3 * sizes[40]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX locks")
+def test_two_runs_cannot_write_one_partial_file(tmp_path: Path, like: VideoInfo) -> None:
+    out = tmp_path / "out.mp4"
+    first = VideoSink(out, like, FAST, force=True)
+    with pytest.raises(UsageError, match="another run"):
+        VideoSink(out, like, FAST, force=True)
+    first.write(frame(0, Fraction(0)))
+    first.close()
+    assert len(look(out).pts) == 1
+    second = VideoSink(out, like, FAST, force=True)
+    second.abort()
+    assert len(look(out).pts) == 1 and not partial_of(out).exists()
