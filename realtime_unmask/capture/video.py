@@ -7,8 +7,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self, cast
+from typing import cast
 
 import av
 import cv2
@@ -20,6 +19,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from realtime_unmask.capture.probe import probe
+from realtime_unmask.closing import Closing
 from realtime_unmask.errors import MediaDamaged, MediaUnsupported, UsageError
 from realtime_unmask.media import (
     DECODER_FAULTS,
@@ -46,7 +46,7 @@ _MARKS_KEPT = 1000
 Picture = NDArray[np.uint8] | NDArray[np.uint16]
 
 
-class VideoSource:
+class VideoSource(Closing):
     """Reads the frames of a video file; see `capture.source.Source`.
 
     Frames are as a player shows them: rotation and mirroring are applied, the sample aspect is
@@ -117,17 +117,6 @@ class VideoSource:
     def close(self) -> None:
         """Free everything; safe to call again."""
         self._resources.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _seek(self) -> None:
         if not self._starts_late or not self.info.timed:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
 
+from realtime_unmask.closing import Closing
 from realtime_unmask.faces.landmarker import Landmarker
 from realtime_unmask.types import Float32, UInt8
 
@@ -26,7 +25,7 @@ SAME = 0.3
 SETTLED = 0.5
 
 
-class Detector:
+class Detector(Closing):
     """The landmarkers of one worker thread; all are made when first needed.
 
     No memory: the same picture gives the same faces.
@@ -107,17 +106,6 @@ class Detector:
         for landmarker in self._made.values():
             landmarker.close()
         self._made.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _look(self, bundle: str, image: UInt8, max_faces: int) -> list[Float32]:
         key = (bundle, max_faces)

@@ -7,12 +7,12 @@ import sys
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from realtime_unmask import resources
+from realtime_unmask.closing import Closing
 from realtime_unmask.errors import AssetError
 from realtime_unmask.types import Float32, UInt8
 
@@ -28,7 +28,7 @@ BUNDLES = {
 CONFIDENCE = 0.3
 
 
-class Landmarker:
+class Landmarker(Closing):
     """One mediapipe landmarker in IMAGE mode: no memory, same picture, same answer.
 
     Belongs to the thread that made it.
@@ -87,17 +87,6 @@ class Landmarker:
     def close(self) -> None:
         """Free the native graph; safe to call again."""
         self._close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _free(task: Any) -> None:

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module, metadata
@@ -18,6 +18,7 @@ from typing import Protocol, Self, cast
 import numpy as np
 
 from realtime_unmask import resources
+from realtime_unmask.closing import Closing
 from realtime_unmask.errors import EngineDamaged, EngineError, EngineUnavailable
 from realtime_unmask.inference.manifest import Manifest, Network, Shape, read_network
 from realtime_unmask.settings import BACKENDS, Settings
@@ -105,7 +106,7 @@ class Engine(Protocol):
     ) -> None: ...
 
 
-class BackendEngine(ABC):
+class BackendEngine(Closing):
     """What all engines share: the checks, and the order of the calls.
 
     A backend adds `_start`, `_finish` and `_free`. They may raise RuntimeError; each is called
@@ -178,17 +179,6 @@ class BackendEngine(ABC):
         finally:
             self._busy = False
             self._free()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _check_open(self) -> None:
         if self._closed:

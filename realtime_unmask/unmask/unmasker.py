@@ -6,12 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from types import TracebackType
-from typing import Self
 
 import cv2
 import numpy as np
 
+from realtime_unmask.closing import Closing
 from realtime_unmask.errors import UnmaskError
 from realtime_unmask.faces import tracker
 from realtime_unmask.faces.alignment import align, crop
@@ -83,7 +82,7 @@ class _Masked:
     hole: UInt8
 
 
-class Unmasker:
+class Unmasker(Closing):
     """Shows the people in a picture without their masks.
 
     Belongs to the thread that made it; use it as a context manager or call close().
@@ -174,17 +173,6 @@ class Unmasker:
         self._map_engine.close()
         self._editor_engine.close()
         self._detector.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _faces(self, frame: Frame, state: State | None) -> list[Face]:
         if state is None:

@@ -85,7 +85,8 @@ def test_what_hides_the_mask_is_not_target(
         target = stream.sample(number)["target"][0]
         for where in places:
             covered = where > 0.99
-            assert not target[covered].any() or not target[:, ::-1][covered].any()
+            marked = (target[covered].max(), target[:, ::-1][covered].max())  # or mirrored
+            assert min(marked) < 0.02
 
 
 def test_editor_samples_have_binary_holes_and_priors_inside_them(faces: Faces) -> None:
