@@ -109,7 +109,7 @@ def evaluate(faces: Faces, engines: Path, limit: int | None = None) -> dict[str,
     """Scores by group. `limit` takes every n-th face, so that a look takes less time."""
     rows: dict[str, list[tuple[float, ...]]] = {}
     digest = hashlib.sha256()
-    held = int((data.validation_faces(faces).split == "val").sum())
+    held = len(data.validation_faces(faces))
     step = max(1, held // limit) if limit else 1
     with (
         load_engine("map", SETTINGS, engines) as mapper,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -69,12 +70,14 @@ def is_worn(found: MaskMap, memory: MapMemory | None) -> bool:
     return memory.worn
 
 
+@cache
 def zone(size: int) -> UInt8:
-    """(size, size) uint8, 1 where masks are worn."""
+    """(size, size) uint8, 1 where masks are worn; read-only."""
     plane = np.zeros((size, size), np.uint8)
     centre = (round(ZONE_CENTRE[0] * size), round(ZONE_CENTRE[1] * size))
     axes = (round(ZONE_RADII[0] * size), round(ZONE_RADII[1] * size))
     cv2.ellipse(plane, centre, axes, 0, 0, 360, 1, -1)
+    plane.flags.writeable = False
     return plane
 
 
