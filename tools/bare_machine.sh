@@ -1,9 +1,10 @@
 #!/bin/sh
 # Makes a Debian or Ubuntu ready for the program, and prints the Python to use.
 #
-# Wanted: Python 3.11 or 3.12 that can make virtual environments, and the libraries that mediapipe
-# and OpenCV load. What is missing is installed with apt-get where that is allowed without asking
-# (as root, or by sudo without a password); otherwise it is named, and the exit code is 1.
+# Wanted: Python 3.11 or 3.12 that can make virtual environments, and the libraries that mediapipe,
+# OpenCV, Qt (for the window) and sounddevice (for the microphone) load. What is missing is
+# installed with apt-get where that is allowed without asking (as root, or by sudo without a
+# password); otherwise it is named, and the exit code is 1.
 set -eu
 
 say() { echo "$*" >&2; }
@@ -26,7 +27,9 @@ missing_packages() {
     if ! python=$(find_python); then
         echo "python3 python3-venv"
         # Without a Python nothing can be asked about the libraries.
-        echo "libegl1 libgles2 libgl1 libglib2.0-0"
+        echo "libegl1 libgles2 libgl1 libglib2.0-0 libportaudio2"
+        echo "libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0"
+        echo "libxcb-keysyms1 libxcb-render-util0 libxcb-randr0 libxcb-shape0 libxcb-xkb1"
         return 0
     fi
     if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
@@ -40,6 +43,18 @@ libEGL.so.1 libegl1
 libGLESv2.so.2 libgles2
 libGL.so.1 libgl1
 libglib-2.0.so.0 libglib2.0-0
+libdbus-1.so.3 libdbus-1-3
+libfontconfig.so.1 libfontconfig1
+libxkbcommon-x11.so.0 libxkbcommon-x11-0
+libxcb-cursor.so.0 libxcb-cursor0
+libxcb-icccm.so.4 libxcb-icccm4
+libxcb-image.so.0 libxcb-image0
+libxcb-keysyms.so.1 libxcb-keysyms1
+libxcb-render-util.so.0 libxcb-render-util0
+libxcb-randr.so.0 libxcb-randr0
+libxcb-shape.so.0 libxcb-shape0
+libxcb-xkb.so.1 libxcb-xkb1
+libportaudio.so.2 libportaudio2
 LIBRARIES
 }
 
