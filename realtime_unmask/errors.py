@@ -9,7 +9,8 @@
     ├── OutputError              a result cannot be written (disk full, no permission)
     ├── EngineError              a network cannot be run
     │   ├── EngineUnavailable    its package, driver or device is not here
-    │   └── EngineDamaged        its file is missing, altered or of another kind
+    │   ├── EngineDamaged        its file is missing, altered or of another kind
+    │   └── EngineLost           its device ran out of memory or is gone; the CPU can go on
     └── AssetError               a file shipped with the program is missing or altered
 
 Each message says what happened, where, and what to do about it.
@@ -71,6 +72,10 @@ class EngineUnavailable(EngineError):
 
 class EngineDamaged(EngineError):
     """The network's file is missing, altered, or of another kind than its manifest says."""
+
+
+class EngineLost(EngineError):
+    """The device ran out of memory or is gone: this engine is over, one on the CPU can go on."""
 
 
 class AssetError(UnmaskError):

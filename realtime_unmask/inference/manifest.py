@@ -60,6 +60,9 @@ class NetworkEntry:
         data: the sets that it was trained on.
         created: the day of the export, YYYY-MM-DD.
         opset: ONNX operator set; 0 where it was not noted.
+        weights: the name of the safetensors file with the same weights, in the manifest's
+            folder; empty where there is none.
+        weights_sha256: its digest; empty where there is none.
     """
 
     file: str
@@ -74,6 +77,8 @@ class NetworkEntry:
     data: tuple[str, ...] = ()
     created: str = ""
     opset: int = 0
+    weights: str = ""
+    weights_sha256: str = ""
 
     @classmethod
     def describe(cls, network: Network, path: Path, **about: Any) -> NetworkEntry:
@@ -81,10 +86,13 @@ class NetworkEntry:
 
         Args:
             network: which of the two it is; gives inputs and outputs.
-            path: the ONNX file.
+            path: the ONNX file; a safetensors file of the same name beside it is noted too.
             about: any of prior_supported, precision, metrics, data, created, opset.
         """
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        weights = path.with_suffix(".safetensors")
+        if weights.exists():
+            about |= {"weights": weights.name, "weights_sha256": _sha256(weights.read_bytes())}
+        digest = _sha256(path.read_bytes())
         return cls(path.name, digest, INPUTS[network], OUTPUTS[network], **about)
 
 
@@ -157,19 +165,7 @@ def read_network(folder: Path, entry: NetworkEntry) -> bytes:
         EngineDamaged: it is missing, too large, altered, or refers to other files.
     """
     path = folder / entry.file
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise EngineDamaged(
-                f"{path} is larger than {MAX_BYTES // 2**20} MB, which no network of this program "
-                f"is. {_ADVICE}"
-            )
-        model = path.read_bytes()
-    except OSError as error:
-        raise EngineDamaged(f"{path} cannot be read ({error.strerror}). {_ADVICE}") from error
-    if hashlib.sha256(model).hexdigest() != entry.sha256:
-        raise EngineDamaged(
-            f"{path} is not the file that {NAME} describes (its SHA-256 differs). {_ADVICE}"
-        )
+    model = _read(path, entry.sha256)
     try:
         external = uses_external_data(model)
     except ValueError as error:
@@ -180,6 +176,38 @@ def read_network(folder: Path, entry: NetworkEntry) -> bytes:
             "single file."
         )
     return model
+
+
+def read_weights(folder: Path, entry: NetworkEntry) -> bytes:
+    """The safetensors file of `entry`, checked: bounded size, right digest.
+
+    Raises:
+        EngineDamaged: the entry names none, or it is missing, too large or altered.
+    """
+    if not entry.weights:
+        raise EngineDamaged(f"{NAME} names no safetensors file for {entry.file}. {_ADVICE}")
+    return _read(folder / entry.weights, entry.weights_sha256)
+
+
+def _read(path: Path, sha256: str) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise EngineDamaged(
+                f"{path} is larger than {MAX_BYTES // 2**20} MB, which no network of this program "
+                f"is. {_ADVICE}"
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise EngineDamaged(f"{path} cannot be read ({error.strerror}). {_ADVICE}") from error
+    if _sha256(data) != sha256:
+        raise EngineDamaged(
+            f"{path} is not the file that {NAME} describes (its SHA-256 differs). {_ADVICE}"
+        )
+    return data
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _entry(row: Any) -> NetworkEntry:
@@ -197,6 +225,11 @@ def _entry(row: Any) -> NetworkEntry:
         raise ValueError("'sha256' is not a SHA-256 digest")
     if not re.fullmatch(r"[\w-][\w.-]*\.onnx", known["file"]):
         raise ValueError(f"'{known['file']}' is not the bare name of an .onnx file")
+    weights = known.get("weights")
+    if weights and not re.fullmatch(r"[\w-][\w.-]*\.safetensors", weights):
+        raise ValueError(f"'{weights}' is not the bare name of a .safetensors file")
+    if weights and not re.fullmatch(r"[0-9a-f]{64}", known.get("weights_sha256", "")):
+        raise ValueError("'weights_sha256' is not a SHA-256 digest")
     for side in ("inputs", "outputs"):
         known[side] = {name: _shape(name, v) for name, v in _table(row, side).items()}
     known["data"] = tuple(known.get("data", ()))
@@ -214,6 +247,8 @@ _KINDS: dict[str, type] = {
     "data": list,
     "created": str,
     "opset": int,
+    "weights": str,
+    "weights_sha256": str,
 }
 
 

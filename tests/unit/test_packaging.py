@@ -64,7 +64,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.mark.parametrize("folder", ["engines", "assets"])
 def test_wheel_holds_what_the_program_opens(wheel: list[str], folder: str) -> None:
-    kept = {p.name for p in (ROOT / folder).iterdir() if p.suffix != ".safetensors"}
+    kept = {p.name for p in (ROOT / folder).iterdir()}
     inside = {Path(n).name for n in wheel if n.startswith(f"realtime_unmask/{folder}/")}
     assert inside == kept
 
