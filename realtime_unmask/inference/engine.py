@@ -20,7 +20,14 @@ import numpy as np
 from realtime_unmask import resources
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import EngineDamaged, EngineError, EngineUnavailable
-from realtime_unmask.inference.manifest import Manifest, Network, Shape, read_network
+from realtime_unmask.inference.manifest import (
+    Manifest,
+    Network,
+    NetworkEntry,
+    Shape,
+    read_network,
+    read_weights,
+)
 from realtime_unmask.settings import BACKENDS, Settings
 from realtime_unmask.types import Float32
 
@@ -192,6 +199,37 @@ class BackendEngine(Closing):
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkFiles:
+    """What a backend may load a network from.
+
+    Attributes:
+        onnx: the content of the ONNX file, checked against its digest.
+        entry: what the manifest says of the network.
+        folder: where the manifest and the files are.
+    """
+
+    onnx: bytes
+    entry: NetworkEntry
+    folder: Path
+
+    @classmethod
+    def read(cls, network: Network, folder: Path | None = None) -> NetworkFiles:
+        """Read and check a network's ONNX file; `folder` is None for those that were shipped.
+
+        Raises:
+            AssetError: this installation has no engines/.
+            EngineDamaged: the manifest or the network is missing, altered, or of another kind.
+        """
+        folder = resources.folder("engines") if folder is None else folder
+        entry = Manifest.load(folder).entry(network)
+        return cls(read_network(folder, entry), entry, folder)
+
+    def weights(self) -> bytes:
+        """The content of the safetensors file, checked. Raises EngineDamaged."""
+        return read_weights(self.folder, self.entry)
+
+
+@dataclass(frozen=True, slots=True)
 class BackendStatus:
     """Whether a backend can be used on this machine.
 
@@ -217,12 +255,13 @@ class Backend(Protocol):
         ...
 
     @staticmethod
-    def load(spec: EngineSpec, model: bytes, settings: Settings) -> BackendEngine:
-        """An engine for a checked ONNX file.
+    def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> BackendEngine:
+        """An engine for a network whose ONNX file was checked.
 
         Raises:
             EngineUnavailable: this backend cannot serve here, or not with these settings.
-            EngineDamaged: the file's inputs and outputs are not those of `spec`.
+            EngineDamaged: the file's inputs and outputs are not those of `spec`, or another file
+                of the network is missing or altered.
         """
         ...
 
@@ -240,15 +279,16 @@ def load_engine(network: Network, settings: Settings, folder: Path | None = None
         EngineDamaged: the manifest or the network is missing, altered, or of another kind.
         EngineUnavailable: the backend does not work here; with "auto", none does.
     """
-    folder = resources.folder("engines") if folder is None else folder
-    entry = Manifest.load(folder).entry(network)
-    model = read_network(folder, entry)
+    files = NetworkFiles.read(network, folder)
     spec = EngineSpec(
-        network, entry.inputs, entry.outputs, prior_supported=entry.prior_supported
+        network,
+        files.entry.inputs,
+        files.entry.outputs,
+        prior_supported=files.entry.prior_supported,
     )
     if settings.backend != "auto":
         try:
-            engine = _module(settings.backend).load(spec, model, settings)
+            engine = _module(settings.backend).load(spec, files, settings)
         except EngineUnavailable as error:
             raise EngineUnavailable(
                 f"The backend '{settings.backend}' cannot be used: {error} Choose another one, "
@@ -259,7 +299,7 @@ def load_engine(network: Network, settings: Settings, folder: Path | None = None
     passed_over: list[str] = []
     for name in PREFERENCE:
         try:
-            engine = _module(name).load(spec, model, settings)
+            engine = _module(name).load(spec, files, settings)
         except EngineUnavailable as error:
             passed_over.append(f"{name}: {error}")
             continue

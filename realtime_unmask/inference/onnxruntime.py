@@ -12,6 +12,7 @@ from realtime_unmask.errors import EngineDamaged, EngineUnavailable
 from realtime_unmask.inference.engine import (
     BackendEngine,
     EngineSpec,
+    NetworkFiles,
     check_signature,
     first_line,
 )
@@ -70,7 +71,7 @@ def probe() -> str:
     return "CPU, fp32"
 
 
-def load(spec: EngineSpec, model: bytes, settings: Settings) -> OnnxRuntimeEngine:
+def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> OnnxRuntimeEngine:
     """See engine.Backend.load."""
     package = _package()
     if settings.precision == "bf16":
@@ -83,7 +84,7 @@ def load(spec: EngineSpec, model: bytes, settings: Settings) -> OnnxRuntimeEngin
     # Threads that spin between batches would take the cores from decoding and encoding.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = package.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = package.InferenceSession(files.onnx, options, providers=["CPUExecutionProvider"])
     except _fault() as error:
         raise EngineUnavailable(
             f"ONNX Runtime refuses the '{spec.name}' network: {first_line(error)}"

@@ -12,6 +12,7 @@ from realtime_unmask.errors import EngineDamaged, EngineUnavailable
 from realtime_unmask.inference.engine import (
     BackendEngine,
     EngineSpec,
+    NetworkFiles,
     check_signature,
     first_line,
 )
@@ -61,7 +62,7 @@ def probe() -> str:
     return f"CPU ({name}), {'bf16' if _has_bf16(core) else 'fp32'}"
 
 
-def load(spec: EngineSpec, model: bytes, settings: Settings) -> OpenVinoEngine:
+def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> OpenVinoEngine:
     """See engine.Backend.load."""
     core = _core()
     precision = _precision(core, settings.precision)
@@ -73,7 +74,7 @@ def load(spec: EngineSpec, model: bytes, settings: Settings) -> OpenVinoEngine:
     if settings.threads:
         config["INFERENCE_NUM_THREADS"] = settings.threads
     try:
-        network = core.read_model(model, b"")
+        network = core.read_model(files.onnx, b"")
         _check(spec, network)
         compiled = core.compile_model(network, "CPU", config)
         return OpenVinoEngine(replace(spec, precision=precision), compiled)
