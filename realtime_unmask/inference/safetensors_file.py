@@ -18,7 +18,7 @@ from realtime_unmask.types import Float32
 # Far above the shipped networks' headers (some 15 kB).
 _MAX_HEADER = 2**20
 _MAX_RANK = 8
-_TYPES = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
+_TYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
 
 
 def read_tensors(data: bytes) -> dict[str, Float32]:
@@ -47,7 +47,7 @@ def read_tensors(data: bytes) -> dict[str, Float32]:
 
 def _header(text: bytes) -> dict[str, tuple[int, int, np.dtype[Any], tuple[int, ...]]]:
     try:
-        table = json.loads(text, object_pairs_hook=_once)
+        table = json.loads(text.decode(), object_pairs_hook=_once)
     except RecursionError as error:
         raise ValueError("its header is nested too deeply") from error
     if not isinstance(table, dict):
@@ -66,13 +66,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _row(name: str, row: Any) -> tuple[int, int, np.dtype[Any], tuple[int, ...]]:
     if not isinstance(row, dict) or row.keys() != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"the entry of '{name}' is not of the agreed form")
-    kind = _TYPES.get(row["dtype"]) if isinstance(row["dtype"], str) else None
-    if kind is None:
+    if row["dtype"] not in ("F16", "F32"):
         raise ValueError(f"'{name}' is of another type than F16 or F32")
     shape, place = row["shape"], row["data_offsets"]
     if not _sizes(shape) or len(shape) > _MAX_RANK or not _sizes(place) or len(place) != 2:
         raise ValueError(f"the sizes of '{name}' are wrong")
-    return place[0], place[1], kind, tuple(shape)
+    return place[0], place[1], _TYPES[row["dtype"]], tuple(shape)
 
 
 def _sizes(values: Any) -> bool:
