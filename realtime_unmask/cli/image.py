@@ -24,6 +24,7 @@ from realtime_unmask.errors import MediaError, MediaMissing, OutputError
 from realtime_unmask.settings import Settings
 
 if TYPE_CHECKING:
+    from realtime_unmask.types import Frame, FrameResult
     from realtime_unmask.unmask.unmasker import Unmasker
 
 
@@ -121,38 +122,33 @@ def _work(jobs: list[Job], unmasker: Unmasker, files: list[FileReport], quiet: b
 
 
 def _unmask_one(job: Job, unmasker: Unmasker) -> FileReport:
-    import numpy as np
-
-    from realtime_unmask.capture.images import read_map, read_picture
-    from realtime_unmask.sinks.images import write_map, write_picture
+    from realtime_unmask.pipeline.photo import convert_photo
 
     started = time.monotonic()
-    picture = read_picture(job.source)
-    frame = picture.frame
-    given = None
-    if job.given_map is not None:
-        if not job.given_map.is_file():
-            raise MediaMissing(f"There is no map {job.given_map} for {job.source}. Add it.")
-        given = read_map(job.given_map, width=frame.width, height=frame.height)
-    result = unmasker.process(frame, given_map=given)
-    painted = result.map
-    write_picture(
-        job.result,
-        result.output.image,
-        alpha=picture.alpha,
-        reconstructed=painted is not None,
+    done = convert_photo(
+        job.source, job.result, lambda frame: _process(frame, job, unmasker), job.map
     )
-    if job.map is not None:
-        untouched = np.zeros((frame.height, frame.width), np.uint8)
-        write_map(job.map, untouched if painted is None else painted)
+    painted, result = done.result.map is not None, done.result
     return FileReport(
         input=str(job.source),
         output=str(job.result),
         map=str(job.map) if job.map else None,
-        status="unmasked" if painted is not None else "no_mask" if result.faces else "no_face",
+        status="unmasked" if painted else "no_mask" if result.faces else "no_face",
         faces=len(result.faces),
-        masks=len(result.reconstructions) if painted is not None else 0,
+        masks=len(result.reconstructions) if painted else 0,
         seconds=round(time.monotonic() - started, 3),
-        notes=picture.notes,
+        notes=done.picture.notes,
         error=None,
     )
+
+
+def _process(frame: Frame, job: Job, unmasker: Unmasker) -> FrameResult:
+    """Unmask `frame`, where its given map says if there is one."""
+    from realtime_unmask.capture.images import read_map
+
+    if job.given_map is None:
+        return unmasker.process(frame)
+    if not job.given_map.is_file():
+        raise MediaMissing(f"There is no map {job.given_map} for {job.source}. Add it.")
+    given = read_map(job.given_map, width=frame.width, height=frame.height)
+    return unmasker.process(frame, given_map=given)

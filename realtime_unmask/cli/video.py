@@ -154,6 +154,7 @@ def targets(inputs: list[Path], output: Path) -> list[Path]:
     Raises:
         UsageError: one file was named for several inputs.
     """
+    from realtime_unmask.pipeline.convert import suffix_for
     from realtime_unmask.sinks.partial import SUFFIXES
 
     if output.suffix.lower() in SUFFIXES and not output.is_dir():
@@ -167,22 +168,7 @@ def targets(inputs: list[Path], output: Path) -> list[Path]:
             f"{output} has no ending that this program writes. "
             f"Name it {', '.join(SUFFIXES)}, or name a folder."
         )
-    return [output / (path.stem + _suffix(path)) for path in inputs]
-
-
-def _suffix(path: Path) -> str:
-    """The ending of what `path` becomes in a folder: its own, or of what can hold its tracks."""
-    from realtime_unmask.capture.probe import probe
-    from realtime_unmask.errors import MediaError
-    from realtime_unmask.sinks.partial import SUFFIXES
-    from realtime_unmask.sinks.tracks import fit_mp4
-
-    if path.suffix.lower() in SUFFIXES:
-        return path.suffix
-    try:
-        return ".mp4" if fit_mp4(probe(path)) else ".mkv"
-    except MediaError:
-        return ".mp4"  # what is wrong with it is said when its turn comes
+    return [output / (path.stem + suffix_for(path)) for path in inputs]
 
 
 def _work(

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_unmask.capture.probe import probe
 from realtime_unmask.capture.video import VideoSource
-from realtime_unmask.errors import MediaDamaged, OutputError, UsageError, refusing
+from realtime_unmask.errors import MediaDamaged, MediaError, OutputError, UsageError, refusing
 from realtime_unmask.media import Colour, VideoInfo
 from realtime_unmask.sinks.encoding import Encoding
-from realtime_unmask.sinks.partial import check_target
+from realtime_unmask.sinks.partial import SUFFIXES, check_target
+from realtime_unmask.sinks.tracks import fit_mp4
 from realtime_unmask.sinks.video import VideoSink
 from realtime_unmask.types import Frame, FrameResult, UInt8
 
@@ -187,6 +189,16 @@ def check_outputs(sources: list[Path], outputs: list[Path], options: ConvertOpti
             )
         seen[_identity(path)] = source
         check_target(path, force=options.force)
+
+
+def suffix_for(path: Path) -> str:
+    """The ending of what the video `path` becomes: its own, or of what can hold its tracks."""
+    if path.suffix.lower() in SUFFIXES:
+        return path.suffix
+    try:
+        return ".mp4" if fit_mp4(probe(path)) else ".mkv"
+    except MediaError:
+        return ".mp4"  # what is wrong with it is said when its turn comes
 
 
 def _identity(path: Path) -> object:

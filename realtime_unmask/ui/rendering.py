@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from realtime_unmask.types import UInt8
 
@@ -101,7 +101,10 @@ def place(width: int, height: int, area: Rect, zoom: Zoom) -> Placement:
     )
 
 
-def _seen(start: float, scale: float, size: int, area_start: int, area_size: int) -> tuple[int, int]:
+def _seen(
+    start: float, scale: float, size: int, area_start: int, area_size: int
+) -> tuple[int, int]:
+    """From which to which of its `size` px a picture is inside the area, in one direction."""
     first = max(0, int((area_start - start) / scale))
     last = min(size, int(np.ceil((area_start + area_size - start) / scale)))
     return min(first, size - 1), max(last, min(first, size - 1) + 1)
@@ -122,9 +125,8 @@ def pixels(image: UInt8, placement: Placement) -> UInt8:
     if (part.width, part.height) != size:
         # Averaging where much is dropped, else thin lines flicker; linear is faster elsewhere.
         way = cv2.INTER_AREA if placement.scale < 0.6 else cv2.INTER_LINEAR
-        seen = cv2.resize(seen, size, interpolation=way)
-    out: NDArray[np.uint8] = cv2.cvtColor(np.ascontiguousarray(seen), cv2.COLOR_RGB2BGRA)
-    return out
+        seen = cast(UInt8, cv2.resize(seen, size, interpolation=way))
+    return cast(UInt8, cv2.cvtColor(np.ascontiguousarray(seen), cv2.COLOR_RGB2BGRA))
 
 
 def tinted(image: UInt8, painted: UInt8 | None) -> UInt8:

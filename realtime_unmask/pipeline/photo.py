@@ -1,0 +1,56 @@
+"""One photo into a PNG file: read upright, through `process`, written whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from realtime_unmask.capture.images import Picture, read_picture
+from realtime_unmask.pipeline.convert import Process
+from realtime_unmask.sinks.images import write_map, write_picture
+from realtime_unmask.types import FrameResult
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhotoReport:
+    """What came of it.
+
+    Attributes:
+        picture: what was read.
+        result: what was made of it.
+        output, maps: the files; maps None if not asked for.
+    """
+
+    picture: Picture
+    result: FrameResult
+    output: Path
+    maps: Path | None
+
+
+def convert_photo(
+    source: Path, output: Path, process: Process, maps: Path | None = None
+) -> PhotoReport:
+    """Write `output` (a PNG, replaced if it exists): the photo `source` through `process`.
+
+    Args:
+        process: called once, without any memory; its result's output has the frame's size.
+        maps: also write what was painted here, 8-bit grey.
+
+    Raises:
+        MediaError: the source cannot be used.
+        OutputError: a result cannot be written.
+    """
+    picture = read_picture(source)
+    result = process(picture.frame)
+    write_picture(
+        output,
+        result.output.image,
+        alpha=picture.alpha,
+        reconstructed=result.map is not None,
+    )
+    if maps is not None:
+        untouched = np.zeros((picture.frame.height, picture.frame.width), np.uint8)
+        write_map(maps, untouched if result.map is None else result.map)
+    return PhotoReport(picture, result, output, maps)
