@@ -18,6 +18,7 @@ from realtime_unmask.cli.doctor import doctor as run_doctor
 from realtime_unmask.cli.image import image as run_image
 from realtime_unmask.cli.video import video as run_video
 from realtime_unmask.errors import UnmaskError, UsageError
+from realtime_unmask.memory import keep_freed_memory
 
 PROGRAM = "realtime-unmask"
 
@@ -155,4 +156,5 @@ def main() -> NoReturn:
         # A terminal that cannot show a letter of a file name must not end the program.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    keep_freed_memory()
     sys.exit(run(sys.argv[1:]))

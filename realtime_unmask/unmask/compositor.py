@@ -28,10 +28,15 @@ def feather(hole: UInt8, width_px: float) -> Float32:
     """Blend weight: 1 inside, falling over the outermost `width_px` of the support, 0 outside."""
     if width_px <= 0:
         return hole.astype(np.float32)
+    share = np.zeros(hole.shape, np.float32)
+    x, y, width, height = cv2.boundingRect(hole)
+    if width == 0:
+        return share
+    part = (slice(y, y + height), slice(x, x + width))
     # A border of zeros, so that a support that reaches the crop's edge fades out there too.
-    framed = cv2.copyMakeBorder(hole, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    framed = cv2.copyMakeBorder(hole[part], 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     inward = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    share: Float32 = np.minimum(inward / width_px, 1).astype(np.float32)
+    share[part] = np.minimum(inward / width_px, 1)
     return share
 
 
@@ -89,18 +94,23 @@ class Canvas:
             share = given[y0:y1, x0:x1]
         # Interpolation must not reach past the support.
         weight = np.where(inside > 0, share, 0).astype(np.float32)
-        self._blend(paint.astype(np.float32), weight, region)
+        self._blend(paint.astype(np.float32, copy=False), weight, region)
 
     def _blend(self, paint: Float32, weight: Float32, region: tuple[int, int, int, int]) -> None:
+        """Mix `paint`, which is used up, into the region."""
         x0, y0, x1, y1 = region
         if self._output is None or self._map is None:
             self._output = self._image.copy()
             self._map = np.zeros(self._image.shape[:2], np.uint8)
         output = self._output[y0:y1, x0:x1]
-        before = output.astype(np.float32)
-        mixed = np.rint(before + weight[..., None] * (paint - before))
-        output[:] = np.clip(mixed, 0, 255).astype(np.uint8)
-        changed = (output != self._image[y0:y1, x0:x1]).any(2)
+        mixed = output.astype(np.float32)
+        paint -= mixed
+        paint *= weight[..., None]
+        mixed += paint
+        np.rint(mixed, out=mixed)
+        output[:] = np.clip(mixed, 0, 255, out=mixed)
+        apart = cv2.absdiff(output, self._image[y0:y1, x0:x1]).astype(np.uint8, copy=False)
+        changed = (apart[..., 0] | apart[..., 1] | apart[..., 2]) > 0
         share = np.clip(np.rint(weight * 255), 1, 255).astype(np.uint8)
         marks = self._map[y0:y1, x0:x1]
         # A pixel that came out as it went in is 0: the map says exactly what was changed.

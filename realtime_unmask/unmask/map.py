@@ -89,19 +89,28 @@ def coverage(plane: Float32, threshold: float) -> float:
 
 def own(plane: Float32, threshold: float) -> Float32:
     """A map without the neighbour's mask: only what hangs together with this face's zone."""
-    labels = cv2.connectedComponents((plane >= threshold).astype(np.uint8))[1]
-    inside = np.unique(labels[zone(plane.shape[0]).astype(bool)])
-    foreign = (labels > 0) & ~np.isin(labels, inside)
-    return np.where(foreign, np.float32(0), plane)
+    count, labels = cv2.connectedComponents((plane >= threshold).astype(np.uint8))
+    foreign = np.ones(count, bool)
+    foreign[labels[zone(plane.shape[0]).astype(bool)]] = False
+    foreign[0] = False  # label 0 is where no mask is
+    return np.where(foreign[labels], np.float32(0), plane) if foreign.any() else plane
 
 
 def _filled(plane: Float32, threshold: float) -> Float32:
     """Without the small holes that a print, a logo or a fold leaves in a map."""
     marked = (plane >= threshold).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - marked, connectivity=4)
+    x, y, width, height = cv2.boundingRect(marked)
+    # With a pixel of the surroundings, which hang together there, so that bays are no holes.
+    part = (slice(max(y - 1, 0), y + height + 1), slice(max(x - 1, 0), x + width + 1))
+    inside = 1 - marked[part]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=4)
     left, top, width, height, area = stats.T
     edge = (left == 0) | (top == 0)
-    edge |= (left + width == marked.shape[1]) | (top + height == marked.shape[0])
-    small = ~edge & (area < HOLE_SHARE * marked.sum())
+    edge |= (left + width == inside.shape[1]) | (top + height == inside.shape[0])
+    small = ~edge & (area < HOLE_SHARE * cv2.countNonZero(marked))
     small[0] = False  # label 0 is the mask itself
-    return np.where(small[labels], np.float32(1), plane)
+    if not small.any():
+        return plane
+    plane = plane.copy()
+    plane[part][small[labels]] = 1
+    return plane
