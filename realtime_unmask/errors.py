@@ -11,6 +11,7 @@
     │   ├── EngineUnavailable    its package, driver or device is not here
     │   ├── EngineDamaged        its file is missing, altered or of another kind
     │   └── EngineLost           its device ran out of memory or is gone; the CPU can go on
+    ├── WindowError              no window can be opened here
     └── AssetError               a file shipped with the program is missing or altered
 
 Each message says what happened, where, and what to do about it.
@@ -76,6 +77,10 @@ class EngineDamaged(EngineError):
 
 class EngineLost(EngineError):
     """The device ran out of memory or is gone: this engine is over, one on the CPU can go on."""
+
+
+class WindowError(UnmaskError):
+    """No window can be opened here: no display, or a library of Qt is missing."""
 
 
 class AssetError(UnmaskError):

@@ -1,7 +1,7 @@
 """Work that would hold up the window: done on one thread, in order; its end is told in the window.
 
-    work = Background("files")
-    work.run(lambda: read(path), done=show, failed=complain)
+work = Background("files")
+work.run(lambda: read(path), done=show, failed=complain)
 """
 
 from __future__ import annotations

@@ -1,0 +1,96 @@
+"""The program's side of Qt: may a window be opened here, in which language, and until when."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from PyQt6.QtCore import QLibraryInfo, QLocale, QTranslator
+from PyQt6.QtWidgets import QApplication
+
+from realtime_unmask.errors import WindowError
+
+TRANSLATIONS = Path(__file__).parent / "translations"
+_NAME = "realtime_unmask"
+
+
+def check_display(environment: Mapping[str, str] = os.environ) -> None:
+    """Can a window be opened here? Qt itself would end the whole program if not.
+
+    Raises:
+        WindowError: no.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    platform = environment.get("QT_QPA_PLATFORM", "")
+    if platform and not platform.startswith("xcb"):
+        return
+    if environment.get("WAYLAND_DISPLAY"):
+        return
+    if not environment.get("DISPLAY"):
+        raise WindowError(
+            "There is no display for a window (neither DISPLAY nor WAYLAND_DISPLAY is set). "
+            "Start it from a desktop; photos and videos work without one, see --help."
+        )
+    try:
+        ctypes.CDLL("libxcb-cursor.so.0")
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError as error:
+        raise WindowError(
+            f"Qt lacks a library for windows ({error}). "
+            "Install it:  sudo apt-get install libxcb-cursor0"
+        ) from error
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
+    refused = xcb.xcb_connection_has_error(connection)
+    xcb.xcb_disconnect(connection)
+    if refused:
+        raise WindowError(
+            f"The display {environment['DISPLAY']} does not answer. "
+            "Start it from a desktop, or correct DISPLAY."
+        )
+
+
+def make_application(arguments: list[str]) -> QApplication:
+    """Qt's application; there can be one in a process.
+
+    Raises:
+        WindowError: no window can be opened here.
+    """
+    # OpenCV brings plugins of another Qt, and `import cv2` leads Qt to them.
+    os.environ.pop("QT_QPA_PLATFORM_PLUGIN_PATH", None)
+    check_display()
+    application = QApplication(arguments)
+    application.setApplicationName("realtime-unmask")
+    application.setApplicationDisplayName("Realtime Unmask")
+    application.setDesktopFileName("realtime-unmask")
+    # Set again: making the application may have imported nothing yet that imports cv2.
+    os.environ.pop("QT_QPA_PLATFORM_PLUGIN_PATH", None)
+    return application
+
+
+class Language:
+    """The translations that are installed now."""
+
+    def __init__(self, application: QApplication) -> None:
+        self._application = application
+        self._installed: list[QTranslator] = []
+
+    def choose(self, language: str) -> None:
+        """Speak `language` ("en", "de"), or the "system"'s if it is known, else English."""
+        for translator in self._installed:
+            self._application.removeTranslator(translator)
+        self._installed = []
+        locale = QLocale.system() if language == "system" else QLocale(language)
+        QLocale.setDefault(locale)
+        if locale.language() == QLocale.Language.English:
+            return
+        qt = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+        for name, folder in (("qtbase", qt), (_NAME, str(TRANSLATIONS))):
+            translator = QTranslator()
+            if translator.load(locale, name, "_", folder):
+                self._application.installTranslator(translator)
+                self._installed.append(translator)

@@ -1,0 +1,183 @@
+"""Photos and videos dropped onto the window: unmasked one by one, beside the originals."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from realtime_unmask.errors import MediaUnsupported, UnmaskError
+from realtime_unmask.settings import Settings
+from realtime_unmask.ui.background import Background
+
+if TYPE_CHECKING:
+    from realtime_unmask.pipeline.convert import Progress
+    from realtime_unmask.types import FrameResult
+    from realtime_unmask.unmask.unmasker import Unmasker
+
+MakeUnmasker = Callable[[Settings], "Unmasker"]
+_TELL_EVERY_S = 0.1
+
+
+class _Cancelled(UnmaskError):
+    """The person does not want it any more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Done:
+    """What came of one file.
+
+    Attributes:
+        source: the file.
+        output: what was written; None where that failed.
+        painted, faces: frames with a mask painted over, and with a face.
+        frames: all frames; 1 for a photo.
+        error: why it failed, a sentence; "" where it did not.
+        photo: the result of a photo, to be shown; None for a video.
+    """
+
+    source: Path
+    output: Path | None
+    painted: int = 0
+    faces: int = 0
+    frames: int = 0
+    error: str = ""
+    photo: FrameResult | None = None
+
+
+class FileJobs(QObject):
+    """Works off files on a thread of its own.
+
+    Signals:
+        began(path, number, count): a file's turn has come; the number-th of count.
+        progressed(share, text): share 0..1, or -1 where the length is unknown; frames so far.
+        done(Done): of one file.
+        ended(cancelled): of all files that were added together.
+    """
+
+    began = pyqtSignal(object, int, int)
+    progressed = pyqtSignal(float, int)
+    done = pyqtSignal(object)
+    ended = pyqtSignal(bool)
+
+    def __init__(self, make_unmasker: MakeUnmasker, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._make = make_unmasker
+        self._thread: Background | None = None
+        self._cancel = threading.Event()
+        self._last_told = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Is anything being worked on?"""
+        return self._thread is not None and self._thread.busy
+
+    def add(self, paths: Sequence[Path], settings: Settings) -> None:
+        """Unmask these, after those that were added before."""
+        if self._thread is None:
+            self._thread = Background("window files", self)
+        if not self.busy:
+            self._cancel.clear()
+        self._thread.run(lambda: self._work(tuple(paths), settings), self.ended.emit, self._failed)
+
+    def cancel(self) -> None:
+        """Stop after the frame under way; nothing of an unfinished file remains."""
+        self._cancel.set()
+
+    def close(self, timeout_s: float) -> bool:
+        """Cancel and end the thread; False: it is stuck."""
+        self._cancel.set()
+        if self._thread is None:
+            return True
+        thread, self._thread = self._thread, None
+        return thread.close(timeout_s)
+
+    def _failed(self, sentence: str) -> None:
+        self.done.emit(Done(Path(), None, error=sentence))
+        self.ended.emit(False)
+
+    # On the thread
+
+    def _work(self, paths: tuple[Path, ...], settings: Settings) -> bool:
+        """Was it cancelled?"""
+        if self._cancel.is_set():
+            return True
+        self.began.emit(paths[0], 1, len(paths))
+        with self._make(settings) as unmasker:
+            for number, path in enumerate(paths, start=1):
+                if self._cancel.is_set():
+                    break
+                self.began.emit(path, number, len(paths))
+                try:
+                    self.done.emit(self._one(path, unmasker))
+                except _Cancelled:
+                    break
+                except UnmaskError as error:
+                    self.done.emit(Done(path, None, error=str(error)))
+        return self._cancel.is_set()
+
+    def _one(self, path: Path, unmasker: Unmasker) -> Done:
+        from realtime_unmask.capture.images import SUFFIXES
+
+        if path.is_dir():
+            raise MediaUnsupported(
+                f"{path} is a folder. Drop files, or use the command `realtime-unmask image`."
+            )
+        if path.suffix.lower() in SUFFIXES:
+            return self._photo(path, unmasker)
+        return self._video(path, unmasker)
+
+    def _photo(self, path: Path, unmasker: Unmasker) -> Done:
+        from realtime_unmask.pipeline.photo import convert_photo
+
+        report = convert_photo(path, free_name(path, ".png"), unmasker.process)
+        result = report.result
+        return Done(
+            path,
+            report.output,
+            painted=int(result.map is not None),
+            faces=int(bool(result.faces)),
+            frames=1,
+            photo=result,
+        )
+
+    def _video(self, path: Path, unmasker: Unmasker) -> Done:
+        from realtime_unmask.pipeline.convert import convert_video, suffix_for
+        from realtime_unmask.unmask.unmasker import State
+
+        state = State()
+        report = convert_video(
+            path,
+            free_name(path, suffix_for(path)),
+            lambda frame: unmasker.process(frame, state),
+            progress=self._progress,
+        )
+        return Done(
+            path, report.output, report.frames_painted, report.frames_with_face, report.frames
+        )
+
+    def _progress(self, progress: Progress) -> None:
+        if self._cancel.is_set():
+            raise _Cancelled("cancelled")
+        now = time.monotonic()
+        if now - self._last_told < _TELL_EVERY_S:
+            return
+        self._last_told = now
+        share = progress.position_s / progress.total_s if progress.total_s else -1.0
+        self.progressed.emit(min(share, 1.0), progress.frames)
+
+
+def free_name(source: Path, suffix: str) -> Path:
+    """A name beside `source` that is not taken: NAME-unmasked.EXT, NAME-unmasked-2.EXT, ..."""
+    number = 1
+    while True:
+        end = "" if number == 1 else f"-{number}"
+        path = source.with_name(f"{source.stem}-unmasked{end}{suffix}")
+        if not path.exists() and not path.with_name(f"{path.stem}.partial{suffix}").exists():
+            return path
+        number += 1
