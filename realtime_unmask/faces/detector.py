@@ -121,7 +121,9 @@ def _reduce(image: UInt8, limit: int) -> tuple[UInt8, float]:
         return image, 1.0
     scale = longer / limit
     size = (max(1, round(image.shape[1] / scale)), max(1, round(image.shape[0] / scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8), scale
+    # Below a half nothing is passed over, and averaging parts of pixels takes far longer.
+    how = cv2.INTER_AREA if scale >= 2 else cv2.INTER_LINEAR
+    return cv2.resize(image, size, interpolation=how).astype(np.uint8, copy=False), scale
 
 
 def _tiles(width: int, height: int) -> Iterator[tuple[int, int, int]]:

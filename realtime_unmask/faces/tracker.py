@@ -7,8 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from realtime_unmask.faces import flow
 from realtime_unmask.faces.detector import Detector
-from realtime_unmask.types import Face, Float32, Frame
+from realtime_unmask.types import Face, Float32, Frame, UInt8
 
 # A look at the whole frame for newcomers comes this often; between, each face is followed.
 SEARCH_EVERY = 10
@@ -26,6 +27,7 @@ class _Track:
     raw: Float32
     smooth: Float32
     velocity: Float32  # (478, 2), eye distances per second, low-passed
+    glimpse: flow.Glimpse | None = None  # of the frame before
 
 
 @dataclass(slots=True)
@@ -38,17 +40,23 @@ class Tracks:
     pts: Fraction | None = None
 
 
-def track(frame: Frame, detector: Detector, tracks: Tracks, max_faces: int) -> list[Face]:
+def track(
+    frame: Frame, detector: Detector, tracks: Tracks, max_faces: int, look_every: int = 1
+) -> list[Face]:
     """The faces of the next frame of a sequence, with smoothed meshes.
 
     Args:
         tracks: memory, changed in place.
         max_faces: how many are followed at most.
+        look_every: a face's mesh is looked for in every n-th frame, and between carried on by
+            optical flow; also looked for where the flow cannot be believed.
     """
     step = _step(frame, tracks)
     kept: list[_Track] = []
     for one in tracks.known:
-        mesh = detector.follow(frame.image, one.raw)
+        # Not in the frames in which newcomers are looked for, and not all faces in one frame.
+        look = (tracks.frames + one.track_id + 1) % look_every == 0
+        mesh = _mesh_now(one, frame.image, detector, look)
         if mesh is not None and not any(_same(mesh, other.raw) for other in kept):
             _advance(one, mesh, step)
             kept.append(one)
@@ -57,11 +65,26 @@ def track(frame: Frame, detector: Detector, tracks: Tracks, max_faces: int) -> l
         for mesh in detector.find(frame.image, max_faces):
             if len(kept) < max_faces and not any(_same(mesh, one.raw) for one in kept):
                 still = np.zeros((len(mesh), 2), np.float32)
-                kept.append(_Track(tracks.next_id, mesh, mesh, still))
+                seen = flow.glimpse(frame.image, mesh)
+                kept.append(_Track(tracks.next_id, mesh, mesh, still, seen))
                 tracks.next_id += 1
     tracks.known = kept
     tracks.frames += 1
     return [as_face(one.smooth, one.track_id) for one in kept]
+
+
+def _mesh_now(one: _Track, image: UInt8, detector: Detector, look: bool) -> Float32 | None:
+    """Where a face of the frame before is now; None if it is gone. Renews its glimpse."""
+    if not look and one.glimpse is not None:
+        now = flow.again(image, one.glimpse)
+        carried = flow.follow(one.glimpse, now, one.raw)
+        if carried is not None:
+            one.glimpse = now
+            return carried
+    mesh = detector.follow(image, one.raw)
+    if mesh is not None:
+        one.glimpse = flow.glimpse(image, mesh)
+    return mesh
 
 
 def as_face(mesh: Float32, track_id: int) -> Face:
