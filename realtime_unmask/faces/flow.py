@@ -114,7 +114,8 @@ def _reduced(
     height, width = image.shape[:2]
     scale = matrix[0, 0]
     low = -matrix[:, 2] / scale
-    x0, y0 = np.clip(np.floor(low).astype(int), 0, (max(width - factor, 0), max(height - factor, 0)))
+    most = (max(width - factor, 0), max(height - factor, 0))
+    x0, y0 = np.clip(np.floor(low).astype(int), 0, most)
     high = np.ceil(low + np.array(size) / scale).astype(int)
     x1, y1 = np.clip(high, (x0 + factor, y0 + factor), (width, height))
     small = (max(int(x1 - x0) // factor, 1), max(int(y1 - y0) // factor, 1))
