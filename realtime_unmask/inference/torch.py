@@ -1,0 +1,343 @@
+"""torch on a GPU: CUDA in fp16 with CUDA graphs, or Apple's MPS. On the CPU the reference, fp32.
+
+The networks are those of networks.py with the weights of engines/*.safetensors. torch takes a
+second to import, so nothing here imports it before a GPU is in sight.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from realtime_unmask.errors import EngineDamaged, EngineLost, EngineUnavailable
+from realtime_unmask.inference import cuda
+from realtime_unmask.inference.engine import (
+    BackendEngine,
+    EngineSpec,
+    NetworkFiles,
+    first_line,
+)
+from realtime_unmask.inference.safetensors_file import read_tensors
+from realtime_unmask.settings import Settings
+from realtime_unmask.types import Float32
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Network = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+
+INSTALL = "Install it with: pip install 'realtime-unmask[torch]'."
+# Batches up to this size get a CUDA graph and buffers of their own; larger ones are rare.
+MAX_GRAPHS = 4
+_WARM_UP = 3
+
+
+class TorchEngine(BackendEngine):
+    """The network as torch runs it at once, without graphs: on the CPU, on MPS.
+
+    Args:
+        spec: with the precision of `network`.
+        network: named tensors of float32 on `device` -> the same.
+        device: "cpu" or "mps".
+    """
+
+    backend = "torch"
+
+    def __init__(self, spec: EngineSpec, network: Network, device: str) -> None:
+        super().__init__(spec)
+        self._network: Network | None = network
+        self._device = device
+        self._made: dict[str, Tensor] = {}
+
+    def _start(self, inputs: dict[str, Float32]) -> None:
+        assert self._network is not None
+        with _faults(self.backend, self.spec.name):
+            self._made = self._network(_tensors(inputs, self._device))
+
+    def _finish(self) -> dict[str, Float32]:
+        made, self._made = self._made, {}
+        with _faults(self.backend, self.spec.name):
+            return {name: np.array(value.cpu(), np.float32) for name, value in made.items()}
+
+    def _free(self) -> None:
+        self._network = None
+
+
+class CudaEngine(BackendEngine):
+    """The network on an NVIDIA card: one stream, one graph and fixed buffers a batch size."""
+
+    backend = "torch"
+
+    def __init__(self, spec: EngineSpec, network: Network) -> None:
+        import torch
+
+        super().__init__(spec)
+        self._network: Network | None = network
+        self._stream = torch.cuda.Stream()
+        self._done = torch.cuda.Event()
+        self._runs: dict[int, _Run] = {}
+        self._run: _Run | None = None
+
+    def _start(self, inputs: dict[str, Float32]) -> None:
+        with _faults(self.backend, self.spec.name):
+            batch = next(iter(inputs.values())).shape[0]
+            run = self._runs.get(batch) or self._prepare(batch)
+            run.start(inputs)
+            self._done.record(self._stream)
+            self._run = run
+
+    def _finish(self) -> dict[str, Float32]:
+        assert self._run is not None
+        with _faults(self.backend, self.spec.name):
+            self._done.synchronize()
+            return {name: value.copy() for name, value in self._run.outputs.items()}
+
+    def _free(self) -> None:
+        import torch
+
+        self._network = self._run = None
+        self._runs.clear()
+        torch.cuda.empty_cache()
+
+    def _prepare(self, batch: int) -> _Run:
+        assert self._network is not None
+        if batch > MAX_GRAPHS:
+            return _Run(self.spec, self._network, batch, self._stream)
+        recorded = next(iter(self._runs.values()), None)
+        run = _Run(self.spec, self._network, batch, self._stream)
+        run.record(recorded.graph.pool() if recorded else None)
+        self._runs[batch] = run
+        return run
+
+
+class _Run:
+    """All that one batch size needs: pinned and device buffers, and the recorded graph.
+
+    Attributes:
+        outputs: the pinned buffers, as arrays; written by the stream.
+        graph: the recorded network; None before `record`.
+    """
+
+    def __init__(self, spec: EngineSpec, network: Network, batch: int, stream: Any) -> None:
+        import torch
+
+        def buffers(shapes: Mapping[str, Any], **where: Any) -> dict[str, Tensor]:
+            return {n: torch.zeros((batch, *shape[1:]), **where) for n, shape in shapes.items()}
+
+        self._network = network
+        self._stream = stream
+        self._host_in = buffers(spec.inputs, pin_memory=True)
+        self._host_out = buffers(spec.outputs, pin_memory=True)
+        self._arrays_in = {name: value.numpy() for name, value in self._host_in.items()}
+        self.outputs: dict[str, Float32] = {n: v.numpy() for n, v in self._host_out.items()}
+        with torch.cuda.stream(stream):
+            self._device_in = buffers(spec.inputs, device="cuda")
+        self._device_out: dict[str, Tensor] = {}
+        self.graph: Any = None
+
+    def record(self, pool: Any) -> None:
+        """Make the graph; `pool` is the memory of another one that never runs at the same time."""
+        import torch
+
+        graph: Any = torch.cuda.CUDAGraph()
+        with torch.cuda.stream(self._stream), _full_precision():
+            # The first runs load kernels and choose algorithms, which no graph can record.
+            for _ in range(_WARM_UP):
+                self._network(self._device_in)
+            self._stream.synchronize()
+            # Work of other threads on the card, the engine that this one relieves, say, goes on.
+            with torch.cuda.graph(
+                graph, pool=pool, stream=self._stream, capture_error_mode="thread_local"
+            ):
+                self._device_out = self._network(self._device_in)
+        self.graph = graph
+
+    def start(self, inputs: Mapping[str, Float32]) -> None:
+        """Put copies, network and copies back into the stream; returns at once."""
+        import torch
+
+        with torch.cuda.stream(self._stream):
+            for name, value in inputs.items():
+                np.copyto(self._arrays_in[name], value)
+                self._device_in[name].copy_(self._host_in[name], non_blocking=True)
+            if self.graph is None:
+                with _full_precision():
+                    self._device_out = self._network(self._device_in)
+            else:
+                self.graph.replay()
+            for name, made in self._device_out.items():
+                self._host_out[name].copy_(made, non_blocking=True)
+
+
+def probe() -> str:
+    """The GPU and the precision used on it. Raises EngineUnavailable."""
+    if _is_apple():
+        torch = _package()
+        if not torch.backends.mps.is_available():
+            raise EngineUnavailable("torch finds no Apple GPU (MPS) here.")
+        return "Apple GPU (MPS), fp16"
+    found = cuda.card()
+    _cuda_package()
+    return f"{found.name} ({found.sm}), fp16"
+
+
+def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> BackendEngine:
+    """See engine.Backend.load."""
+    if settings.precision == "bf16":
+        raise EngineUnavailable("On a GPU torch computes in fp16 or fp32; use precision auto.")
+    if not _is_apple():
+        cuda.card()
+    torch = _package() if _is_apple() else _cuda_package()
+    device = "mps" if _is_apple() else "cuda"
+    half = settings.precision == "auto"
+    spec = replace(spec, precision="fp16" if half else "fp32")
+    with _faults("torch", spec.name, EngineUnavailable):
+        module: Any = fuse(build(spec, files))
+        module.to(device, torch.float16 if half else torch.float32)
+        network = _named(spec, module.to(memory_format=torch.channels_last))
+        return CudaEngine(spec, network) if device == "cuda" else TorchEngine(spec, network, "mps")
+
+
+def load_on_cpu(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> TorchEngine:
+    """As engine.Backend.load, in fp32 on the CPU: what the others are compared with."""
+    torch = _package()
+    if settings.precision == "bf16":
+        raise EngineUnavailable("The reference computes in fp32; use precision fp32 or auto.")
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    return TorchEngine(spec, _named(spec, build(spec, files)), "cpu")
+
+
+def build(spec: EngineSpec, files: NetworkFiles) -> nn.Module:
+    """The network in fp32 on the CPU, ready to be run, with the weights of `files`.
+
+    Raises:
+        EngineDamaged: the weights are missing, altered, or of another network.
+    """
+    import torch
+
+    from realtime_unmask.inference.networks import EditorNet, MapNet
+
+    made: nn.Module = MapNet() if spec.name == "map" else EditorNet()
+    try:
+        arrays = read_tensors(files.weights())
+        # Counters of the training's batches are whole numbers, which the file leaves out.
+        state = {n: v for n, v in made.state_dict().items() if not v.is_floating_point()}
+        state |= {name: torch.from_numpy(value) for name, value in arrays.items()}
+        made.load_state_dict(state)
+    except (RuntimeError, ValueError) as error:
+        raise EngineDamaged(
+            f"{files.entry.weights} does not hold the weights of the '{spec.name}' network: "
+            f"{first_line(error)} Install realtime-unmask again, or export the network again."
+        ) from error
+    return made.eval().requires_grad_(False)
+
+
+def fuse(network: nn.Module) -> nn.Module:
+    """The same network with each normalisation folded, in fp32, into the convolution before it."""
+    from torch import nn
+    from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+    for module in network.modules():
+        if isinstance(module, nn.Sequential) and len(module) > 1:
+            first, second = module[0], module[1]
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                module[0], module[1] = fuse_conv_bn_eval(first, second), nn.Identity()
+    return network
+
+
+def _named(spec: EngineSpec, module: nn.Module) -> Network:
+    """`module` with named float32 tensors on both sides, whatever it computes in."""
+    import torch
+
+    kind = next(module.parameters()).dtype
+
+    def network(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        with torch.inference_mode():
+            ready = (
+                inputs[name].to(kind, memory_format=torch.channels_last) for name in spec.inputs
+            )
+            made = module(*ready)
+            made = made if isinstance(made, tuple) else (made,)
+            return {
+                name: value.float().contiguous()
+                for name, value in zip(spec.outputs, made, strict=True)
+            }
+
+    return network
+
+
+def _tensors(arrays: Mapping[str, Float32], device: str) -> dict[str, Tensor]:
+    import torch
+
+    # A copy: torch warns of arrays that are read-only, and the caller's must stay as they are.
+    return {name: torch.tensor(value, device=device) for name, value in arrays.items()}
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """fp32 means fp32, not the card's tf32, and the same algorithm in each run."""
+    import torch
+
+    with torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    ):
+        yield
+
+
+@contextmanager
+def _faults(
+    backend: str, network: str, kind: type[EngineLost | EngineUnavailable] = EngineLost
+) -> Iterator[None]:
+    """What torch raises when the card's memory is full or the card is gone, as an EngineError."""
+    import torch
+
+    lost = getattr(torch, "AcceleratorError", torch.cuda.OutOfMemoryError)
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise kind(
+            f"The GPU has no memory left for the '{network}' network on {backend}. Close other "
+            "programs that use it, or use --backend openvino."
+        ) from error
+    except lost as error:
+        raise kind(
+            f"The GPU stopped working while {backend} ran the '{network}' network: "
+            f"{first_line(error)} Start the program again, or use --backend openvino."
+        ) from error
+
+
+def _is_apple() -> bool:
+    return sys.platform == "darwin" and platform.machine() == "arm64"
+
+
+def _package() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"The package torch cannot be imported ({first_line(error)}) {INSTALL}"
+        ) from error
+    return torch
+
+
+def _cuda_package() -> Any:
+    """torch with CUDA. Raises EngineUnavailable."""
+    torch = _package()
+    if torch.version.cuda is None:
+        raise EngineUnavailable(
+            f"torch {torch.__version__} is a build without CUDA. See https://pytorch.org for one "
+            "that has it."
+        )
+    if not torch.cuda.is_available():
+        raise EngineUnavailable(
+            f"torch {torch.__version__} (CUDA {torch.version.cuda}) cannot use this driver. "
+            "Install a newer NVIDIA driver."
+        )
+    return torch
