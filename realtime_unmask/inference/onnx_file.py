@@ -7,7 +7,7 @@ a tensor's location are followed here, so that no ONNX package is needed at run 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from realtime_unmask.inference.protobuf import fields
 
 # Message -> {field number: message inside}, after onnx.proto3. Functions reach graphs through
 # their nodes, nodes through their attributes.
@@ -21,7 +21,6 @@ _INSIDE: dict[str, dict[int, str]] = {
     "tensor": {},
 }
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 # Deeper than any real network; keeps a hostile file from exhausting the stack.
 _DEPTH = 32
 
@@ -32,7 +31,7 @@ def uses_external_data(model: bytes) -> bool:
     Raises:
         ValueError: it is not a well-formed ONNX file.
     """
-    if not any(number == 7 for number, _ in _fields(memoryview(model))):
+    if not any(number == 7 for number, *_ in fields(memoryview(model))):
         raise ValueError("it holds no graph")
     return _external(memoryview(model), "model", _DEPTH)
 
@@ -40,7 +39,7 @@ def uses_external_data(model: bytes) -> bool:
 def _external(data: memoryview, kind: str, depth: int) -> bool:
     if depth == 0:
         raise ValueError("its graphs are nested too deeply")
-    for number, value in _fields(data):
+    for number, _, value in fields(data):
         if kind == "tensor" and number in (_EXTERNAL_DATA, _DATA_LOCATION):
             if number == _EXTERNAL_DATA or value != 0:
                 return True
@@ -52,38 +51,3 @@ def _external(data: memoryview, kind: str, depth: int) -> bool:
         if _external(value, inside, depth - 1):
             return True
     return False
-
-
-def _fields(data: memoryview) -> Iterator[tuple[int, memoryview | int]]:
-    """The (number, value) pairs of one protobuf message."""
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at)
-        number, wire = key >> 3, key & 7
-        if wire == _VARINT:
-            value, at = _varint(data, at)
-            yield number, value
-            continue
-        if wire == _BYTES:
-            length, at = _varint(data, at)
-        elif wire in (_FIXED64, _FIXED32):
-            length = 8 if wire == _FIXED64 else 4
-        else:
-            raise ValueError(f"there is no wire type {wire}")
-        if length > len(data) - at:
-            raise ValueError("it ends too soon")
-        yield number, data[at : at + length]
-        at += length
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            raise ValueError("it ends too soon")
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at += 1
-        if byte < 0x80:
-            return value, at
-    raise ValueError("a number in it is too long")
