@@ -57,9 +57,23 @@ def find_masks(
             if memory.values is not None:
                 plane = memory.values + NEW_SHARE * (plane - memory.values)
             memory.values = plane
-        plane = _filled(own(plane, threshold), threshold)
-        maps.append(MaskMap(plane, coverage(plane, threshold)))
+        maps.append(_tidied(plane, threshold))
     return maps
+
+
+def held_mask(values: Float32, threshold: float) -> MaskMap:
+    """The map of a frame for which the network is not asked.
+
+    Args:
+        values: (S, S) float32 in [0, 1], those of the frame before: the crop moves with the face.
+        threshold: a value from which a pixel counts as mask.
+    """
+    return _tidied(values, threshold)
+
+
+def _tidied(plane: Float32, threshold: float) -> MaskMap:
+    plane = _filled(own(plane, threshold), threshold)
+    return MaskMap(plane, coverage(plane, threshold))
 
 
 def is_worn(found: MaskMap, memory: MapMemory | None) -> bool:

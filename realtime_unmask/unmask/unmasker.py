@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -29,7 +29,16 @@ from realtime_unmask.types import (
 )
 from realtime_unmask.unmask.compositor import Canvas, feather, known_region, support
 from realtime_unmask.unmask.editor import Painted, match_colour, paint
-from realtime_unmask.unmask.map import MapMemory, coverage, find_masks, is_worn, normalise, own
+from realtime_unmask.unmask.effort import Effort
+from realtime_unmask.unmask.map import (
+    MapMemory,
+    coverage,
+    find_masks,
+    held_mask,
+    is_worn,
+    normalise,
+    own,
+)
 
 CROP = 256
 # Faces are run through the networks in batches of at most this many.
@@ -43,7 +52,9 @@ class _Memory:
     """What is remembered of one face."""
 
     map: MapMemory = field(default_factory=MapMemory)
-    painted: Float32 | None = None
+    frames: int = 0
+    painted: Float32 | None = None  # after the colour match
+    confidence: Float32 | None = None
 
 
 class State:
@@ -72,6 +83,21 @@ class _Seen:
     def map_memory(self) -> MapMemory | None:
         return self.memory.map if self.memory else None
 
+    def held_map(self, every: int) -> Float32 | None:
+        """The map of the frame before, if it is to serve in this frame as well."""
+        memory = self.memory
+        return None if memory is None or memory.frames % every == 0 else memory.map.values
+
+    def held_paint(self, every: int) -> Painted | None:
+        """What was painted in the frame before, if it is to serve in this frame as well."""
+        memory = self.memory
+        # Not in step with the map: the work is spread over the frames.
+        if memory is None or (memory.frames + 1) % every == 0:
+            return None
+        if memory.painted is None or memory.confidence is None:
+            return None
+        return Painted(memory.painted, memory.confidence)
+
 
 @dataclass(frozen=True, slots=True)
 class _Masked:
@@ -91,6 +117,10 @@ class Unmasker(Closing):
         map_engine, editor_engine: the two networks; see engines/manifest.json for their inputs.
         settings: how it works.
         use_prior: whether the editor's weights know what to do with a previous output.
+
+    Attributes:
+        effort: how much work each frame of a sequence gets; may be set between two frames.
+        clock: what the stages are timed with, ns.
     """
 
     def __init__(
@@ -106,6 +136,8 @@ class Unmasker(Closing):
         self._settings = settings
         self._use_prior = use_prior
         self._detector = Detector()
+        self.effort = Effort()
+        self.clock: Callable[[], int] = time.perf_counter_ns
 
     @classmethod
     def default(cls, settings: Settings = Settings()) -> Unmasker:  # noqa: B008
@@ -145,7 +177,7 @@ class Unmasker(Closing):
             EngineError: a network failed.
         """
         frame = frame if isinstance(frame, Frame) else Frame(frame)
-        clock = _Clock()
+        clock = _Clock(self.clock)
         given = _as_weight(given_map, frame)
         with clock.stage("detect"):
             faces = self._faces(frame, state)
@@ -178,7 +210,9 @@ class Unmasker(Closing):
         if state is None:
             meshes = self._detector.find_all(frame.image)
             return [tracker.as_face(mesh, number) for number, mesh in enumerate(meshes)]
-        return tracker.track(frame, self._detector, state.tracks, self._settings.max_faces)
+        return tracker.track(
+            frame, self._detector, state.tracks, self._settings.max_faces, self.effort.look_every
+        )
 
     def _align(self, frame: Frame, faces: list[Face], state: State | None) -> list[_Seen]:
         seen = []
@@ -189,12 +223,14 @@ class Unmasker(Closing):
                 continue
             memory = None
             if state is not None:
-                memory = state.faces.setdefault(face.track_id, _Memory())
+                memory = state.faces.setdefault(face.track_id, _Memory(frames=-1))
             pixels = crop(frame.image, alignment)
             seen.append(_Seen(face, alignment, pixels, normalise(pixels), memory))
         if state is not None:
             here = {one.face.track_id for one in seen}
             state.faces = {k: v for k, v in state.faces.items() if k in here}
+            for kept in state.faces.values():
+                kept.frames += 1
         return seen
 
     def _find_masks(self, seen: list[_Seen], given: Float32 | None) -> list[_Masked]:
@@ -214,9 +250,14 @@ class Unmasker(Closing):
 
     def _look_for_masks(self, seen: list[_Seen]) -> list[_Masked]:
         threshold = self._settings.mask_threshold
-        batch = np.stack([one.planes for one in seen])
-        memories = [one.map_memory for one in seen]
-        maps = find_masks(self._map_engine, batch, memories, threshold)
+        held = [one.held_map(self.effort.map_every) for one in seen]
+        asked = [one for one, values in zip(seen, held, strict=True) if values is None]
+        fresh: Iterator[MaskMap] = iter(())
+        if asked:
+            batch = np.stack([one.planes for one in asked])
+            memories = [one.map_memory for one in asked]
+            fresh = iter(find_masks(self._map_engine, batch, memories, threshold))
+        maps = [next(fresh) if values is None else held_mask(values, threshold) for values in held]
         return [
             _Masked(one, found, support(found, threshold))
             for one, found in zip(seen, maps, strict=True)
@@ -231,17 +272,17 @@ class Unmasker(Closing):
         given: Float32 | None,
         clock: _Clock,
     ) -> list[Reconstruction]:
+        held = [one.seen.held_paint(self.effort.edit_every) for one in masked]
+        asked = [one for one, before in zip(masked, held, strict=True) if before is None]
         with clock.stage("edit"):
-            painted = paint(
-                self._editor_engine,
-                np.stack([one.seen.planes for one in masked]),
-                np.stack([one.hole for one in masked]).astype(np.float32),
-                [self._prior(one.seen) for one in masked],
-            )
+            fresh = iter(self._paint(asked))
         made = []
-        for one, result in zip(masked, painted, strict=True):
-            with clock.stage("colour"):
-                rgb = self._coloured(one, result, frame)
+        for one, before in zip(masked, held, strict=True):
+            result = next(fresh) if before is None else before
+            rgb = result.rgb
+            if before is None:
+                with clock.stage("colour"):
+                    rgb = self._coloured(one, result, frame)
             with clock.stage("composite"):
                 alpha = feather(one.hole, self._settings.feather_px)
                 canvas.put(rgb, alpha, one.seen.alignment, given)
@@ -257,6 +298,16 @@ class Unmasker(Closing):
             )
         return made
 
+    def _paint(self, masked: list[_Masked]) -> list[Painted]:
+        if not masked:
+            return []
+        return paint(
+            self._editor_engine,
+            np.stack([one.seen.planes for one in masked]),
+            np.stack([one.hole for one in masked]).astype(np.float32),
+            [self._prior(one.seen) for one in masked],
+        )
+
     def _prior(self, seen: _Seen) -> Float32 | None:
         return seen.memory.painted if self._use_prior and seen.memory else None
 
@@ -266,21 +317,22 @@ class Unmasker(Closing):
             known = known_region(seen.alignment, frame.width, frame.height)
             rgb = match_colour(rgb, seen.crop, masked.hole, known)
         if seen.memory is not None:
-            seen.memory.painted = rgb
+            seen.memory.painted, seen.memory.confidence = rgb, painted.confidence
         return rgb
 
 
 class _Clock:
     """Nanoseconds by stage."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], int]) -> None:
         self.spent: dict[str, int] = {}
+        self._now = now
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        began = time.perf_counter_ns()
+        began = self._now()
         yield
-        self.spent[name] = self.spent.get(name, 0) + time.perf_counter_ns() - began
+        self.spent[name] = self.spent.get(name, 0) + self._now() - began
 
 
 def _as_weight(given_map: UInt8 | None, frame: Frame) -> Float32 | None:

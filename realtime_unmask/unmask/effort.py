@@ -1,0 +1,28 @@
+"""How much work is put into each frame of a sequence; stills always get all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """In which frames each step is done; between, a face keeps what it has, moved along with it.
+
+    Attributes:
+        look_every: the landmarker looks for a face's mesh in every n-th frame; between, optical
+            flow carries it on. Two costs half, and trembles less than one.
+        map_every: the map network runs in every n-th frame.
+        edit_every: the editor runs in every n-th frame.
+
+    Raises:
+        ValueError: one of them is less than 1.
+    """
+
+    look_every: int = 2
+    map_every: int = 1
+    edit_every: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.look_every, self.map_every, self.edit_every) < 1:
+            raise ValueError(f"Each step of {self} must be 1 or more.")
