@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
     train = steps.add_parser("train", help="train a network; resumes where it stopped")
     networks = train.add_subparsers(required=True, metavar="NETWORK")
-    for name in ("map", "editor"):
+    for name in ("map", "editor", "faces"):
         step = networks.add_parser(name)
         step.add_argument("--data", type=Path, default=DATA)
         step.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")
@@ -78,6 +78,10 @@ def _config_type(network: str) -> Any:
         from training.train_map import MapConfig
 
         return MapConfig
+    if network == "faces":
+        from training.train_faces import FacesConfig
+
+        return FacesConfig
     from training.train_editor import EditorConfig
 
     return EditorConfig
@@ -92,10 +96,16 @@ def _add_config(step: argparse.ArgumentParser, network: str) -> None:
         return
     kinds = typing.get_type_hints(config)
     for field in dataclasses.fields(config):
-        default = RUNS / network if field.name == "run" else field.default
+        kind = kinds[field.name]
+        choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else None
+        if choices:
+            kind = str
+        elif type(None) in typing.get_args(kind):
+            kind = next(k for k in typing.get_args(kind) if k is not type(None))
+        default = None if field.name == "run" else field.default
         step.add_argument(
-            f"--{field.name.replace('_', '-')}", type=kinds[field.name], default=default,
-            help=f"(default {default})",
+            f"--{field.name.replace('_', '-')}", type=kind, choices=choices, default=default,
+            help=f"(default {RUNS}/NETWORK)" if field.name == "run" else f"(default {default})",
         )  # fmt: skip
 
 
@@ -108,23 +118,29 @@ def _prepare(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     import torch
 
-    from training import train_editor, train_map
+    from training import train_editor, train_faces, train_map
     from training.shards import load_shards
 
     if options.threads:
         torch.set_num_threads(options.threads)
     faces = load_shards(options.data)
     kind = _config_type(options.network)
-    config = kind(**{f.name: getattr(options, f.name) for f in dataclasses.fields(kind)})
-    (train_map if options.network == "map" else train_editor).train(config, faces)
+    chosen = {f.name: getattr(options, f.name) for f in dataclasses.fields(kind)}
+    if chosen["run"] is None:
+        chosen["run"] = RUNS / getattr(options, "design", options.network)
+    trains: dict[str, Any] = {
+        "map": train_map.train, "editor": train_editor.train, "faces": train_faces.train,
+    }  # fmt: skip
+    trains[options.network](kind(**chosen), faces)
 
 
 def _sheet(options: argparse.Namespace) -> None:
-    from training.data import Stream, training_faces
+    from training.data import Stream, editor_sample, map_sample, training_faces
     from training.shards import load_shards
     from training.sheet import sheet
 
-    stream = Stream(training_faces(load_shards(options.data)), options.network, options.seed, 0)
+    make = map_sample if options.network == "map" else editor_sample
+    stream = Stream(training_faces(load_shards(options.data)), make, options.seed)
     sheet([stream.sample(number) for number in range(options.count)], options.out)
     print(options.out)
 

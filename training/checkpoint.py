@@ -8,6 +8,7 @@ so a foreign checkpoint can do no harm.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,11 @@ class Progress:
 
     Attributes:
         step: optimiser steps done.
+        best: the highest validation score so far.
     """
 
     step: int = 0
+    best: float = -math.inf
 
 
 def save(
@@ -52,7 +55,7 @@ def save(
         for number, moments in optimiser.state_dict()["state"].items():
             for name, value in moments.items():
                 tensors[f"{part}/{number}/{name}"] = torch.as_tensor(value).contiguous().clone()
-    header = {"architecture": architecture, "step": progress.step}
+    header = {"architecture": architecture, "step": progress.step, "best": progress.best}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     save_file(tensors, partial, {"training": json.dumps(header)})
@@ -73,17 +76,7 @@ def load(
     Raises:
         CheckpointError: damaged, or made for another architecture.
     """
-    try:
-        with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {})["training"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path} is not a readable checkpoint ({error}).") from error
-    if header["architecture"] != architecture:
-        raise CheckpointError(
-            f"{path} was made for {header['architecture']}, this run trains {architecture}. "
-            "Choose another --run folder."
-        )
+    header, tensors = _read(path, architecture)
     for part, network in networks.items():
         own = _under(tensors, part)
         if own:
@@ -94,7 +87,49 @@ def load(
         own = _under(tensors, part)
         if own:
             _load_optimiser(optimiser, own)
-    return Progress(int(header["step"]))
+    return Progress(int(header["step"]), float(header.get("best", -math.inf)))
+
+
+def load_weights(path: Path, architecture: str, network: nn.Module) -> Progress:
+    """Fill one network: from the averaged weights of a checkpoint, or from plain weights.
+
+    Args:
+        path: a checkpoint, or a file of engines/ (fp16, state_dict names).
+
+    Returns:
+        How far the run was; step 0 for plain weights.
+
+    Raises:
+        CheckpointError: damaged, or made for another architecture.
+    """
+    header, tensors = _read(path, architecture)
+    own = _under(tensors, "average") or tensors
+    # Counters of batch norm are no weights; engines/ leaves them out.
+    counters = {n: v for n, v in network.state_dict().items() if not v.is_floating_point()}
+    try:
+        network.load_state_dict({**counters, **{n: v.float() for n, v in own.items()}})
+    except RuntimeError as error:
+        raise CheckpointError(f"{path} does not fit {architecture} ({error}).") from error
+    return Progress(int(header["step"]), float(header.get("best", -math.inf)))
+
+
+def _read(path: Path, architecture: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+            header = (
+                json.loads(about["training"]) if "training" in about
+                else {"architecture": about["architecture"], "step": 0}
+            )  # fmt: skip
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise CheckpointError(f"{path} is not a readable checkpoint ({error}).") from error
+    if header["architecture"] != architecture:
+        raise CheckpointError(
+            f"{path} was made for {header['architecture']}, this run trains {architecture}. "
+            "Choose another --run folder."
+        )
+    return header, tensors
 
 
 def _under(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:

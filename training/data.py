@@ -6,43 +6,63 @@ unbroken one would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from itertools import count
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
+from training.loop import RunConfig, numbers
 from training.masks.camera import degrade, frame_edge, grade
 from training.masks.cloth import paint
 from training.masks.occluders import beard, glasses, occlude
 from training.masks.shape import random_shape
-from training.shards import CROP, STORED, Faces
+from training.shards import CLIPS, CROP, STORED, Faces
 
 Plane = NDArray[np.float32]
 Picture = NDArray[np.float32]
 Sample = dict[str, NDArray[np.float32]]
 
 # Sets are weighed, not pooled: the synthetic ones are sharp, aaf is large and partly soft.
-SET_SHARES = {"aaf": 0.40, "utk": 0.22, "omi": 0.17, "sdfd": 0.17, "omi_variants": 0.04}
-# Never trained on: the unseen sources, and the last ten people of omi_variants.
+SET_SHARES = {
+    "aaf": 0.40, "utk": 0.22, "omi": 0.17, "sdfd": 0.17, "omi_variants": 0.03, CLIPS: 0.01,
+}  # fmt: skip
+# Never trained on: the unseen sources, and the last few people of these sets.
 UNSEEN_SETS = ("cd_wo", "pr_wo")
-VARIANT_PEOPLE_HELD_OUT = 10
+PEOPLE_HELD_OUT = {"omi_variants": 10, CLIPS: 2}
 # What a mask does to the upper-face landmarks, in shares of the eye distance.
 ALIGN_JITTER = 0.015
+
+
+def person(faces: Faces) -> NDArray[np.str_]:
+    """(n,) who it is: of the sets that show people more than once; elsewhere each is another."""
+    several = np.isin(faces.set, [*PEOPLE_HELD_OUT, "webmorph"])
+    names = [
+        f"{group}/{origin[:3] if group == 'webmorph' else origin.split('_')[0]}" if one else name
+        for group, origin, name, one in zip(
+            faces.set, faces.origin, faces.name, several, strict=True
+        )
+    ]
+    return np.array(names)
+
+
+def held_out(faces: Faces) -> NDArray[np.bool_]:
+    """(n,) true for the people and clips that are kept for scoring."""
+    who = person(faces)
+    held = np.zeros(len(faces), bool)
+    for name, count in PEOPLE_HELD_OUT.items():
+        mine = faces.set == name
+        held |= mine & np.isin(who, np.unique(who[mine])[-count:])
+    return held
 
 
 def training_faces(faces: Faces) -> Faces:
     """Those that may be trained on."""
     keep = (faces.split == "train") & ~np.isin(faces.set, UNSEEN_SETS)
-    variants = faces.set == "omi_variants"
-    people = np.array([origin.split("_")[0] for origin in faces.origin])
-    held = np.unique(people[variants])[-VARIANT_PEOPLE_HELD_OUT:]
-    return faces.where(keep & ~(variants & np.isin(people, held)))
+    return faces.where(keep & ~held_out(faces))
 
 
 def validation_faces(faces: Faces) -> Faces:
@@ -217,14 +237,17 @@ def _chw(image: Picture) -> Picture:
     return np.ascontiguousarray(image.transpose(2, 0, 1), np.float32)
 
 
-class Stream(IterableDataset[dict[str, torch.Tensor]]):
-    """The endless stream of samples of one run, from sample `start` on."""
+class Stream(Dataset[dict[str, torch.Tensor]]):
+    """The endless stream of samples of one run, by their number.
+
+    Args:
+        make: (faces, index of a face, generator) -> sample.
+    """
 
     def __init__(
-        self, faces: Faces, make: str, seed: int, start: int, size: int = CROP
+        self, faces: Faces, make: Callable[[Faces, int, np.random.Generator], Sample], seed: int
     ) -> None:
-        self.faces, self.seed, self.start = faces, seed, start
-        self.make = map_sample if make == "map" else partial(editor_sample, size=size)
+        self.faces, self.make, self.seed = faces, make, seed
         self.shares = shares(faces).cumsum()
 
     def sample(self, number: int) -> Sample:
@@ -232,17 +255,29 @@ class Stream(IterableDataset[dict[str, torch.Tensor]]):
         rng = np.random.default_rng([self.seed, number])
         index = min(int(np.searchsorted(self.shares, rng.random())), len(self.faces) - 1)
         made = self.make(self.faces, index, rng)
-        return {name: np.ascontiguousarray(value, np.float32) for name, value in made.items()}
+        return {n: np.asarray(value, np.float32, order="C") for n, value in made.items()}
 
-    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        cv2.setNumThreads(0)
-        for number in count(self.start):
-            yield {name: torch.from_numpy(v) for name, v in self.sample(number).items()}
+    def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
+        return {name: torch.from_numpy(value) for name, value in self.sample(number).items()}
 
 
 def batches(
-    faces: Faces, make: str, seed: int, start: int, batch: int, size: int = CROP
-) -> Iterator[dict[str, torch.Tensor]]:
-    """Endless batches, painted in a worker process beside the training."""
-    stream = Stream(faces, make, seed, start, size)
-    return iter(DataLoader(stream, batch, num_workers=1, prefetch_factor=4))
+    stream: Stream, config: RunConfig, step: int
+) -> Iterable[dict[str, torch.Tensor]]:
+    """Endless batches from step `step` on, painted in processes beside the training."""
+    return DataLoader(
+        stream, config.batch, sampler=_Numbers(step, config.batch), num_workers=config.workers,
+        prefetch_factor=4, worker_init_fn=_one_thread, pin_memory=torch.cuda.is_available(),
+    )  # fmt: skip
+
+
+class _Numbers(Sampler[int]):
+    def __init__(self, step: int, batch: int) -> None:
+        self.step, self.batch = step, batch
+
+    def __iter__(self) -> Iterator[int]:
+        return numbers(self.step, self.batch)
+
+
+def _one_thread(worker: int) -> None:
+    cv2.setNumThreads(0)

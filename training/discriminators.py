@@ -1,12 +1,20 @@
-"""PatchGAN discriminators (Isola et al. 2017) with spectral norm (Miyato et al. 2018)."""
+"""The two discriminators: one sees the whole crop, one the region in which masks are worn.
+
+PatchGANs (Isola et al. 2017) with spectral norm (Miyato et al. 2018), hinge loss and feature
+matching (Wang et al. 2018). Both are shown a picture and the map; real is the untouched picture.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu
+from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
+
+from training.losses import weighted_mean
 
 
 class PatchDiscriminator(nn.Module):
@@ -21,8 +29,7 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         widths = (inputs, width, 2 * width, 4 * width, 4 * width)
         self.layers = nn.ModuleList(
-            spectral_norm(nn.Conv2d(a, b, 4, 2, 1))
-            for a, b in pairwise(widths)
+            spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in pairwise(widths)
         )
         self.judge = spectral_norm(nn.Conv2d(widths[-1], 1, 3, 1, 1))
 
@@ -30,6 +37,71 @@ class PatchDiscriminator(nn.Module):
         """(N, inputs, S, S) -> scores (N, 1, S/16, S/16) and the features on the way."""
         features = []
         for layer in self.layers:
-            x = leaky_relu(layer(x), 0.2)
+            x = F.leaky_relu(layer(x), 0.2)
             features.append(x)
         return self.judge(x), features
+
+
+def lower(planes: Tensor) -> Tensor:
+    """The part of a crop in which masks are worn, with room around it; spares half the work."""
+    size = planes.shape[-1]
+    return planes[..., 5 * size // 16 :, size // 8 : size - size // 8]
+
+
+def halved(planes: Tensor) -> Tensor:
+    """The whole crop at half its size: what matters to this judge is the face as a whole."""
+    return F.avg_pool2d(planes, 2)
+
+
+class Adversary:
+    """One discriminator and its part in the editor's loss.
+
+    Args:
+        network: the discriminator.
+        view: what it is shown of (N, 4, S, S), picture and map.
+    """
+
+    def __init__(self, network: PatchDiscriminator, view: Callable[[Tensor], Tensor]) -> None:
+        self.network, self.view = network, view
+        self.optimiser = torch.optim.AdamW(
+            network.parameters(), 4e-4, betas=(0.0, 0.99), weight_decay=0.0
+        )
+
+    def hinge(self, truth: Tensor, fake: Tensor, known: Tensor) -> Tensor:
+        """Its own loss; the patches that touch the hole count.
+
+        Args:
+            truth, fake: (N, 3, S, S), equal outside the hole.
+            known: (N, 1, S, S), 1 in the hole where the picture is known.
+        """
+        real, painted, near = self._shown(truth, fake.detach(), known)
+        real_score, _ = self.network(real)
+        fake_score, _ = self.network(painted)
+        return weighted_mean(F.relu(1 - real_score.float()), near) + weighted_mean(
+            F.relu(1 + fake_score.float()), near
+        )
+
+    def verdict(self, truth: Tensor, fake: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        """The editor's adversarial and feature-matching losses; the same arguments."""
+        real, painted, near = self._shown(truth, fake, known)
+        self.network.requires_grad_(False)
+        # After it has learnt: features of two different judges differ even where the pictures
+        # are equal.
+        with torch.no_grad():
+            _, real_features = self.network(real)
+        score, features = self.network(painted)
+        self.network.requires_grad_(True)
+        match = torch.stack(
+            [
+                (ours.float() - theirs.float()).abs().mean()
+                for ours, theirs in zip(features, real_features, strict=True)
+            ]
+        ).sum()
+        return -weighted_mean(score.float(), near), match
+
+    def _shown(
+        self, truth: Tensor, fake: Tensor, known: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        real = self.view(torch.cat((truth, known), 1))
+        painted = self.view(torch.cat((fake, known), 1))
+        return real, painted, F.max_pool2d(real[:, 3:], 16, 16)

@@ -53,9 +53,9 @@ def export(network: Network, run: Path, engines: Path, about: dict[str, Any]) ->
     """
     kind, architecture = _NETWORKS[network]
     trained = kind()
-    progress = checkpoint.load(
-        run / "last.safetensors", architecture, {"average": trained}, {}
-    )
+    best = run / "best.safetensors"
+    chosen = best if best.exists() else run / "last.safetensors"
+    progress = checkpoint.load_weights(chosen, architecture, trained)
     trained.eval()
     engines.mkdir(parents=True, exist_ok=True)
     target = engines / f"{network}.onnx"

@@ -1,13 +1,216 @@
-"""What the training loops share."""
+"""What every training run shares: resume, time, checkpoints, log, device, several GPUs.
+
+A run's folder holds last.safetensors (everything that it needs to go on), best.safetensors (the
+averaged weights with the highest validation score so far) and log.csv (a row a checkpoint).
+
+Several GPUs: `torchrun --nproc-per-node 8 -m training train editor ...`. Each process takes its
+own samples, and the gradients are averaged after each backward pass.
+"""
 
 from __future__ import annotations
 
-from typing import TypeVar
+import csv
+import math
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
+from training import checkpoint
+from training.losses import check_finite
+
+Batch = dict[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """How any network is trained.
+
+    Attributes:
+        run: folder of checkpoints and log.
+        start: weights (a .safetensors of engines/, or a checkpoint) that a new run begins with.
+        max_minutes: stop cleanly after so long; the next call goes on.
+        steps: stop for good at this step.
+        batch: samples a step, for each process.
+        workers: processes that paint the samples.
+        device: "cpu", "cuda", or "auto".
+        seed: of weights and samples.
+        save_minutes: time between checkpoints.
+    """
+
+    run: Path
+    start: Path | None = None
+    max_minutes: float = 1e9
+    steps: int = 1_000_000
+    batch: int = 16
+    workers: int = 1
+    device: str = "auto"
+    seed: int = 1
+    save_minutes: float = 4.0
+
+
+class Run(ABC, Generic[Network]):
+    """Networks, optimisers and progress of one run; a subclass says what a step is.
+
+    `networks` has "network", which learns, and "average", its moving average, which ships.
+    """
+
+    architecture: str
+
+    def __init__(self, config: RunConfig, network: Network, average: Network) -> None:
+        self.device = device(config.device)
+        self.world, self.rank = join_others(self.device)
+        self.network = channels_last(network.to(self.device))
+        self.average = channels_last(average.to(self.device).eval())
+        self.networks: dict[str, nn.Module] = {"network": self.network, "average": self.average}
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        self.progress = checkpoint.Progress()
+        self._run = config
+
+    @abstractmethod
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One step on one batch; the losses by name, detached. Does not count itself."""
+
+    @abstractmethod
+    def validate(self) -> dict[str, float]:
+        """Figures of the averaged weights; "score" is the one by which the best is chosen.
+
+        Empty where nothing is held out.
+        """
+
+    def resume(self) -> None:
+        """Go on from the folder's checkpoint, or begin with the weights of `start`.
+
+        Raises:
+            checkpoint.CheckpointError: damaged, or made for another architecture.
+        """
+        path = self._run.run / "last.safetensors"
+        if path.exists():
+            self.progress = checkpoint.load(
+                path, self.architecture, self.networks, self.optimisers
+            )
+        elif self._run.start is not None:
+            for network in (self.network, self.average):
+                checkpoint.load_weights(self._run.start, self.architecture, network)
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """bf16 where it pays; the weights stay float32."""
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def descend(
+        self, loss: Tensor, network: nn.Module, optimiser: torch.optim.Optimizer, clip: float = 5.0
+    ) -> None:
+        """Check, differentiate, average over the processes, clip, step.
+
+        Raises:
+            StoppedByNan: the loss is no longer a number.
+        """
+        check_finite(loss, self.progress.step)
+        optimiser.zero_grad()
+        loss.backward()
+        if self.world > 1:
+            for parameter in network.parameters():
+                if parameter.grad is not None:
+                    distributed.all_reduce(parameter.grad)
+                    parameter.grad /= self.world
+        nn.utils.clip_grad_norm_(network.parameters(), clip)
+        optimiser.step()
+
+    def save(self, name: str = "last") -> None:
+        """Write the run's checkpoint; any other name keeps the averaged weights alone."""
+        if self.rank:
+            return
+        whole = name == "last"
+        networks: dict[str, nn.Module] = {"average": self.average}
+        checkpoint.save(
+            self._run.run / f"{name}.safetensors", self.architecture, self.progress,
+            self.networks if whole else networks, self.optimisers if whole else {},
+        )  # fmt: skip
+
+    def go(self, feed: Iterable[Batch]) -> None:
+        """Train until the time or the steps are over; then, and now and then, look and save."""
+        config, progress = self._run, self.progress
+        source, log = iter(feed), _Log(config.run)
+        began = saved = time.monotonic()
+        while progress.step < config.steps and time.monotonic() - began < config.max_minutes * 60:
+            asked = time.monotonic()
+            batch = self._placed(next(source))
+            log.waited += time.monotonic() - asked
+            log.add(self.step(batch))
+            progress.step += 1
+            if time.monotonic() - saved > config.save_minutes * 60:
+                self._look(log)
+                saved = time.monotonic()
+        self._look(log)
+
+    def _look(self, log: _Log) -> None:
+        if self.rank or not log.steps:
+            return
+        figures = self.validate()
+        score = figures.get("score", -math.inf)
+        if score > self.progress.best:
+            self.progress.best = score
+            self.save("best")
+        self.save()
+        log.write(self.progress.step, self._run.batch * self.world, figures)
+
+    def _placed(self, batch: Batch) -> Batch:
+        pictures = {k: v for k, v in batch.items() if v.ndim == 4}
+        laid = {k: v.contiguous(memory_format=torch.channels_last) for k, v in pictures.items()}
+        return {
+            k: v.to(self.device, non_blocking=True) for k, v in {**batch, **laid}.items()
+        }
+
+
+class _Log:
+    """Mean losses since the last row, and how the time was spent."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "log.csv"
+        self._clear()
+
+    def _clear(self) -> None:
+        self.steps, self.waited, self.began = 0, 0.0, time.monotonic()
+        self._sums: dict[str, Tensor] = {}
+
+    def add(self, losses: dict[str, Tensor]) -> None:
+        self.steps += 1
+        for name, value in losses.items():
+            self._sums[name] = self._sums.get(name, torch.zeros(())) + value
+
+    def write(self, step: int, samples: int, figures: dict[str, float]) -> None:
+        spent = time.monotonic() - self.began
+        row: dict[str, float] = {
+            "step": step,
+            "seconds": round(spent, 1),
+            "samples_per_s": round(self.steps * samples / spent, 2),
+            "waiting": round(self.waited / spent, 3),
+        }
+        row |= {f"loss_{k}": round(float(v) / self.steps, 5) for k, v in self._sums.items()}
+        row |= {k: round(v, 5) for k, v in figures.items()}
+        print("  ".join(f"{name} {value:g}" for name, value in row.items()), flush=True)
+        self._append(row)
+        self._clear()
+
+    def _append(self, row: dict[str, float]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        old: list[dict[str, str]] = []
+        if self.path.exists():
+            with self.path.open(newline="") as handle:
+                old = list(csv.DictReader(handle))
+        names = list(dict.fromkeys([*(old[0] if old else ()), *row]))
+        with self.path.open("w", newline="") as handle:
+            writer = csv.DictWriter(handle, names, restval="")
+            writer.writeheader()
+            writer.writerows([*old, row])
 
 
 def channels_last(network: Network) -> Network:
@@ -17,6 +220,28 @@ def channels_last(network: Network) -> Network:
     return network
 
 
-def laid_out(batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A batch in the layout of `channels_last`."""
-    return {k: v.contiguous(memory_format=torch.channels_last) for k, v in batch.items()}
+def device(name: str) -> torch.device:
+    """The device of that name; "auto" is this process's GPU, or the CPU."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device("cpu")
+
+
+def join_others(where: torch.device) -> tuple[int, int]:
+    """How many processes train together, and which of them this is (torchrun's variables)."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world > 1 and not distributed.is_initialized():
+        distributed.init_process_group("nccl" if where.type == "cuda" else "gloo")
+    return world, int(os.environ.get("RANK", "0"))
+
+
+def numbers(start: int, batch: int) -> Iterator[int]:
+    """The numbers of the samples that this process takes, from step `start` on, without end."""
+    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    step = start
+    while True:
+        first = (step * world + rank) * batch
+        yield from range(first, first + batch)
+        step += 1

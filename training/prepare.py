@@ -1,4 +1,4 @@
-"""prepare: tars or folders of pictures -> shards of aligned crops with their landmarks.
+"""prepare: tars, folders and videos of faces -> shards of aligned crops with their landmarks.
 
 The one step that needs mediapipe. A folder or tar may have a faces.csv beside it (columns tar,
 file, split, set, origin); without one, every twentieth file by digest is kept for validation.
@@ -11,21 +11,29 @@ import hashlib
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_unmask.capture.video import VideoSource
 from realtime_unmask.faces.alignment import EYE_DISTANCE, align, crop, to_crop
 from realtime_unmask.faces.landmarker import Landmarker
-from realtime_unmask.types import Alignment
-from training.shards import CROP, MARGIN, MAX_SHARD_BYTES, STORED, Faces, save_shard
+from realtime_unmask.types import Alignment, UInt8
+from training.shards import CLIPS, CROP, MARGIN, MAX_SHARD_BYTES, STORED, Faces, save_shard
 
 SUFFIXES = (".webp", ".jpg", ".jpeg", ".png", ".bmp")
+VIDEOS = (".mp4", ".mov", ".mkv", ".webm")
+CLIP_SECONDS = 2
 # Variance of the Laplacian over the eyes and nose of the crop, below which a face is a smear.
 MIN_SHARPNESS = 6.0
 MIN_EYE_DISTANCE_PX = 22.0
+
+# Name, picture (None where it cannot be read) and labels.
+_Read = tuple[str, UInt8 | None, dict[str, str]]
 
 
 @dataclass(slots=True)
@@ -64,8 +72,8 @@ def prepare(inputs: list[Path], out: Path) -> Counts:
     rows: list[_Row] = []
     number, weight = 0, 0
     with Landmarker("full_range", max_faces=2) as wide, Landmarker("short_range") as near:
-        for name, data, labels in _pictures(inputs):
-            row = _prepare_one(name, data, labels, (wide, near), counts)
+        for name, image, labels in chain(pictures(inputs), _clips(inputs)):
+            row = _prepare_one(name, image, labels, (wide, near), counts)
             if row is None:
                 continue
             rows.append(row)
@@ -84,16 +92,14 @@ def prepare(inputs: list[Path], out: Path) -> Counts:
 
 def _prepare_one(
     name: str,
-    data: bytes,
+    image: UInt8 | None,
     labels: dict[str, str],
     landmarkers: tuple[Landmarker, Landmarker],
     counts: Counts,
 ) -> _Row | None:
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    if bgr is None:
+    if image is None:
         counts.unreadable += 1
         return None
-    image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False)
     meshes = landmarkers[0].detect(image) or landmarkers[1].detect(image)
     if not meshes:
         counts.no_face += 1
@@ -154,14 +160,14 @@ def _flush(out: Path, number: int, rows: list[_Row]) -> None:
     )
 
 
-def _pictures(inputs: list[Path]) -> Iterator[tuple[str, bytes, dict[str, str]]]:
-    """Name, content and labels of every picture in tars and folders."""
-    for place in inputs:
+def pictures(inputs: list[Path]) -> Iterator[_Read]:
+    """Every picture in tars and folders."""
+    for place in (p for p in inputs if p.suffix.lower() not in VIDEOS):
         folder = place if place.is_dir() else place.parent
         table = _labels(folder / "faces.csv")
         if place.is_dir() and not any(place.glob("*.tar")):
             for path in sorted(p for p in place.rglob("*") if p.suffix.lower() in SUFFIXES):
-                yield path.name, path.read_bytes(), _label(table, path.name)
+                yield path.name, _decoded(path.read_bytes()), _label(table, path.name)
             continue
         for tar in sorted(place.glob("*.tar")) if place.is_dir() else [place]:
             with tarfile.open(tar) as archive:
@@ -169,7 +175,27 @@ def _pictures(inputs: list[Path]) -> Iterator[tuple[str, bytes, dict[str, str]]]
                     handle = archive.extractfile(member) if member.isfile() else None
                     if handle and Path(member.name).suffix.lower() in SUFFIXES:
                         name = Path(member.name).name
-                        yield name, handle.read(), _label(table, name)
+                        yield name, _decoded(handle.read()), _label(table, name)
+
+
+def _decoded(data: bytes) -> UInt8 | None:
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8)
+
+
+def _clips(inputs: list[Path]) -> Iterator[_Read]:
+    """A picture every two seconds of each video: one person in several pictures."""
+    for place in inputs:
+        here = sorted(place.iterdir()) if place.is_dir() else [place]
+        for path in (p for p in here if p.suffix.lower() in VIDEOS):
+            due = Fraction(0)
+            with VideoSource(path) as video:
+                for frame in video:
+                    if frame.pts is not None and frame.pts >= due:
+                        due = frame.pts + CLIP_SECONDS
+                        origin = f"{path.stem}_{float(frame.pts):05.1f}"
+                        labels = {"split": "train", "set": CLIPS, "origin": origin}
+                        yield origin, frame.image, labels
 
 
 def _labels(path: Path) -> dict[str, dict[str, str]]:

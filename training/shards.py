@@ -10,9 +10,11 @@ A shard is an uncompressed .npz (no pickle):
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,6 +25,8 @@ from numpy.typing import NDArray
 CROP = 256
 MARGIN = 24
 STORED = CROP + 2 * MARGIN
+# The set of faces that come from video files; their origin is "<file>_<seconds>".
+CLIPS = "clips"
 MAX_SHARD_BYTES = 56_000_000
 
 
@@ -71,20 +75,23 @@ class Faces:
 
 def save_shard(path: Path, faces: Faces) -> None:
     """Write one shard under its final name only when it is whole."""
-    offsets = np.cumsum([0] + [len(c) for c in faces.coded])
     partial = path.with_name("partial." + path.name)
-    np.savez(
-        partial,
-        pixels=np.concatenate(faces.coded),
-        offsets=offsets,
-        landmarks=faces.landmarks.astype(np.float16),
-        corners=faces.corners,
-        split=faces.split,
-        set=faces.set,
-        origin=faces.origin,
-        name=faces.name,
-    )
+    np.savez(partial, **packed(faces))
     partial.replace(path)
+
+
+def packed(faces: Faces) -> dict[str, NDArray[Any]]:
+    """The arrays of a shard, by their names."""
+    return {
+        "pixels": np.concatenate(faces.coded),
+        "offsets": np.cumsum([0] + [len(c) for c in faces.coded]),
+        "landmarks": faces.landmarks.astype(np.float16),
+        "corners": faces.corners,
+        "split": faces.split,
+        "set": faces.set,
+        "origin": faces.origin,
+        "name": faces.name,
+    }
 
 
 def load_shards(folder: Path) -> Faces:
@@ -110,13 +117,18 @@ def load_shards(folder: Path) -> Faces:
 
 def _load(path: Path) -> Faces:
     with np.load(path, allow_pickle=False) as data:
-        pixels, offsets = data["pixels"], data["offsets"]
-        return Faces(
-            [pixels[a:b] for a, b in pairwise(offsets)],
-            data["landmarks"].astype(np.float32),
-            data["corners"],
-            data["split"],
-            data["set"],
-            data["origin"],
-            data["name"],
-        )
+        return unpacked(data)
+
+
+def unpacked(data: Mapping[str, NDArray[Any]]) -> Faces:
+    """A shard's faces from its arrays."""
+    pixels, offsets = data["pixels"], data["offsets"]
+    return Faces(
+        [pixels[a:b] for a, b in pairwise(offsets)],
+        data["landmarks"].astype(np.float32),
+        data["corners"],
+        data["split"],
+        data["set"],
+        data["origin"],
+        data["name"],
+    )

@@ -3,55 +3,56 @@
 from __future__ import annotations
 
 import copy
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from realtime_unmask.inference.networks import EditorNet
 from training import checkpoint, data
-from training.discriminators import PatchDiscriminator
-from training.loop import channels_last, laid_out
-from training.losses import check_finite, dissimilarity, grown, weighted_mean
-from training.shards import Faces
+from training.discriminators import Adversary, PatchDiscriminator, halved, lower
+from training.face_networks import load_face_network, perceptual_distance
+from training.loop import Batch, Run, RunConfig, channels_last
+from training.losses import dissimilarity, grown, weighted_mean
+from training.motion import Motion
+from training.shards import CROP, Faces
 
-Batch = dict[str, Tensor]
 
-
-@dataclass(frozen=True, slots=True)
-class EditorConfig:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditorConfig(RunConfig):
     """How the editor is trained.
 
     Attributes:
-        run: folder of checkpoints and log.
-        max_minutes: stop cleanly after so long; the next call goes on.
-        steps: stop for good at this step.
-        batch: pictures a step.
         size: side of the crops, px; 128 is four times as fast and a good beginning, and a run
             goes on at 256 from where it stopped.
-        rate: AdamW's learning rate before the discriminator joins; a quarter of it afterwards.
-        adversarial_from: the step at which the discriminator joins.
-        adversarial, feature: weights of its two losses.
+        rate: AdamW's learning rate; a quarter of it once a discriminator has joined.
+        faces: checkpoint of `train faces --design perceptual`; without one there is no
+            perceptual loss.
+        perceptual: weight of the perceptual loss.
+        whole_from: the step at which the whole-crop discriminator joins.
+        region_from: the step at which the mask-region discriminator joins.
+        adversarial, feature: weights of each discriminator's two losses.
+        own: share of steps whose prior is the network's own output on moved versions of the
+            pictures.
+        agreement: weight of the difference from that prior.
         average: decay of the averaged weights, which are the ones that ship.
-        seed: of weights and samples.
-        save_minutes: time between checkpoints.
     """
 
-    run: Path
-    max_minutes: float = 1e9
-    steps: int = 1_000_000
     batch: int = 12
-    size: int = 256
+    size: int = CROP
     rate: float = 1e-3
-    adversarial_from: int = 1_000_000
+    faces: Path | None = None
+    perceptual: float = 1.0
+    whole_from: int = 1_000_000
+    region_from: int = 1_000_000
     adversarial: float = 0.06
     feature: float = 1.0
+    own: float = 0.2
+    agreement: float = 0.2
     average: float = 0.998
-    seed: int = 1
-    save_minutes: float = 5.0
 
 
 def blank(batch: Batch) -> Tensor:
@@ -59,137 +60,159 @@ def blank(batch: Batch) -> Tensor:
     return batch["target"] * (1 - batch["map"])
 
 
-def forward(network: EditorNet, batch: Batch) -> tuple[Tensor, Tensor]:
-    """rgb and confidence in float32, computed in bf16."""
-    with torch.autocast("cpu", torch.bfloat16):
-        rgb, confidence = network(
-            blank(batch), batch["map"], batch["prior"], batch["prior_weight"]
-        )
-    return rgb.float(), confidence.float()
-
-
-def reconstruction_loss(rgb: Tensor, confidence: Tensor, batch: Batch) -> Tensor:
-    """L1 and SSIM in the hole, a little L1 around it, and the confidence's own error."""
+def reconstruction_losses(rgb: Tensor, confidence: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """L1 and SSIM in the hole, a little L1 around it, and the confidence's own error, weighed."""
     inside = batch["map"] * batch["valid"]
     around = grown(batch["map"], 6) * batch["valid"]
     error = (rgb - batch["target"]).abs()
-    near = weighted_mean(error, around)
     composite = torch.lerp(batch["target"], rgb, batch["map"])
-    structure = dissimilarity(composite, batch["target"], inside)
     # exp(-error / 0.2): 1 for a perfect pixel, 0.37 for one that is off by a tenth of the range.
     deserved = torch.exp(-5.0 * error.detach().mean(1, keepdim=True))
-    sure = weighted_mean((confidence - deserved).abs(), inside)
-    return 2.0 * weighted_mean(error, inside) + 0.5 * near + 0.5 * structure + 0.1 * sure
+    return {
+        "l1": 2.0 * weighted_mean(error, inside) + 0.5 * weighted_mean(error, around),
+        "structure": 0.5 * dissimilarity(composite, batch["target"], inside),
+        "confidence": 0.1 * weighted_mean((confidence - deserved).abs(), inside),
+    }
 
 
-@torch.no_grad()
-def validate(network: EditorNet, faces: Faces, size: int = 256, count: int = 96) -> float:
-    """Mean hole-only PSNR, dB, without a prior, over a fixed set of holes."""
-    stream = data.Stream(faces, "editor", seed=77, start=0, size=size)
-    values = []
-    for number in range(count):
-        batch = {k: torch.from_numpy(v)[None] for k, v in stream.sample(number).items()}
-        batch["prior"].zero_()
-        batch["prior_weight"].zero_()
-        rgb, _ = forward(network, batch)
-        error = ((rgb - batch["target"]) / 2) ** 2
-        inside = batch["map"] * batch["valid"]
-        if inside.sum() > 100:
-            values.append(-10 * torch.log10(weighted_mean(error, inside)).item())
-    return sum(values) / len(values)
+class EditorRun(Run[EditorNet]):
+    """One run of the editor."""
 
+    architecture = "editor-1"
 
-class Run:
-    """Networks, optimisers and progress of one run."""
-
-    def __init__(self, config: EditorConfig) -> None:
+    def __init__(self, config: EditorConfig, held: Faces) -> None:
         torch.manual_seed(config.seed)
-        self.config = config
-        self.network = channels_last(EditorNet())
-        self.kept = copy.deepcopy(self.network).eval()
-        self.judge = channels_last(PatchDiscriminator())
+        network = EditorNet()
+        super().__init__(config, network, copy.deepcopy(network))
+        self.config, self.held = config, held
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4
         )
-        self.judge_optimiser = torch.optim.AdamW(
-            self.judge.parameters(), 4e-4, betas=(0.0, 0.99), weight_decay=0.0
-        )
-        self.networks: dict[str, torch.nn.Module] = {
-            "network": self.network, "average": self.kept, "judge": self.judge,
-        }  # fmt: skip
-        self.optimisers: dict[str, torch.optim.Optimizer] = {
-            "optimiser": self.optimiser, "judge_optimiser": self.judge_optimiser,
-        }  # fmt: skip
-        self.path = config.run / "last.safetensors"
-        self.progress = checkpoint.Progress()
-        if self.path.exists():
-            self.progress = checkpoint.load(
-                self.path, "editor-1", self.networks, self.optimisers
+        self.optimisers["optimiser"] = self.optimiser
+        self.adversaries = {"whole": (config.whole_from, halved),
+                            "region": (config.region_from, lower)}  # fmt: skip
+        self.judges: dict[str, Adversary] = {}
+        for name, (_, view) in self.adversaries.items():
+            judge = channels_last(PatchDiscriminator().to(self.device))
+            self.judges[name] = Adversary(judge, view)
+            self.networks[name] = judge
+            self.optimisers[f"{name}_optimiser"] = self.judges[name].optimiser
+        self.face_network = None
+        if config.faces is not None:
+            self.face_network = load_face_network(config.faces, "perceptual").to(self.device)
+
+    def paint(self, network: EditorNet, batch: Batch) -> tuple[Tensor, Tensor]:
+        """rgb and confidence in float32."""
+        with self.autocast():
+            rgb, confidence = network(
+                blank(batch), batch["map"], batch["prior"], batch["prior_weight"]
             )
+        return rgb.float(), confidence.float()
 
-    def save(self) -> None:
-        """Write the checkpoint."""
-        checkpoint.save(self.path, "editor-1", self.progress, self.networks, self.optimisers)
-
-    def step(self, batch: Batch) -> float:
-        """One step of the editor, and of the discriminator once it has joined."""
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One step of the editor, and of the discriminators that have joined."""
         config, step = self.config, self.progress.step
-        joined = step >= config.adversarial_from
-        rate = config.rate * (0.25 if joined else 1.0) * min(1.0, (step + 1) / 200)
+        joined = [name for name, (start, _) in self.adversaries.items() if step >= start]
+        if step == min(start for start, _ in self.adversaries.values()):
+            self.save("before_adversarial")
+            self.progress.best = -np.inf  # from here on the score means something else
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        rgb, confidence = forward(self.network, batch)
-        value = reconstruction_loss(rgb, confidence, batch)
-        if joined:
-            value = value + self._adversarial(rgb, batch)
-        check_finite(value, step)
-        self.optimiser.zero_grad()
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimiser.step()
-        checkpoint.average(self.kept, self.network, config.average, step)
-        self.progress.step += 1
-        return value.item()
+            group["lr"] = config.rate * (0.25 if joined else 1.0) * min(1.0, (step + 1) / 200)
+        batch, agreed = self._fed_with_own(batch)
+        rgb, confidence = self.paint(self.network, batch)
+        losses = reconstruction_losses(rgb, confidence, batch)
+        if agreed is not None:
+            losses["agreement"] = config.agreement * weighted_mean(
+                (rgb - batch["prior"]).abs(), agreed
+            )
+        known = batch["map"] * batch["valid"]
+        fake = torch.lerp(batch["target"], rgb, known)
+        if self.face_network is not None:
+            with self.autocast():
+                distance = perceptual_distance(
+                    self.face_network, fake, batch["target"], known
+                )
+            losses["perceptual"] = config.perceptual * distance.float().mean()
+        for name in joined:
+            losses |= self._adversarial(name, batch["target"], fake, known)
+        total = torch.stack(list(losses.values())).sum()
+        self.descend(total, self.network, self.optimiser)
+        checkpoint.average(self.average, self.network, config.average, step)
+        return {name: value.detach() for name, value in losses.items()}
 
-    def _adversarial(self, rgb: Tensor, batch: Batch) -> Tensor:
-        """Train the discriminator on this batch (hinge), return the editor's part."""
-        known = _lower(batch["map"] * batch["valid"])
-        truth = _lower(batch["target"])
-        fake = torch.lerp(truth, _lower(rgb), known)
-        with torch.autocast("cpu", torch.bfloat16):
-            real_score, _ = self.judge(torch.cat((truth, known), 1))
-            fake_score, _ = self.judge(torch.cat((fake.detach(), known), 1))
-        near = F.max_pool2d(known, 16, 16)
-        hinge = weighted_mean(F.relu(1 - real_score.float()), near) + weighted_mean(
-            F.relu(1 + fake_score.float()), near
-        )
-        check_finite(hinge, self.progress.step)
-        self.judge_optimiser.zero_grad()
-        hinge.backward()
-        self.judge_optimiser.step()
-        self.judge.requires_grad_(False)
-        with torch.autocast("cpu", torch.bfloat16):
-            # Anew, by the judge that has just learnt: features of two different judges differ
-            # even where the pictures are equal.
-            with torch.no_grad():
-                _, real_features = self.judge(torch.cat((truth, known), 1))
-            score, features = self.judge(torch.cat((fake, known), 1))
-        self.judge.requires_grad_(True)
-        match = sum(
-            (
-                (ours.float() - real.float()).abs().mean()
-                for ours, real in zip(features, real_features, strict=True)
-            ),
-            start=torch.zeros(()),
-        )
-        fooled = -weighted_mean(score.float(), near)
-        return self.config.adversarial * fooled + self.config.feature * match
+    def _adversarial(
+        self, name: str, truth: Tensor, fake: Tensor, known: Tensor
+    ) -> dict[str, Tensor]:
+        """Train one discriminator on this batch, then ask it about the editor's pictures."""
+        judge = self.judges[name]
+        with self.autocast():
+            hinge = judge.hinge(truth, fake, known)
+        self.descend(hinge, judge.network, judge.optimiser, clip=1e9)
+        with self.autocast():
+            fooled, match = judge.verdict(truth, fake, known)
+        return {
+            f"{name}_adversarial": self.config.adversarial * fooled,
+            f"{name}_features": self.config.feature * match,
+        }
+
+    @torch.no_grad()
+    def _fed_with_own(self, batch: Batch) -> tuple[Batch, Tensor | None]:
+        """Now and then, all priors become the network's own output on moved pictures.
+
+        One to three rounds, each fed with the one before: self-feeding drifts. Returns the batch
+        and where the outputs should agree, None if it was left as it is.
+        """
+        rng = np.random.default_rng([self.config.seed, self.rank, self.progress.step])
+        if rng.random() >= self.config.own:
+            return batch, None
+        prior, weight = batch["prior"], batch["prior_weight"]
+        for _ in range(int(rng.integers(1, 4))):
+            motion = Motion.random(len(batch["target"]), rng, self.device)
+            moved = {k: motion(v) for k, v in {**batch, "prior": prior}.items()}
+            moved["map"] = (moved["map"] > 0.5).float()
+            moved["prior_weight"] = motion(weight) * moved["map"]
+            rgb, _ = self.paint(self.network, moved)
+            weight = (motion.back(moved["map"]) > 0.9).float() * batch["map"]
+            prior = motion.back(rgb) * weight
+            weight = weight * float(rng.uniform(0.4, 0.8))
+        agreed = (weight > 0).float() * batch["valid"]
+        return {**batch, "prior": prior, "prior_weight": weight}, agreed
+
+    def validate(self) -> dict[str, float]:
+        """Hole-only figures over a fixed set of val faces without a prior."""
+        return validate(self, self.held) if len(self.held) else {}
 
 
-def _lower(planes: Tensor) -> Tensor:
-    """The part of a crop in which masks are worn, with room around it; spares half the work."""
-    size = planes.shape[-1]
-    return planes[..., 5 * size // 16 :, size // 8 : size - size // 8]
+@torch.no_grad()
+def validate(run: EditorRun, held: Faces, count: int = 96) -> dict[str, float]:
+    """Mean hole-only PSNR, dB, and perceptual distance of the averaged weights.
+
+    "score" is PSNR until a discriminator has joined; then ten times the perceptual distance is
+    taken off, or a blurred network would always be the best one.
+    """
+    stream = data.Stream(held, partial(data.editor_sample, size=run.config.size), seed=77)
+    psnr, distance = [], []
+    for number in range(count):
+        batch = {k: v[None].to(run.device) for k, v in stream[number].items()}
+        batch["prior"].zero_()
+        batch["prior_weight"].zero_()
+        rgb, _ = run.paint(run.average, batch)
+        inside = batch["map"] * batch["valid"]
+        if inside.sum() < 100:
+            continue
+        psnr.append(-10 * torch.log10(weighted_mean(((rgb - batch["target"]) / 2) ** 2, inside)))
+        if run.face_network is not None:
+            fake = torch.lerp(batch["target"], rgb, inside)
+            distance.append(
+                perceptual_distance(run.face_network, fake, batch["target"], inside).mean()
+            )
+    figures = {"psnr": float(torch.stack(psnr).mean())} if psnr else {"psnr": 0.0}
+    figures["score"] = figures["psnr"]
+    if distance:
+        figures["perceptual"] = float(torch.stack(distance).mean())
+        if run.progress.step >= min(start for start, _ in run.adversaries.values()):
+            figures["score"] -= 10 * figures["perceptual"]
+    return figures
 
 
 def train(config: EditorConfig, faces: Faces) -> None:
@@ -199,29 +222,8 @@ def train(config: EditorConfig, faces: Faces) -> None:
         StoppedByNan: the loss is no longer a number; the last good checkpoint stays.
         checkpoint.CheckpointError: the run folder holds something else.
     """
-    run = Run(config)
-    progress = run.progress
-    chosen, held = data.training_faces(faces), data.validation_faces(faces)
-    feed = data.batches(
-        chosen, "editor", config.seed, progress.step * config.batch, config.batch, config.size
-    )
-    began = saved = time.monotonic()
-    first, total, waited = progress.step, 0.0, 0.0
-    while progress.step < config.steps and time.monotonic() - began < config.max_minutes * 60:
-        asked = time.monotonic()
-        batch = laid_out(next(feed))
-        waited += time.monotonic() - asked
-        total += run.step(batch)
-        now = time.monotonic()
-        if now - saved > config.save_minutes * 60:
-            saved = now
-            psnr = validate(run.kept, held, config.size)
-            done = progress.step - first
-            print(
-                f"editor step {progress.step} loss {total / done:.4f} hole {psnr:.2f} dB "
-                f"{done * config.batch / (now - began):.1f} images/s "
-                f"waiting {100 * waited / (now - began):.0f} %",
-                flush=True,
-            )
-            run.save()
-    run.save()
+    run = EditorRun(config, data.validation_faces(faces))
+    run.resume()
+    sample = partial(data.editor_sample, size=config.size)
+    stream = data.Stream(data.training_faces(faces), sample, config.seed)
+    run.go(data.batches(stream, config, run.progress.step))

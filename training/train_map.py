@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -13,34 +11,22 @@ from torch.nn import functional as F
 
 from realtime_unmask.inference.networks import MapNet
 from training import checkpoint, data
-from training.loop import channels_last, laid_out
-from training.losses import check_finite
+from training.loop import Batch, Run, RunConfig
 from training.shards import Faces
 
 
-@dataclass(frozen=True, slots=True)
-class MapConfig:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapConfig(RunConfig):
     """How the map network is trained.
 
     Attributes:
-        run: folder of checkpoints and log.
-        max_minutes: stop cleanly after so long; the next call goes on.
-        steps: stop for good at this step.
-        batch: pictures a step.
         rate: AdamW's learning rate, falling to a twentieth along a cosine over `steps`.
         average: decay of the averaged weights, which are the ones that ship.
-        seed: of weights and samples.
-        save_minutes: time between checkpoints.
     """
 
-    run: Path
-    max_minutes: float = 1e9
     steps: int = 12_000
-    batch: int = 16
     rate: float = 2e-3
     average: float = 0.998
-    seed: int = 1
-    save_minutes: float = 4.0
 
 
 def loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -55,19 +41,56 @@ def loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def validate(network: MapNet, faces: Faces, count: int = 96) -> tuple[float, float]:
+def validate(
+    network: MapNet, faces: Faces, where: torch.device, count: int = 128
+) -> dict[str, float]:
     """Mean IoU over masked pictures, and the false share over bare ones."""
-    stream = data.Stream(faces, "map", seed=77, start=0)
+    stream = data.Stream(faces, data.map_sample, seed=77)
     overlap, false = [], []
     for number in range(count):
-        sample = {k: torch.from_numpy(v)[None] for k, v in stream.sample(number).items()}
-        marked = network(sample["image"]) > 0.5
-        truth = sample["target"] > 0.5
+        sample = {k: v[None].to(where) for k, v in stream[number].items()}
+        known = sample["valid"] > 0
+        marked = (network(sample["image"]) > 0.5) & known
+        truth = (sample["target"] > 0.5) & known
         if truth.any():
             overlap.append(((marked & truth).sum() / (marked | truth).sum()).item())
         else:
             false.append(marked.float().mean().item())
-    return sum(overlap) / max(1, len(overlap)), sum(false) / max(1, len(false))
+    iou = sum(overlap) / max(1, len(overlap))
+    wrong = sum(false) / max(1, len(false))
+    return {"score": iou - wrong, "iou": iou, "false_share": wrong}
+
+
+class MapRun(Run[MapNet]):
+    """One run of the map network."""
+
+    architecture = "map-1"
+
+    def __init__(self, config: MapConfig, held: Faces) -> None:
+        torch.manual_seed(config.seed)
+        network = MapNet()
+        super().__init__(config, network, copy.deepcopy(network))
+        self.config, self.held = config, held
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), config.rate, weight_decay=1e-4
+        )
+        self.optimisers["optimiser"] = self.optimiser
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One step; `batch` has image, target and valid, each (N, C, 256, 256)."""
+        step = self.progress.step
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.rate * _fall(step / self.config.steps)
+        with self.autocast():
+            logits = self.network.logits(batch["image"])
+        value = loss(logits.float(), batch["target"], batch["valid"])
+        self.descend(value, self.network, self.optimiser)
+        checkpoint.average(self.average, self.network, self.config.average, step)
+        return {"map": value.detach()}
+
+    def validate(self) -> dict[str, float]:
+        """See `validate`; on the val faces."""
+        return validate(self.average, self.held, self.device) if len(self.held) else {}
 
 
 def train(config: MapConfig, faces: Faces) -> None:
@@ -77,52 +100,11 @@ def train(config: MapConfig, faces: Faces) -> None:
         StoppedByNan: the loss is no longer a number; the last good checkpoint stays.
         checkpoint.CheckpointError: the run folder holds something else.
     """
-    torch.manual_seed(config.seed)
-    network = channels_last(MapNet())
-    kept = copy.deepcopy(network).eval()
-    optimiser = torch.optim.AdamW(network.parameters(), config.rate, weight_decay=1e-4)
-    networks: dict[str, torch.nn.Module] = {"network": network, "average": kept}
-    path = config.run / "last.safetensors"
-    progress = checkpoint.Progress()
-    if path.exists():
-        progress = checkpoint.load(path, "map-1", networks, {"optimiser": optimiser})
-    chosen, held = data.training_faces(faces), data.validation_faces(faces)
-    feed = data.batches(
-        chosen, "map", config.seed, progress.step * config.batch, config.batch
-    )
-    began = saved = time.monotonic()
-    first, total, waited = progress.step, 0.0, 0.0
-    while progress.step < config.steps and time.monotonic() - began < config.max_minutes * 60:
-        asked = time.monotonic()
-        batch = laid_out(next(feed))
-        waited += time.monotonic() - asked
-        for group in optimiser.param_groups:
-            group["lr"] = config.rate * _fall(progress.step / config.steps)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = network.logits(batch["image"])
-        value = loss(logits.float(), batch["target"], batch["valid"])
-        check_finite(value, progress.step)
-        optimiser.zero_grad()
-        value.backward()
-        optimiser.step()
-        checkpoint.average(kept, network, config.average, progress.step)
-        progress.step += 1
-        total += value.item()
-        now = time.monotonic()
-        if now - saved > config.save_minutes * 60 or progress.step == config.steps:
-            saved = now
-            iou, false = validate(kept, held)
-            done = progress.step - first
-            print(
-                f"map step {progress.step} loss {total / done:.4f} IoU {iou:.4f} "
-                f"false {100 * false:.3f} % {done * config.batch / (now - began):.1f} images/s "
-                f"waiting {100 * waited / (now - began):.0f} %",
-                flush=True,
-            )
-            checkpoint.save(path, "map-1", progress, networks, {"optimiser": optimiser})
-    checkpoint.save(path, "map-1", progress, networks, {"optimiser": optimiser})
+    run = MapRun(config, data.validation_faces(faces))
+    run.resume()
+    stream = data.Stream(data.training_faces(faces), data.map_sample, config.seed)
+    run.go(data.batches(stream, config, run.progress.step))
 
 
 def _fall(share: float) -> float:
     return 0.05 + 0.95 * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * min(share, 1.0)))))
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from training import checkpoint, data, train_editor, train_map
+from training.face_networks import PerceptualNet, architecture
 from training.losses import StoppedByNan, dissimilarity, grown, weighted_mean
 from training.shards import Faces
 from training.train_editor import EditorConfig
@@ -22,16 +24,33 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 def editor_config(run: Path, **changes: Any) -> EditorConfig:
-    return EditorConfig(run=run, batch=2, size=64, adversarial_from=2, **changes)
+    return EditorConfig(
+        run=run, batch=2, size=64, whole_from=1, region_from=2, own=0.6, device="cpu", **changes
+    )
 
 
-def test_a_resumed_editor_run_equals_an_unbroken_one(faces: Faces, tmp_path: Path) -> None:
-    train_editor.train(editor_config(tmp_path / "whole", steps=4), faces)
-    for steps in (1, 3, 4):  # the discriminator joins in the second part
-        train_editor.train(editor_config(tmp_path / "parts", steps=steps), faces)
+@pytest.fixture(scope="module")
+def face_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A perceptual network as it begins."""
+    path = tmp_path_factory.mktemp("faces") / "last.safetensors"
+    network = PerceptualNet()
+    checkpoint.save(
+        path, architecture("perceptual"), checkpoint.Progress(),
+        {"network": network, "average": network}, {},
+    )  # fmt: skip
+    return path
+
+
+def test_a_resumed_editor_run_equals_an_unbroken_one(
+    faces: Faces, face_weights: Path, tmp_path: Path
+) -> None:
+    train_editor.train(editor_config(tmp_path / "whole", steps=4, faces=face_weights), faces)
+    for steps in (1, 3, 4):  # the discriminators join in the second part
+        config = editor_config(tmp_path / "parts", steps=steps, faces=face_weights)
+        train_editor.train(config, faces)
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert whole.keys() == parts.keys()
-    assert any(name.startswith("judge_optimiser/") for name in whole)
+    assert any(name.startswith("region_optimiser/") for name in whole)
     for name, value in whole.items():
         assert torch.equal(value, parts[name]), name
 
@@ -43,7 +62,6 @@ class Interrupted(Exception):
 def test_a_resumed_map_run_equals_an_unbroken_one(
     faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_map, "validate", lambda network, held: (0.0, 0.0))
     config = {"batch": 2, "steps": 4, "save_minutes": 0.0}
     train_map.train(MapConfig(run=tmp_path / "whole", **config), faces)
     calls = {"left": 2}
@@ -66,10 +84,12 @@ def test_a_resumed_map_run_equals_an_unbroken_one(
 
 
 def test_training_lowers_the_loss(faces: Faces, tmp_path: Path) -> None:
-    run = train_editor.Run(EditorConfig(run=tmp_path, batch=2, size=64))
+    config = EditorConfig(run=tmp_path, batch=2, size=64, own=0.0)
+    run = train_editor.EditorRun(config, faces)
     run.progress.step = 200  # the rate's warm-up is over
-    batch = next(data.batches(faces, "editor", 1, 0, 2, 64))
-    losses = [run.step(batch) for _ in range(25)]
+    stream = data.Stream(faces, partial(data.editor_sample, size=64), seed=1)
+    batch = next(iter(data.batches(stream, config, 0)))
+    losses = [float(sum(run.step(batch).values())) for _ in range(25)]
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
 
 
@@ -79,7 +99,8 @@ def test_nan_stops_the_run_and_keeps_the_checkpoint(
     train_editor.train(editor_config(tmp_path, steps=1), faces)
     before = (tmp_path / "last.safetensors").read_bytes()
     monkeypatch.setattr(
-        train_editor, "reconstruction_loss", lambda rgb, sure, batch: rgb.sum() * float("nan")
+        train_editor, "reconstruction_losses",
+        lambda rgb, sure, batch: {"l1": rgb.sum() * float("nan")},
     )
     with pytest.raises(StoppedByNan, match="step 1"):
         train_editor.train(editor_config(tmp_path, steps=3), faces)
