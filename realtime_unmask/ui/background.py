@@ -13,10 +13,8 @@ from typing import Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from realtime_unmask.errors import UnmaskError
-
 Done = Callable[[Any], None]
-Failed = Callable[[str], None]
+Failed = Callable[[Exception], None]
 
 
 class Background(QObject):
@@ -48,7 +46,7 @@ class Background(QObject):
         self,
         job: Callable[[], Any],
         done: Done = lambda value: None,
-        failed: Failed = lambda sentence: None,
+        failed: Failed = lambda error: None,
     ) -> None:
         """Do `job` on the thread; then `done(its value)`, or `failed(why)`, in the window."""
         if not self._closed:
@@ -68,10 +66,8 @@ class Background(QObject):
             tell: Callable[[], None]
             try:
                 value = work()
-            except UnmaskError as error:
-                tell = _bound(failed, str(error))
-            except Exception as error:  # noqa: BLE001  a thread's edge: said, not lost
-                tell = _bound(failed, f"{type(error).__name__}: {error}")
+            except Exception as error:  # noqa: BLE001  a thread's edge: told, not lost
+                tell = _bound(failed, error)
             else:
                 tell = _bound(done, value)
             if self._closed:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from PyQt6.QtCore import QEvent, QSize, Qt
-from PyQt6.QtWidgets import QButtonGroup, QFrame, QGridLayout, QHBoxLayout, QToolButton, QWidget
+from PyQt6.QtGui import QResizeEvent
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
 from realtime_unmask.ui.actions import Actions
 from realtime_unmask.ui.fields import Choice
@@ -26,42 +27,30 @@ class Bar(QWidget):
         self.camera = Choice()
         self.camera.setMinimumContentsLength(12)
         row = QHBoxLayout(self)
-        row.setContentsMargins(8, 6, 8, 6)
-        row.setSpacing(6)
-        row.addWidget(self._button("start", words=True))
+        row.setContentsMargins(8, 4, 8, 4)
+        row.setSpacing(2)
+        row.addWidget(self._button("start"))
         row.addWidget(self.camera, 2)
         row.addWidget(_line())
-        row.addWidget(self._views())
+        for view in _VIEWS:
+            row.addWidget(self._button(f"view_{view}"))
         row.addStretch(1)
-        row.addWidget(self._button("snapshot"))
-        row.addWidget(self._button("record", words=True))
-        row.addWidget(self._button("virtual_camera", words=True))
+        for name in ("snapshot", "record", "virtual_camera"):
+            row.addWidget(self._button(name))
         row.addWidget(_line())
         for name in ("full_screen", "panel", "help"):
             row.addWidget(self._button(name))
+        self._needed = 0
         self.retranslate()
 
-    def _views(self) -> QWidget:
-        box = QWidget()
-        grid = QGridLayout(box)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(1)
-        group = QButtonGroup(box)
-        for column, name in enumerate(_VIEWS):
-            button = self._button(f"view_{name}")
-            group.addButton(button)
-            grid.addWidget(button, 0, column)
-        return box
-
-    def _button(self, name: str, words: bool = False) -> QToolButton:
+    def _button(self, name: str) -> QToolButton:
         button = QToolButton()
         button.setObjectName(f"button_{name}")
         button.setDefaultAction(self._actions[name])
         button.setAutoRaise(True)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         button.setIconSize(QSize(_ICON, _ICON))
-        if words:
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         self._buttons[name] = button
         return button
 
@@ -93,7 +82,7 @@ class Bar(QWidget):
         self._show_texts()
 
     def _show_texts(self) -> None:
-        # A button shows its action's short text, its tool tip the whole one.
+        # A button shows a short text, its action's; the tool tip the whole one.
         for name, text in self._texts.items():
             action = self._actions[name]
             if action.iconText() != text:
@@ -104,7 +93,17 @@ class Bar(QWidget):
 
     def retranslate(self) -> None:
         """Words in the language of now, pictograms in the colour of now."""
-        self._texts["virtual_camera"] = self.tr("Virtual camera")
+        self._texts |= {
+            "view_result": self.tr("Result"),
+            "view_wipe": self.tr("Compare"),
+            "view_map": self.tr("Painted"),
+            "view_side_by_side": self.tr("Side by side"),
+            "snapshot": self.tr("Picture"),
+            "virtual_camera": self.tr("Virtual camera"),
+            "full_screen": self.tr("Full screen"),
+            "panel": self.tr("Settings"),
+            "help": self.tr("Keys"),
+        }
         self.camera.setAccessibleName(self.tr("Camera"))
         self.camera.setToolTip(self.tr("Camera"))
         for name in ("snapshot", "full_screen", "help"):
@@ -118,6 +117,33 @@ class Bar(QWidget):
             self.show_recording(None)
         for name, button in self._buttons.items():
             button.setAccessibleName(self._actions[name].text())
+        self._fit()
+
+    def _fit(self) -> None:
+        """Words below the pictograms where there is room for all of them, else none."""
+        words, bare = (
+            Qt.ToolButtonStyle.ToolButtonTextUnderIcon,
+            Qt.ToolButtonStyle.ToolButtonIconOnly,
+        )
+        self._style(words)
+        self._needed = super().minimumSizeHint().width()
+        if self.width() < self._needed:
+            self._style(bare)
+
+    def _style(self, style: Qt.ToolButtonStyle) -> None:
+        for button in self._buttons.values():
+            button.setToolButtonStyle(style)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """There may be room for words now, or no more."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        """That of the bar without words."""
+        hint = super().minimumSizeHint()
+        icons = sum(_ICON + 12 for _ in self._buttons)
+        return QSize(icons + self.camera.minimumSizeHint().width() + 40, hint.height())
 
     def changeEvent(self, event: QEvent | None) -> None:
         """Dark or light may have changed."""

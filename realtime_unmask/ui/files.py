@@ -13,6 +13,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from realtime_unmask.errors import MediaUnsupported, UnmaskError
 from realtime_unmask.settings import Settings
+from realtime_unmask.ui import problems
 from realtime_unmask.ui.background import Background
 
 if TYPE_CHECKING:
@@ -97,8 +98,8 @@ class FileJobs(QObject):
         thread, self._thread = self._thread, None
         return thread.close(timeout_s)
 
-    def _failed(self, sentence: str) -> None:
-        self.done.emit(Done(Path(), None, error=sentence))
+    def _failed(self, error: Exception) -> None:
+        self.done.emit(Done(Path(), None, error=problems.sentence(error)))
         self.ended.emit(False)
 
     # On the thread

@@ -1,0 +1,364 @@
+"""Between the window and the live session: what was asked for, what is in force, what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PyQt6.QtCore import QObject, QStandardPaths, QTimer, pyqtSignal
+
+from realtime_unmask.settings import Settings
+from realtime_unmask.ui import preferences as remembered
+from realtime_unmask.ui import problems
+from realtime_unmask.ui.background import Background
+from realtime_unmask.ui.notices import Said
+from realtime_unmask.ui.outputs import Outputs, Switchboard
+from realtime_unmask.ui.studio import DEMO, Camera, Devices, Problem, Running, Studio
+
+_DISPLAY_MS = 15  # how often a new picture is looked for: at least as often as screens show one
+_FIGURES_MS = 500
+_SAVE_MS = 800
+_SEARCH_MS = 2000  # between two looks for a camera while there is none
+# What a running source takes over between two frames, and what it has to be started anew for.
+_LIVE = frozenset(
+    "mirror rotate faces lost strength feather_px colour_match badge audio_offset_ms".split()
+)
+_NEEDS_RESTART = frozenset({"resolution", "backend"})
+
+
+class Controller(QObject):
+    """Owns the live session, and makes one each time the camera is started.
+
+    Args:
+        studio: makes sessions, and lists what there is on this machine.
+        path: where the preferences are kept.
+        first_source: the key of the source to begin with, in place of the remembered camera.
+
+    Signals:
+        state_changed(state): "looking", "none", "ready", "opening", "running", "stopping" or
+            "problem".
+        picture(Picture), figures(Figures), outputs_changed(Outputs),
+        notices_changed(tuple of Said), preferences_changed(Preferences).
+        sources_changed(): sources(), source_key or resolutions() did.
+        devices_changed(): microphones(), virtual_cameras() or backends() did.
+    """
+
+    state_changed = pyqtSignal(str)
+    picture = pyqtSignal(object)
+    figures = pyqtSignal(object)
+    outputs_changed = pyqtSignal(object)
+    notices_changed = pyqtSignal(object)
+    preferences_changed = pyqtSignal(object)
+    sources_changed = pyqtSignal()
+    devices_changed = pyqtSignal()
+
+    def __init__(
+        self, studio: Studio, path: Path, first_source: str = "", parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._studio, self._path = studio, path
+        self.preferences = remembered.read(path)
+        self.state = "looking"
+        self.source_key = first_source or self.preferences.camera
+        self._given_source = first_source
+        self._cameras: tuple[Camera, ...] = ()
+        self._devices = Devices()
+        self.running: Running | None = None
+        self._wanted = True
+        self._visible = False
+        self._said: dict[str, Said] = {}
+        self._work = Background("window commands", self)
+        self._looking = Background("window devices", self)
+        self.switches = Switchboard(self, self._work, self)
+        self.switches.changed.connect(self.outputs_changed)
+        self._display = self._timer(_DISPLAY_MS, self._look_for_picture)
+        self._watch = self._timer(_FIGURES_MS, self._look_at_figures)
+        self._search = self._timer(_SEARCH_MS, self.look_for_cameras)
+        self._save = self._timer(_SAVE_MS, self._write_preferences)
+        self._save.setSingleShot(True)
+
+    def _timer(self, every_ms: int, call: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setInterval(every_ms)
+        timer.timeout.connect(call)
+        return timer
+
+    def begin(self) -> None:
+        """Look for cameras and devices; start the camera of last time, or the first one."""
+        if self._given_source:
+            self.start()
+        self.look_for_cameras()
+        self._looking.run(self._studio.devices, self._take_devices, self._device_trouble)
+
+    def close(self, timeout_s: float) -> bool:
+        """Stop everything and remember; False: something is stuck and is left behind."""
+        for timer in (self._display, self._watch, self._search, self._save):
+            timer.stop()
+        self._write_preferences()
+        running, self.running = self.running, None
+        if running is not None:
+            self._work.run(running.close)
+        ended = [self._looking.close(timeout_s / 2), self._work.close(timeout_s)]
+        return all(ended)
+
+    # Start and stop
+
+    @property
+    def outputs(self) -> Outputs:
+        """What leaves the window."""
+        return self.switches.now
+
+    def toggle(self) -> None:
+        """Start the camera, or stop it."""
+        if self.state in ("running", "opening"):
+            self.stop()
+        else:
+            self.start()
+
+    def start(self) -> None:
+        """Start the chosen source."""
+        if self.state in ("running", "opening", "stopping"):
+            return
+        self._wanted = True
+        if not self.source_key:
+            self._set_state("looking")
+            self.look_for_cameras()
+            return
+        self._forget("session")
+        self._set_state("opening")
+        key, preferences = self.source_key, self.preferences
+        self._work.run(
+            lambda: self._studio.start(key, preferences), self._started, self._start_failed
+        )
+
+    def stop(self) -> None:
+        """Stop the source, and all that leaves the window."""
+        self._wanted = False
+        self._let_go("ready")
+
+    def _let_go(self, next_state: str, then: Callable[[], None] = lambda: None) -> None:
+        self._display.stop()
+        self._watch.stop()
+        running, self.running = self.running, None
+        self.switches.reset()
+        self._forget_passing()
+        if running is None:
+            if self.state != "opening":
+                self._set_state(next_state)
+                then()
+            return
+        self._set_state("stopping")
+
+        def stopped(sentences: tuple[str, ...]) -> None:
+            for sentence in sentences:
+                self.say(Said("stop", sentence))
+            self._set_state(next_state)
+            then()
+
+        self._work.run(running.close, stopped, self._start_failed)
+
+    def _started(self, running: Running) -> None:
+        self.running = running
+        if not self._wanted:
+            self._let_go("ready")
+            return
+        if running.key != self.source_key:  # another one was chosen meanwhile
+            self._restart()
+            return
+        running.set_visible(self._visible)
+        self._watch.start()
+        self._show_if_visible()
+
+    def _start_failed(self, error: Exception) -> None:
+        self._set_state("problem")
+        self.say(problems.said("session", error))
+
+    def choose_source(self, key: str) -> None:
+        """Show another source; a camera is remembered for the next time."""
+        if key == self.source_key:
+            return
+        self.source_key = key
+        if any(camera.key == key for camera in self._cameras):
+            self.change("camera", key)
+        self.sources_changed.emit()
+        self._restart()
+
+    def _restart(self) -> None:
+        if self.running is not None:
+            self._let_go("ready", self.start)
+        elif self.state in ("ready", "none", "problem", "looking"):
+            self.start()
+
+    def show_demo(self) -> None:
+        """Show the clip that ships with the program."""
+        self.choose_source(DEMO)
+
+    def pick(self, x: float, y: float) -> None:
+        """The picture was clicked at (x, y) px: paint the face that is there."""
+        if self.running is not None and self.preferences.faces == "chosen":
+            self.running.pick(x, y)
+
+    # What is in force
+
+    def change(self, name: str, value: Any) -> None:
+        """Another value for a field of the preferences, in force at once and remembered."""
+        if getattr(self.preferences, name) == value:
+            return
+        self.preferences = replace(self.preferences, **{name: value})
+        if self.running is not None and name in _LIVE:
+            self.running.update(self.preferences)
+        self.preferences_changed.emit(self.preferences)
+        self._save.start()
+        if name in _NEEDS_RESTART and self.running is not None:
+            self._restart()
+
+    def _write_preferences(self) -> None:
+        remembered.write(self._path, self.preferences)
+
+    def set_visible(self, visible: bool) -> None:
+        """Can the window be seen? Nobody paints pictures for nobody."""
+        if visible == self._visible:
+            return
+        self._visible = visible
+        if self.running is not None:
+            self.running.set_visible(visible)
+            self._show_if_visible()
+
+    def _show_if_visible(self) -> None:
+        if self._visible:
+            self._display.start()
+        else:
+            self._display.stop()
+
+    @property
+    def folder(self) -> Path:
+        """Where pictures and recordings go."""
+        if self.preferences.folder:
+            return Path(self.preferences.folder)
+        videos = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
+        return Path(videos or Path.home()) / "Realtime Unmask"
+
+    def file_settings(self) -> Settings:
+        """How dropped files are to be unmasked."""
+        return self._studio.settings(self.preferences)
+
+    # What is there
+
+    def look_for_cameras(self) -> None:
+        """Ask again which cameras there are."""
+        if not self._looking.busy:
+            self._looking.run(self._studio.cameras, self._take_cameras, self._device_trouble)
+
+    def _take_cameras(self, cameras: tuple[Camera, ...]) -> None:
+        if cameras != self._cameras:
+            self._cameras = cameras
+            self.sources_changed.emit()
+        if self.state not in ("looking", "none"):
+            return
+        keys = [camera.key for camera in cameras]
+        if self.source_key not in keys and keys and not self._is_file(self.source_key):
+            self.source_key = keys[0]
+            self.sources_changed.emit()
+        if self.source_key in keys:
+            self._search.stop()
+            self._set_state("ready")
+            if self._wanted:
+                self.start()
+        else:
+            self._set_state("none")
+            self._search.start()
+
+    def _take_devices(self, devices: Devices) -> None:
+        self._devices = devices
+        self.devices_changed.emit()
+
+    def _device_trouble(self, error: Exception) -> None:
+        self.say(problems.said("devices", error))
+        if self.state == "looking":
+            self._set_state("none")
+
+    def _is_file(self, key: str) -> bool:
+        return key == DEMO or key == self._given_source != ""
+
+    def sources(self) -> list[tuple[str, str]]:
+        """What can be chosen as source, as (text, key)."""
+        options = [(camera.text, camera.key) for camera in self._cameras]
+        keys = [key for _, key in options]
+        if self.source_key and self.source_key not in keys and not self._is_file(self.source_key):
+            gone = self.tr("{name} (not connected)")
+            options.append((gone.format(name=self._studio.text(self.source_key)), self.source_key))
+        if self._given_source and self._given_source != DEMO:
+            options.append((self._studio.text(self._given_source), self._given_source))
+        return [*options, (self.tr("Demo clip"), DEMO)]
+
+    def resolutions(self) -> list[tuple[str, str]]:
+        """The formats of the chosen camera, as (text, value)."""
+        for camera in self._cameras:
+            if camera.key == self.source_key:
+                return list(camera.formats)
+        return []
+
+    @property
+    def devices(self) -> Devices:
+        """Microphones, virtual cameras and backends."""
+        return self._devices
+
+    # What is shown
+
+    def _look_for_picture(self) -> None:
+        if self.running is None:
+            return
+        picture = self.running.picture()
+        if picture is None:
+            return
+        if self.state != "running":
+            self._set_state("running")
+        self.picture.emit(picture)
+
+    def _look_at_figures(self) -> None:
+        running = self.running
+        if running is None:
+            return
+        self.figures.emit(running.figures())
+        self._take_problems(running.problems())
+        self.switches.tick(running)
+
+    def _take_problems(self, found: tuple[Problem, ...]) -> None:
+        self._forget_passing(emit=False)
+        for problem in found:
+            if problem.output:
+                # It has ended for good: said until it was read.
+                self._said[problem.output] = problems.said(problem.output, problem)
+                self.switches.ended(problem.output)
+            else:
+                key = f"live {problem.kind}"
+                self._said[key] = problems.said(key, problem, passing=True)
+        self._tell_notices()
+
+    def _forget_passing(self, emit: bool = True) -> None:
+        self._said = {key: said for key, said in self._said.items() if not said.passing}
+        if emit:
+            self._tell_notices()
+
+    def say(self, said: Said) -> None:
+        """Say something above the picture, until it is closed."""
+        self._said[said.key] = said
+        self._tell_notices()
+
+    def _forget(self, key: str) -> None:
+        if self._said.pop(key, None) is not None:
+            self._tell_notices()
+
+    def close_notice(self, key: str) -> None:
+        """A person has read that one."""
+        self._forget(key)
+
+    def _tell_notices(self) -> None:
+        self.notices_changed.emit(tuple(self._said.values()))
+
+    def _set_state(self, state: str) -> None:
+        if state != self.state:
+            self.state = state
+            self.state_changed.emit(state)

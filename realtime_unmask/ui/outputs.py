@@ -1,0 +1,159 @@
+"""What leaves the window: pictures, recordings, the virtual camera, the web page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from realtime_unmask.ui import problems
+from realtime_unmask.ui.background import Background
+from realtime_unmask.ui.notices import Said
+from realtime_unmask.ui.preferences import Preferences
+from realtime_unmask.ui.studio import Running
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What is on.
+
+    Attributes:
+        recording_s: for how long it has been recorded; None while nothing is.
+        virtual_camera: whether it is on.
+        page: the web page's address; "" while there is none.
+    """
+
+    recording_s: float | None = None
+    virtual_camera: bool = False
+    page: str = ""
+
+
+class Host(Protocol):
+    """What the outputs need of the controller."""
+
+    preferences: Preferences
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def running(self) -> Running | None: ...
+
+    def say(self, said: Said) -> None: ...
+
+
+class Switchboard(QObject):
+    """Switches the outputs on and off; the work is done on the controller's thread.
+
+    Signals:
+        changed(Outputs): what is on.
+    """
+
+    changed = pyqtSignal(object)
+
+    def __init__(self, host: Host, work: Background, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._host, self._work = host, work
+        self._busy: set[str] = set()
+        self.now = Outputs()
+
+    def reset(self) -> None:
+        """The source was stopped, and everything with it."""
+        self._set(Outputs())
+
+    def ended(self, name: str) -> None:
+        """An output ended by itself: its disk is full, or its device is gone."""
+        off: dict[str, Any] = {"recording_s": None, "virtual_camera": False, "page": ""}
+        if name in off:
+            self._set(replace(self.now, **{name: off[name]}))
+
+    def tick(self, running: Running) -> None:
+        """Half a second has gone by."""
+        if self.now.recording_s is not None:
+            self._set(replace(self.now, recording_s=running.recorded_s()))
+
+    def snapshot(self) -> None:
+        """Write the picture of now into the folder."""
+        folder = self._host.folder
+
+        def saved(path: Path) -> None:
+            self._host.say(Said("snapshot", self.tr("Saved: {path}").format(path=path)))
+
+        self._switch("snapshot", lambda running: running.snapshot(folder), saved)
+
+    def toggle_recording(self) -> None:
+        """Begin a recording, or end it."""
+        folder, preferences = self._host.folder, self._host.preferences
+
+        def ended(path: Path | None) -> None:
+            self._set(replace(self.now, recording_s=None))
+            if path is not None:
+                text = self.tr("The recording is complete: {path}").format(path=path)
+                self._host.say(Said("record", text))
+
+        if self.now.recording_s is not None:
+            self._switch("record", lambda running: running.stop_recording(), ended)
+        else:
+            self._switch(
+                "record",
+                lambda running: running.record(folder, preferences),
+                lambda _: self._set(replace(self.now, recording_s=0.0)),
+            )
+
+    def toggle_virtual_camera(self) -> None:
+        """Switch the virtual camera on or off."""
+        preferences, on = self._host.preferences, not self.now.virtual_camera
+
+        def switched(device: str) -> None:
+            self._set(replace(self.now, virtual_camera=on))
+            if on:
+                text = self.tr("In the call, choose the camera “{name}”.").format(name=device)
+                self._host.say(Said("virtual_camera", text))
+
+        self._switch(
+            "virtual_camera",
+            lambda running: running.virtual_camera(preferences if on else None),
+            switched,
+        )
+
+    def toggle_page(self) -> None:
+        """Switch the web page on or off."""
+        on = not self.now.page
+
+        def switched(address: str) -> None:
+            self._set(replace(self.now, page=address))
+            if on:
+                text = self.tr("Programs on this computer can read the picture from {address}")
+                self._host.say(Said("page", text.format(address=address)))
+
+        self._switch("page", lambda running: running.page(on), switched)
+
+    def _switch(
+        self, name: str, work: Callable[[Running], Any], done: Callable[[Any], None]
+    ) -> None:
+        running = self._host.running
+        if running is None:
+            self._host.say(Said(name, self.tr("Start the camera first."), passing=False))
+            return
+        if name in self._busy:  # a key pressed twice must not switch on what was just switched off
+            return
+        self._busy.add(name)
+
+        def finished(value: Any) -> None:
+            self._busy.discard(name)
+            if self._host.running is running:
+                done(value)
+
+        def failed(error: Exception) -> None:
+            self._busy.discard(name)
+            self._host.say(problems.said(name, error))
+            self.changed.emit(self.now)
+
+        self._work.run(lambda: work(running), finished, failed)
+
+    def _set(self, now: Outputs) -> None:
+        self.now = now
+        self.changed.emit(now)

@@ -1,0 +1,125 @@
+"""What went wrong, with what to do next, in the words and language of the window."""
+
+from __future__ import annotations
+
+import sys
+
+from PyQt6.QtCore import QCoreApplication
+
+from realtime_unmask.errors import UnmaskError
+from realtime_unmask.ui.notices import Said
+from realtime_unmask.ui.studio import Problem
+
+V4L2LOOPBACK = (
+    "sudo apt-get install v4l2loopback-dkms && "
+    'sudo modprobe v4l2loopback devices=1 exclusive_caps=1 card_label="Realtime Unmask"'
+)
+OPEN_VIDEO = "sudo usermod -aG video $USER"
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("problems", text)
+
+
+def advice(kind: str) -> tuple[str, str, tuple[str, ...]]:
+    """What can be done about a problem.
+
+    Args:
+        kind: as `kind_of` tells it.
+
+    Returns:
+        (a sentence, "" if the error's own says it all; commands to copy; names of buttons).
+    """
+    linux = sys.platform.startswith("linux")
+    if kind == "no_virtual_camera":
+        if linux:
+            return (
+                _tr(
+                    "On Linux the kernel module v4l2loopback makes virtual cameras. Run this in "
+                    "a terminal, then switch the virtual camera on again:"
+                ),
+                V4L2LOOPBACK,
+                ("page",),
+            )
+        return (
+            _tr(
+                "Install OBS Studio (its virtual camera is used), start that camera once in OBS "
+                "and stop it there, then switch it on here again."
+            ),
+            "",
+            ("page",),
+        )
+    if kind == "no_vcam_package":
+        return (
+            _tr("Virtual cameras need an extra package. Install it, then start this program anew:"),
+            "pip install 'realtime-unmask[vcam]'",
+            ("page",),
+        )
+    if kind == "camera_denied":
+        if linux:
+            return (
+                _tr("Allow yourself the use of cameras, then log in anew:"),
+                OPEN_VIDEO,
+                ("again",),
+            )
+        return (
+            _tr("Allow the camera in the system's privacy settings, then try again."),
+            "",
+            ("again",),
+        )
+    if kind == "camera_busy":
+        return (
+            _tr("Close the other program that uses the camera, or choose another camera."),
+            "",
+            ("again",),
+        )
+    if kind == "no_camera":
+        return "", "", ("again", "demo")
+    if kind == "disk_full":
+        return (
+            _tr("Free some space, or choose another folder. What was recorded so far plays."),
+            "",
+            ("folder",),
+        )
+    return "", "", ()
+
+
+def button_text(name: str) -> str:
+    """What a notice's button says."""
+    return {
+        "again": _tr("Try again"),
+        "demo": _tr("Show the demo clip"),
+        "page": _tr("Use a web page instead"),
+        "folder": _tr("Choose another folder"),
+    }[name]
+
+
+def sentence(error: Exception) -> str:
+    """What `error` says to a person."""
+    if isinstance(error, UnmaskError):
+        return str(error)
+    return _tr("A fault of this program ({detail}). Please report it.").format(
+        detail=f"{type(error).__name__}: {error}".rstrip(": ")
+    )
+
+
+def said(key: str, matter: Exception | Problem, *, passing: bool = False) -> Said:
+    """The notice on `matter`, with what to do next.
+
+    Args:
+        key: what it is about.
+        passing: it goes away by itself.
+    """
+    if isinstance(matter, Problem):
+        kind, text, grave = matter.kind, matter.text, matter.grave
+    else:
+        kind, text, grave = str(getattr(matter, "kind", "")), sentence(matter), True
+    more, commands, buttons = advice(kind)
+    return Said(
+        key,
+        f"{text} {more}".strip(),
+        grave,
+        commands,
+        tuple((name, button_text(name)) for name in buttons),
+        passing,
+    )
