@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from realtime_unmask.errors import UsageError
 
-BACKENDS = ("auto", "openvino", "onnxruntime")
+BACKENDS = (
+    "auto",
+    "tensorrt",
+    "tensorrt_rtx",
+    "torch",
+    "openvino",
+    "onnxruntime",
+    "torch_cpu",  # the numerical reference
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +22,7 @@ class Settings:
     """How the unmasker works.
 
     Attributes:
-        backend: one of BACKENDS; "auto" takes the first that works here.
+        backend: one of BACKENDS; "auto" takes the one that serves best here.
         threads: CPU threads for the networks; 0 leaves the choice to the backend.
         precision: "auto" (bf16 where the CPU has it), "fp32" or "bf16".
         max_faces: how many faces are followed in a video; a still has no limit.

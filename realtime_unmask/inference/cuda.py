@@ -75,6 +75,14 @@ def card() -> Card:
     )
 
 
+def card_or_none() -> Card | None:
+    """The first card, None where `card` would raise."""
+    try:
+        return card()
+    except EngineUnavailable:
+        return None
+
+
 def _library() -> Any:
     """The driver's library. Raises EngineUnavailable."""
     file = _LIBRARIES.get(sys.platform)

@@ -28,11 +28,15 @@ from realtime_unmask.inference.manifest import (
     read_network,
     read_weights,
 )
-from realtime_unmask.settings import BACKENDS, Settings
+from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32
 
 # In the order in which "auto" tries them; each is a module of this package.
-PREFERENCE = tuple(name for name in BACKENDS if name != "auto")
+ON_GPU = ("tensorrt", "tensorrt_rtx", "torch")
+ON_CPU = ("openvino", "onnxruntime")
+PREFERENCE = (*ON_GPU, *ON_CPU)
+# Slow, and exact: what the others are compared with. Only when asked for by name.
+REFERENCE = "torch_cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class EngineSpec:
         name: the network's.
         inputs: name -> shape, in order; a size of None is the batch N, 1 or more.
         outputs: likewise.
-        precision: that of the arithmetic, "fp32" or "bf16".
+        precision: that of the arithmetic, "fp32", "bf16" or "fp16".
         prior_supported: whether the network was trained to use the input `prior`.
     """
 
@@ -80,7 +84,8 @@ class Engine(Protocol):
         Raises:
             TypeError: a value is not a float32 array.
             ValueError: a name or a shape is wrong.
-            EngineError: the engine is closed or busy, or the backend failed.
+            EngineError: the engine is closed or busy, or the backend failed; EngineLost where its
+                device is full or gone, which ends this engine.
         """
         ...
 
@@ -181,7 +186,7 @@ class BackendEngine(Closing):
         try:
             if self._busy:
                 self._finish()
-        except RuntimeError:
+        except (RuntimeError, EngineError):
             pass  # the result of a batch that nobody waits for; what matters is that it ended
         finally:
             self._busy = False
@@ -267,7 +272,7 @@ class Backend(Protocol):
 
 
 def load_engine(network: Network, settings: Settings, folder: Path | None = None) -> Engine:
-    """Load a network on the backend that the settings name, or on the first that works.
+    """Load a network on the backend that the settings name, or on the one that serves best here.
 
     Args:
         network: "map" or "editor".
@@ -288,7 +293,7 @@ def load_engine(network: Network, settings: Settings, folder: Path | None = None
     )
     if settings.backend != "auto":
         try:
-            engine = _module(settings.backend).load(spec, files, settings)
+            engine = backend(settings.backend).load(spec, files, settings)
         except EngineUnavailable as error:
             raise EngineUnavailable(
                 f"The backend '{settings.backend}' cannot be used: {error} Choose another one, "
@@ -296,18 +301,9 @@ def load_engine(network: Network, settings: Settings, folder: Path | None = None
             ) from error
         engine.reason = "it was asked for"
         return engine
-    passed_over: list[str] = []
-    for name in PREFERENCE:
-        try:
-            engine = _module(name).load(spec, files, settings)
-        except EngineUnavailable as error:
-            passed_over.append(f"{name}: {error}")
-            continue
-        engine.reason = "; ".join(passed_over) or "the first choice on a CPU"
-        return engine
-    raise EngineUnavailable(
-        f"No backend can run the '{network}' network here. " + " ".join(passed_over)
-    )
+    from realtime_unmask.inference.choice import choose
+
+    return choose(spec, files, settings)
 
 
 def probe_backends() -> list[BackendStatus]:
@@ -315,15 +311,19 @@ def probe_backends() -> list[BackendStatus]:
     statuses = []
     for name in PREFERENCE:
         try:
-            version = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            version = ""
-        try:
-            reason, available = _module(name).probe(), True
+            reason, available = backend(name).probe(), True
         except EngineUnavailable as error:
             reason, available = str(error), False
-        statuses.append(BackendStatus(name, available, reason, version))
+        statuses.append(BackendStatus(name, available, reason, version(name)))
     return statuses
+
+
+def version(name: str) -> str:
+    """That of a backend's package; empty where it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def check_signature(spec: EngineSpec, side: str, found: Mapping[str, Shape]) -> None:
@@ -351,7 +351,8 @@ def first_line(error: BaseException) -> str:
     return (lines[0].rstrip(".:") if lines else type(error).__name__) + "."
 
 
-def _module(name: str) -> Backend:
+def backend(name: str) -> Backend:
+    """The module of a backend; importing it imports none of its packages."""
     return cast(Backend, import_module(f"realtime_unmask.inference.{name}"))
 
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from realtime_unmask.errors import EngineError
-from realtime_unmask.inference.engine import PREFERENCE, Engine, load_engine
+from realtime_unmask.inference.engine import ON_CPU, Engine, load_engine
 from realtime_unmask.inference.manifest import INPUTS, OUTPUTS, Network
 from realtime_unmask.settings import Settings
-from tests.unit.inference.tiny import expected, random_inputs, write_networks
+from tests.unit.inference import fake_gpu, tiny
+from tests.unit.inference.tiny import random_inputs, write_networks
 
 NETWORKS: tuple[Network, ...] = ("map", "editor")
+Expected = Callable[[Network, Mapping[str, tiny.Float32]], dict[str, tiny.Float32]]
+
+# One thread and several take different ways through a backend on the CPU.
+ON_THREADS = [(backend, threads) for backend in ON_CPU for threads in (1, 2)]
+# TensorRT itself needs a card; here it is its surface that is kept to, with both ways to memory.
+ON_FAKE_GPU = [("tensorrt", "cuda"), ("tensorrt", "pycuda"), ("tensorrt_rtx", "cuda")]
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +30,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_networks(tmp_path_factory.mktemp("engines"))
 
 
-# One thread and several take different ways through a backend.
-@pytest.fixture(params=[(b, t) for b in PREFERENCE for t in (1, 2)], ids=lambda p: f"{p[0]}-{p[1]}")
-def settings(request: pytest.FixtureRequest) -> Settings:
-    backend, threads = request.param
-    return Settings(backend=backend, threads=threads, precision="fp32")
+@pytest.fixture
+def expected() -> Expected:
+    """What the network of that name gives."""
+    return tiny.expected
+
+
+@pytest.fixture(params=[*ON_THREADS, *ON_FAKE_GPU], ids=lambda p: f"{p[0]}-{p[1]}")
+def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    backend, way = request.param
+    if isinstance(way, int):
+        return Settings(backend=backend, threads=way, precision="fp32")
+    fake_gpu.install(monkeypatch, backend, pycuda=way == "pycuda")
+    return Settings(backend=backend, precision="fp32")
 
 
 @pytest.fixture
@@ -49,7 +65,7 @@ def test_spec_says_what_the_network_takes_and_gives(
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_infer_computes_the_network_for_changing_batches(
-    folder: Path, settings: Settings, network: Network
+    folder: Path, settings: Settings, network: Network, expected: Expected
 ) -> None:
     with load_engine(network, settings, folder) as engine:
         for batch in (1, 3, 2):
@@ -61,9 +77,11 @@ def test_infer_computes_the_network_for_changing_batches(
             assert made.keys() == engine.spec.outputs.keys()
 
 
-def test_default_precision_stays_close_to_fp32(folder: Path) -> None:
+def test_default_precision_stays_close_to_fp32(
+    folder: Path, settings: Settings, expected: Expected
+) -> None:
     inputs = random_inputs("map", 1)
-    with load_engine("map", Settings(), folder) as engine:
+    with load_engine("map", replace(settings, precision="auto"), folder) as engine:
         made = engine.infer(inputs)["map"]
     np.testing.assert_allclose(made, expected("map", inputs)["map"], atol=0.01)
 
@@ -82,7 +100,9 @@ def test_result_is_not_overwritten_by_the_next_batch(engine: Engine) -> None:
     assert all(value.flags.writeable for value in first.values())
 
 
-def test_inputs_are_left_alone_and_may_be_read_only_or_strided(engine: Engine) -> None:
+def test_inputs_are_left_alone_and_may_be_read_only_or_strided(
+    engine: Engine, expected: Expected
+) -> None:
     inputs = random_inputs("editor", 2)
     wanted = expected("editor", inputs)
     odd = {name: np.asfortranarray(value) for name, value in inputs.items()}
@@ -93,7 +113,7 @@ def test_inputs_are_left_alone_and_may_be_read_only_or_strided(engine: Engine) -
     np.testing.assert_allclose(made["rgb"], wanted["rgb"], atol=1e-6)
 
 
-def test_submit_then_wait_is_infer(engine: Engine) -> None:
+def test_submit_then_wait_is_infer(engine: Engine, expected: Expected) -> None:
     for batch in (2, 1):
         inputs = random_inputs("editor", batch, seed=batch)
         engine.submit(inputs)
@@ -101,7 +121,7 @@ def test_submit_then_wait_is_infer(engine: Engine) -> None:
         np.testing.assert_allclose(made["rgb"], expected("editor", inputs)["rgb"], atol=1e-6)
 
 
-def test_submitted_arrays_live_until_they_are_used(engine: Engine) -> None:
+def test_submitted_arrays_live_until_they_are_used(engine: Engine, expected: Expected) -> None:
     engine.submit(random_inputs("editor", 4))
     churn = [np.full((4, 3, 256, 256), 9, np.float32) for _ in range(4)]
     made = engine.wait()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime_unmask.inference.engine import PREFERENCE
+from realtime_unmask.inference.engine import ON_CPU
 from tests.unit.inference.tiny import write_networks
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +60,7 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("backend", PREFERENCE)
+@pytest.mark.parametrize("backend", ON_CPU)
 def test_engine_opens_no_socket(tmp_path: Path, backend: str) -> None:
     done = run(GUARD + RUN, backend, str(write_networks(tmp_path)))
     assert done.returncode == 0, done.stderr

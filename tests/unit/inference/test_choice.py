@@ -9,12 +9,24 @@ import pytest
 from onnx import TensorProto, helper
 
 from realtime_unmask.errors import EngineDamaged, EngineUnavailable
-from realtime_unmask.inference.engine import PREFERENCE, load_engine, probe_backends
+from realtime_unmask.inference import cuda
+from realtime_unmask.inference.engine import ON_CPU, ON_GPU, PREFERENCE, load_engine, probe_backends
 from realtime_unmask.settings import Settings
 
 from .tiny import map_model, value_info, write_network, write_networks
 
 CAPABILITIES = "realtime_unmask.inference.openvino._has_bf16"
+
+
+@pytest.fixture(autouse=True)
+def no_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine without a GPU, wherever the tests run."""
+
+    def card() -> cuda.Card:
+        raise EngineUnavailable("There is no NVIDIA card here.")
+
+    monkeypatch.setattr(cuda, "card", card)
+    monkeypatch.setattr("realtime_unmask.inference.torch._is_apple", lambda: False)
 
 
 @pytest.fixture
@@ -29,7 +41,8 @@ def absent(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
 
 def test_openvino_is_the_first_choice(folder: Path) -> None:
     with load_engine("map", Settings(), folder) as engine:
-        assert (engine.backend, engine.reason) == ("openvino", "the first choice on a CPU")
+        assert engine.backend == "openvino"
+        assert engine.reason.startswith("the first choice on a CPU; ")
 
 
 def test_onnxruntime_steps_in_and_says_why(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,20 +53,20 @@ def test_onnxruntime_steps_in_and_says_why(folder: Path, monkeypatch: pytest.Mon
 
 
 def test_none_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    absent(monkeypatch, *PREFERENCE)
+    absent(monkeypatch, *ON_CPU)
     with pytest.raises(EngineUnavailable) as caught:
         load_engine("map", Settings(), folder)
-    for name in PREFERENCE:
+    for name in ON_CPU:
         assert f"pip install {name}" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ON_CPU)
 def test_backend_that_was_asked_for_is_taken(folder: Path, name: str) -> None:
     with load_engine("editor", Settings(backend=name), folder) as engine:
         assert (engine.backend, engine.reason) == (name, "it was asked for")
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ON_CPU)
 def test_backend_that_was_asked_for_is_never_replaced(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -83,7 +96,7 @@ def test_bf16_that_nothing_here_has(folder: Path, monkeypatch: pytest.MonkeyPatc
         load_engine("map", Settings(precision="bf16"), folder)
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ON_CPU)
 def test_file_with_other_inputs_than_the_manifest_says(tmp_path: Path, name: str) -> None:
     model = map_model()
     model.graph.input[0].CopyFrom(value_info("image", (None, 3, 64, 64)))
@@ -93,7 +106,7 @@ def test_file_with_other_inputs_than_the_manifest_says(tmp_path: Path, name: str
         load_engine("map", Settings(backend=name), tmp_path)
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ON_CPU)
 def test_file_of_another_type(tmp_path: Path, name: str) -> None:
     model = map_model()
     del model.graph.initializer[:], model.graph.node[:]
@@ -107,7 +120,7 @@ def test_file_of_another_type(tmp_path: Path, name: str) -> None:
         load_engine("map", Settings(backend=name), tmp_path)
 
 
-@pytest.mark.parametrize("name", PREFERENCE)
+@pytest.mark.parametrize("name", ON_CPU)
 def test_network_that_the_backend_cannot_parse(tmp_path: Path, name: str) -> None:
     model = map_model()
     model.graph.node[0].op_type = "NoSuchOperator"
@@ -119,7 +132,7 @@ def test_network_that_the_backend_cannot_parse(tmp_path: Path, name: str) -> Non
 def test_probe_names_each_backend_with_version_and_device() -> None:
     statuses = probe_backends()
     assert [status.name for status in statuses] == list(PREFERENCE)
-    for status in statuses:
+    for status in statuses[len(ON_GPU) :]:
         assert status.available
         assert status.reason.startswith("CPU")
         assert status.version[0].isdigit()
@@ -130,3 +143,26 @@ def test_probe_says_why_a_backend_is_not_there(monkeypatch: pytest.MonkeyPatch) 
     status = next(status for status in probe_backends() if status.name == "onnxruntime")
     assert not status.available
     assert "pip install onnxruntime" in status.reason
+
+
+def test_without_a_card_no_gpu_package_is_imported_and_the_reason_is_told_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("torch", "tensorrt", "tensorrt_rtx"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with load_engine("map", Settings(), folder) as engine:
+        assert engine.reason == (
+            "the first choice on a CPU; tensorrt, tensorrt_rtx, torch: There is no NVIDIA card "
+            "here."
+        )
+    assert not {"torch", "tensorrt", "tensorrt_rtx"} & sys.modules.keys()
+
+
+@pytest.mark.parametrize("name", ON_GPU)
+def test_gpu_backend_that_was_asked_for_is_never_replaced(folder: Path, name: str) -> None:
+    with pytest.raises(EngineUnavailable) as caught:
+        load_engine("map", Settings(backend=name), folder)
+    assert str(caught.value) == (
+        f"The backend '{name}' cannot be used: There is no NVIDIA card here. Choose another one, "
+        "or auto."
+    )

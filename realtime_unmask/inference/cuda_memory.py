@@ -1,0 +1,224 @@
+"""Memory, one stream and graphs on an NVIDIA card, through cuda-python or pycuda.
+
+One small interface, so that the TensorRT backend does not care which of the two is installed:
+cuda-python installs everywhere and has CUDA graphs, pycuda needs the CUDA toolkit and has none.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from abc import abstractmethod
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from realtime_unmask.closing import Closing
+from realtime_unmask.errors import EngineLost, EngineUnavailable
+from realtime_unmask.types import Float32
+
+INSTALL = "Install it with: pip install cuda-bindings, or pip install pycuda."
+Launch = Callable[[], None]
+
+
+class CudaMemory(Closing):
+    """Belongs to the thread that made it, as its CUDA context does; close() frees all of it.
+
+    Attributes:
+        stream: the stream's handle, for TensorRT.
+    """
+
+    stream: int
+
+    @abstractmethod
+    def device(self, size: int) -> int:
+        """The address of `size` bytes on the card. Raises EngineLost."""
+
+    @abstractmethod
+    def pinned(self, shape: tuple[int, ...]) -> Float32:
+        """A float32 array that the card can copy from and to by itself. Raises EngineLost."""
+
+    @abstractmethod
+    def upload(self, address: int, array: Float32) -> None:
+        """Put the copy of a pinned array to the card into the stream. Raises EngineLost."""
+
+    @abstractmethod
+    def download(self, array: Float32, address: int) -> None:
+        """Put the copy of the card's memory to a pinned array into the stream."""
+
+    @abstractmethod
+    def record(self, work: Launch) -> Launch | None:
+        """What repeats, at once, all that `work` puts into the stream; None without graphs."""
+
+    @abstractmethod
+    def wait(self) -> None:
+        """Until all in the stream is done. Raises EngineLost."""
+
+
+def open_memory() -> CudaMemory:
+    """Through the package that is installed.
+
+    Raises:
+        EngineUnavailable: neither is, or the driver does not work.
+    """
+    missing = []
+    for kind in (CudaPythonMemory, PyCudaMemory):
+        try:
+            return kind()
+        except ImportError as error:
+            missing.append(str(error).rstrip("."))
+        except EngineLost as error:
+            raise EngineUnavailable(str(error)) from error
+        except RuntimeError as error:  # cuda-python's word for a driver that it cannot find
+            raise EngineUnavailable(
+                f"The NVIDIA driver cannot be used ({str(error).rstrip('.')})."
+            ) from error
+    raise EngineUnavailable(
+        f"Neither cuda-python nor pycuda can be imported ({'; '.join(missing)}). {INSTALL}"
+    )
+
+
+class CudaPythonMemory(CudaMemory):
+    """Through cuda-python's bindings of the driver."""
+
+    def __init__(self) -> None:
+        from cuda.bindings import driver
+
+        self._driver: Any = driver
+        self._free: list[Callable[[], object]] = []
+        self._call("cuInit", 0)
+        gpu = self._call("cuDeviceGet", 0)
+        context = self._call("cuDevicePrimaryCtxRetain", gpu)
+        self._free.append(lambda: driver.cuDevicePrimaryCtxRelease(gpu))
+        try:
+            self._call("cuCtxSetCurrent", context)
+            stream = self._call("cuStreamCreate", 1)  # does not wait for the default stream
+        except EngineLost:
+            self.close()
+            raise
+        self._free.append(lambda: driver.cuStreamDestroy(stream))
+        self.stream = int(stream)
+
+    def device(self, size: int) -> int:
+        """See CudaMemory."""
+        address = self._call("cuMemAlloc", size)
+        self._free.append(lambda: self._driver.cuMemFree(address))
+        return int(address)
+
+    def pinned(self, shape: tuple[int, ...]) -> Float32:
+        """See CudaMemory."""
+        count = prod(shape)
+        address = int(self._call("cuMemHostAlloc", 4 * count, 0))
+        self._free.append(lambda: self._driver.cuMemFreeHost(address))
+        return np.ctypeslib.as_array((ctypes.c_float * count).from_address(address)).reshape(shape)
+
+    def upload(self, address: int, array: Float32) -> None:
+        """See CudaMemory."""
+        self._call("cuMemcpyHtoDAsync", address, array.ctypes.data, array.nbytes, self.stream)
+
+    def download(self, array: Float32, address: int) -> None:
+        """See CudaMemory."""
+        self._call("cuMemcpyDtoHAsync", array.ctypes.data, address, array.nbytes, self.stream)
+
+    def record(self, work: Launch) -> Launch:
+        """See CudaMemory."""
+        mode = self._driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+        self._call("cuStreamBeginCapture", self.stream, mode)
+        try:
+            work()
+        finally:
+            graph = self._call("cuStreamEndCapture", self.stream)
+        ready = self._call("cuGraphInstantiate", graph, 0)
+        self._free.append(lambda: self._driver.cuGraphExecDestroy(ready))
+        self._call("cuGraphDestroy", graph)
+        return lambda: self._call("cuGraphLaunch", ready, self.stream)
+
+    def wait(self) -> None:
+        """See CudaMemory."""
+        self._call("cuStreamSynchronize", self.stream)
+
+    def close(self) -> None:
+        """See Closing. What a card that is gone says to it changes nothing any more."""
+        while self._free:
+            self._free.pop()()
+
+    def _call(self, function: str, *arguments: object) -> Any:
+        status, *made = getattr(self._driver, function)(*arguments)
+        if int(status) == int(self._driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY):
+            raise EngineLost(_full())
+        if int(status) != 0:
+            raise EngineLost(_broken(f"{function} gives {getattr(status, 'name', status)}"))
+        return made[0] if made else None
+
+
+class PyCudaMemory(CudaMemory):
+    """Through pycuda."""
+
+    def __init__(self) -> None:
+        import pycuda.driver as driver
+
+        self._driver: Any = driver
+        self._kept: list[Any] = []
+        driver.init()
+        self._context: Any = driver.Device(0).retain_primary_context()
+        self._context.push()
+        self._stream: Any = driver.Stream()
+        self.stream = int(self._stream.handle)
+
+    def device(self, size: int) -> int:
+        """See CudaMemory."""
+        made = self._call(self._driver.mem_alloc, size)
+        self._kept.append(made)
+        return int(made)
+
+    def pinned(self, shape: tuple[int, ...]) -> Float32:
+        """See CudaMemory."""
+        made: Float32 = self._call(self._driver.pagelocked_empty, shape, np.float32)
+        self._kept.append(made)
+        return made
+
+    def upload(self, address: int, array: Float32) -> None:
+        """See CudaMemory."""
+        self._call(self._driver.memcpy_htod_async, address, array, self._stream)
+
+    def download(self, array: Float32, address: int) -> None:
+        """See CudaMemory."""
+        self._call(self._driver.memcpy_dtoh_async, array, address, self._stream)
+
+    def record(self, work: Launch) -> None:
+        """See CudaMemory."""
+
+    def wait(self) -> None:
+        """See CudaMemory."""
+        self._call(self._stream.synchronize)
+
+    def close(self) -> None:
+        """See Closing."""
+        if self._context is None:
+            return
+        self._kept.clear()
+        self._stream = None
+        self._context.pop()
+        self._context = None
+
+    def _call(self, function: Callable[..., Any], *arguments: object) -> Any:
+        try:
+            return function(*arguments)
+        except self._driver.MemoryError as error:
+            raise EngineLost(_full()) from error
+        except self._driver.Error as error:
+            raise EngineLost(_broken(str(error))) from error
+
+
+def _full() -> str:
+    return (
+        "The GPU has no memory left. Close other programs that use it, or use --backend openvino."
+    )
+
+
+def _broken(detail: str) -> str:
+    return (
+        f"The GPU stopped working ({detail.rstrip('.')}). Start the program again, or use "
+        "--backend openvino."
+    )

@@ -1,0 +1,266 @@
+"""TensorRT on an NVIDIA card, fp16; for the package tensorrt and, the same, for tensorrt_rtx.
+
+A plan is built once for a card and kept by plans.py. With "auto" only a plan that is there already
+is used: building takes seconds to minutes, and the program starts at once (standby.py builds it
+meanwhile).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from realtime_unmask.errors import EngineDamaged, EngineError, EngineLost, EngineUnavailable
+from realtime_unmask.inference import cuda
+from realtime_unmask.inference.cuda_memory import CudaMemory, Launch, open_memory
+from realtime_unmask.inference.engine import (
+    BackendEngine,
+    EngineSpec,
+    NetworkFiles,
+    check_signature,
+)
+from realtime_unmask.inference.plans import Key, PlanCache
+from realtime_unmask.inference.tensorrt_build import (
+    MAX_BATCH,
+    TENSORRT,
+    Flavour,
+    build_plan,
+    logger,
+    precision,
+)
+from realtime_unmask.settings import Settings
+from realtime_unmask.types import Float32
+
+
+class TensorRtEngine(BackendEngine):
+    """One plan, one stream, and buffers that are made once.
+
+    Args:
+        spec: with the precision of the plan.
+        flavour: whose plan it is.
+        plan: checked by whoever read it.
+        memory: is closed with the engine.
+        kernels: where TensorRT-RTX keeps what it compiled for this card; None for no place.
+    """
+
+    def __init__(
+        self,
+        spec: EngineSpec,
+        flavour: Flavour,
+        plan: bytes,
+        memory: CudaMemory,
+        kernels: _Kernels | None = None,
+    ) -> None:
+        super().__init__(spec)
+        self.backend = flavour.name
+        self._memory = memory
+        module = flavour.module()
+        self._log = logger(module)
+        self._engine = module.Runtime(self._log).deserialize_cuda_engine(plan)
+        if self._engine is None:
+            raise EngineUnavailable(
+                f"{flavour.label} refuses the plan of the '{spec.name}' network: "
+                f"{self._log.last()} Remove it with `realtime-unmask engines clean`."
+            )
+        _check(spec, module, self._engine)
+        self._config, self._kernels = _runtime_config(module, self._engine, kernels)
+        self._arrays: dict[str, Float32] = {}
+        self._addresses: dict[str, int] = {}
+        for name, shape in {**spec.inputs, **spec.outputs}.items():
+            sizes = tuple(n or MAX_BATCH for n in shape)
+            self._arrays[name] = memory.pinned(sizes)
+            self._addresses[name] = memory.device(self._arrays[name].nbytes)
+        # Launches by batch size. A recorded graph holds its context's shapes: one context each.
+        self._launches: dict[int, Launch] = {}
+        self._contexts: list[Any] = []
+        self._before: list[dict[str, Float32]] = []
+        self._batch = 0
+
+    def _start(self, inputs: dict[str, Float32]) -> None:
+        count = next(iter(inputs.values())).shape[0]
+        self._before = []
+        for begin in range(0, count, MAX_BATCH):
+            if begin:  # the buffers hold MAX_BATCH: the result so far is taken out
+                self._before.append(self._take())
+            self._launch({n: v[begin : begin + MAX_BATCH] for n, v in inputs.items()})
+
+    def _launch(self, inputs: dict[str, Float32]) -> None:
+        self._batch = next(iter(inputs.values())).shape[0]
+        for name, values in inputs.items():
+            part = self._arrays[name][: self._batch]
+            np.copyto(part, values)
+            self._memory.upload(self._addresses[name], part)
+        launch = self._launches.get(self._batch) or self._prepare(self._batch)
+        launch()
+        for name in self.spec.outputs:
+            self._memory.download(self._arrays[name][: self._batch], self._addresses[name])
+
+    def _take(self) -> dict[str, Float32]:
+        self._memory.wait()
+        return {name: self._arrays[name][: self._batch].copy() for name in self.spec.outputs}
+
+    def _finish(self) -> dict[str, Float32]:
+        parts = [*self._before, self._take()]
+        self._before = []
+        if len(parts) == 1:
+            return parts[0]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _free(self) -> None:
+        if self._kernels is not None:
+            self._kernels.keep()
+        # In this order: contexts hold the engine, and all of them memory on the card.
+        self._launches.clear()
+        self._contexts.clear()
+        self._kernels = self._config = self._engine = None
+        self._arrays.clear()
+        self._memory.close()
+
+    def _prepare(self, batch: int) -> Launch:
+        """A context for batches of that size, and what starts it."""
+        context = (
+            self._engine.create_execution_context()
+            if self._config is None
+            else self._engine.create_execution_context(self._config)
+        )
+        if context is None:
+            raise EngineLost(self._lost())
+        for name, address in self._addresses.items():
+            context.set_tensor_address(name, address)
+        for name in self.spec.inputs:
+            context.set_input_shape(name, self._arrays[name][:batch].shape)
+
+        def enqueue() -> None:
+            if not context.execute_async_v3(self._memory.stream):
+                raise EngineLost(self._lost())
+
+        self._contexts.append(context)
+        launch: Launch | None = None
+        if self._config is None:  # TensorRT-RTX records graphs by itself
+            enqueue()  # the first run makes what no graph can record
+            launch = self._memory.record(enqueue)
+        self._launches[batch] = launch or enqueue
+        return self._launches[batch]
+
+    def _lost(self) -> str:
+        return (
+            f"{self.backend} failed to run the '{self.spec.name}' network: {self._log.last()} "
+            "The GPU is out of memory, or gone. Use --backend openvino, or see "
+            "`realtime-unmask doctor`."
+        )
+
+
+@dataclass(slots=True)
+class _Kernels:
+    """What TensorRT-RTX compiles for the card when a plan runs, kept from start to start."""
+
+    cache: PlanCache
+    key: Key
+    runtime_cache: Any = None
+    loaded: bytes = b""
+
+    def attach(self, config: Any) -> None:
+        """Give what was kept to the engine."""
+        self.runtime_cache = config.create_runtime_cache()
+        self.loaded = self.cache.load(self.key) or b""
+        if self.loaded:
+            # Checked once more by TensorRT; refused, it only means compiling again.
+            self.runtime_cache.deserialize(self.loaded)
+        config.set_runtime_cache(self.runtime_cache)
+
+    def keep(self) -> None:
+        """Store what came anew."""
+        made = bytes(self.runtime_cache.serialize())
+        if made != self.loaded:
+            self.cache.store(self.key, made)
+
+
+def probe_flavour(flavour: Flavour) -> str:
+    """The card and the precision. Raises EngineUnavailable."""
+    card = cuda.card()
+    flavour.module()
+    return f"{card.name} ({card.sm}), fp16"
+
+
+def load_flavour(
+    flavour: Flavour, spec: EngineSpec, files: NetworkFiles, settings: Settings
+) -> TensorRtEngine:
+    """See engine.Backend.load; "auto" takes a plan only if it is there already."""
+    card = cuda.card()
+    spec = replace(spec, precision=precision(settings))
+    cache = PlanCache.default()
+    plan = stored_or_built(flavour, spec, files, card, cache, may_build=settings.backend != "auto")
+    about = {**flavour.plan_key(spec, files, card).about, "gpu": card.name, "driver": card.driver}
+    kernels = _Kernels(cache, Key(f"{flavour.name}-kernels", about)) if flavour.portable else None
+    memory = open_memory()
+    try:
+        return TensorRtEngine(spec, flavour, plan, memory, kernels)
+    except EngineError as error:
+        memory.close()
+        if isinstance(error, EngineLost):
+            raise EngineUnavailable(str(error)) from error
+        raise
+
+
+def stored_or_built(
+    flavour: Flavour,
+    spec: EngineSpec,
+    files: NetworkFiles,
+    card: cuda.Card | str,
+    cache: PlanCache,
+    *,
+    may_build: bool = True,
+) -> bytes:
+    """The plan for a card, from the cache or built into it.
+
+    Raises:
+        EngineUnavailable: it is not there and may not be built, or cannot be.
+    """
+    key = flavour.plan_key(spec, files, card)
+    sm = card if isinstance(card, str) else card.sm if flavour.portable else ""
+    if may_build:
+        return cache.fetch(key, lambda: build_plan(flavour, spec, files, sm))
+    plan = cache.load(key)
+    if plan is None:
+        raise EngineUnavailable(
+            f"The plan of the '{spec.name}' network for this card is not built yet. Build it "
+            "with: realtime-unmask engines build."
+        )
+    return plan
+
+
+def _runtime_config(
+    module: Any, engine: Any, kernels: _Kernels | None
+) -> tuple[Any, _Kernels | None]:
+    """TensorRT-RTX's settings of a run: graphs, and the kernels kept; (None, None) without."""
+    if kernels is None:
+        return None, None
+    config = engine.create_runtime_config()
+    config.cuda_graph_strategy = module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+    kernels.attach(config)
+    return config, kernels
+
+
+def _check(spec: EngineSpec, module: Any, engine: Any) -> None:
+    """The plan's tensors are those of the network. Raises EngineDamaged."""
+    names = [engine.get_tensor_name(n) for n in range(engine.num_io_tensors)]
+    for side, mode in (("inputs", "INPUT"), ("outputs", "OUTPUT")):
+        wanted = getattr(module.TensorIOMode, mode)
+        ours = [name for name in names if engine.get_tensor_mode(name) == wanted]
+        shapes = {name: tuple(engine.get_tensor_shape(name)) for name in ours}
+        found = {name: tuple(None if n == -1 else n for n in s) for name, s in shapes.items()}
+        check_signature(spec, side, found)
+        if any(engine.get_tensor_dtype(name) != module.float32 for name in ours):
+            raise EngineDamaged(f"The {side} of the '{spec.name}' network are not all float32.")
+
+
+def probe() -> str:
+    """See probe_flavour."""
+    return probe_flavour(TENSORRT)
+
+
+def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> TensorRtEngine:
+    """See load_flavour."""
+    return load_flavour(TENSORRT, spec, files, settings)
