@@ -135,12 +135,14 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _sheet(options: argparse.Namespace) -> None:
-    from training.data import Stream, editor_sample, map_sample, training_faces
+    from training.data import Stream, map_sample, training_faces
+    from training.editor_data import editor_maker
     from training.shards import load_shards
     from training.sheet import sheet
 
-    make = map_sample if options.network == "map" else editor_sample
-    stream = Stream(training_faces(load_shards(options.data)), make, options.seed)
+    faces = training_faces(load_shards(options.data))
+    make = map_sample if options.network == "map" else editor_maker(faces)
+    stream = Stream(faces, make, options.seed)
     sheet([stream.sample(number) for number in range(options.count)], options.out)
     print(options.out)
 

@@ -148,14 +148,14 @@ def map_sample(faces: Faces, index: int, rng: np.random.Generator) -> Sample:
         target = target * (1 - over)
     image, valid = degrade(grade(image, rng), rng), seen.valid
     if rng.random() < 0.3:
-        image, known = frame_edge(image, _tight(seen.mesh, CROP, rng))
+        image, known = frame_edge(image, tight(seen.mesh, CROP, rng))
         valid = valid * known
     if rng.random() < 0.5:
         image, target, valid = image[:, ::-1], target[:, ::-1], valid[:, ::-1]
-    return {"image": _chw(image) * 2 - 1, "target": target[None], "valid": valid[None]}
+    return {"image": chw(image) * 2 - 1, "target": target[None], "valid": valid[None]}
 
 
-def _tight(
+def tight(
     mesh: NDArray[np.float32], size: int, rng: np.random.Generator
 ) -> tuple[int, int, int, int]:
     """x0, y0, x1, y1 of a picture that ends close to the face, or cuts it a little."""
@@ -177,63 +177,8 @@ def _print(faces: Faces, rng: np.random.Generator) -> Picture | None:
     return other[y : y + side, x : x + side].astype(np.float32) / 255.0
 
 
-def editor_sample(
-    faces: Faces, index: int, rng: np.random.Generator, size: int = CROP
-) -> Sample:
-    """One picture for the editor: the mask's looks don't matter, since the hole is blank.
-
-    Returns:
-        target (3, S, S) in [-1, 1], map (1, S, S) 0 or 1, valid (1, S, S), prior (3, S, S) and
-        prior_weight (1, S, S), where S is `size`.
-    """
-    seen = view(faces, index, rng, size)
-    shape = random_shape(seen.mesh, size, rng)
-    marked = (shape.map > 0.4).astype(np.uint8)
-    grow = max(1, round(rng.uniform(0.5, 6.5) * size / CROP))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
-    hole = cv2.dilate(marked, kernel).astype(np.float32)
-    image, valid = grade(seen.image, rng), seen.valid
-    if rng.random() < 0.12:
-        image, known = frame_edge(image, _tight(seen.mesh, size, rng))
-        valid = valid * known
-    prior, weight = _prior(image, hole, rng)
-    if rng.random() < 0.5:
-        image, prior = image[:, ::-1], prior[:, ::-1]
-        hole, valid, weight = hole[:, ::-1], valid[:, ::-1], weight[:, ::-1]
-    return {
-        "target": _chw(image) * 2 - 1,
-        "map": hole[None],
-        "valid": valid[None],
-        "prior": _chw(prior),
-        "prior_weight": weight[None],
-    }
-
-
-def _prior(image: Picture, hole: Plane, rng: np.random.Generator) -> tuple[Picture, Plane]:
-    """A guess for the hole of varying worth, in [-1, 1]; none for most samples."""
-    if rng.random() > 0.15:
-        return np.zeros_like(image), np.zeros_like(hole)
-    zoom, turn = np.exp(rng.normal(0, 0.01)), rng.normal(0, 0.01)
-    size = hole.shape[0]
-    centre = np.full(2, size / 2)
-    linear = zoom * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    offset = centre + rng.normal(0, 1.5, 2) * size / CROP - linear @ centre
-    guess = cv2.warpAffine(
-        image, np.hstack([linear, offset[:, None]]), (size, size), borderMode=cv2.BORDER_REPLICATE
-    )
-    guess = guess * np.exp(rng.normal(0, 0.06, 3)) + rng.normal(0, 0.02)
-    if rng.random() < 0.7:
-        guess = cv2.GaussianBlur(guess, (0, 0), rng.uniform(0.4, 3.0) * size / CROP)
-    weight = hole * rng.uniform(0.4, 1.0)
-    if rng.random() < 0.4:
-        field = cv2.resize(rng.normal(size=(5, 5)), (size, size), interpolation=cv2.INTER_CUBIC)
-        weight = weight * (field > rng.uniform(-0.5, 0.7))
-    weight = weight.astype(np.float32)
-    known = (weight > 0)[..., None]
-    return ((np.clip(guess, 0, 1) * 2 - 1) * known).astype(np.float32), weight
-
-
-def _chw(image: Picture) -> Picture:
+def chw(image: Picture) -> Picture:
+    """(S, S, 3) -> (3, S, S), contiguous."""
     return np.ascontiguousarray(image.transpose(2, 0, 1), np.float32)
 
 

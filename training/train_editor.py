@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import Tensor
 from realtime_unmask.inference.networks import EditorNet
 from training import checkpoint, data
 from training.discriminators import Adversary, PatchDiscriminator, halved, lower
+from training.editor_data import editor_maker
 from training.face_networks import load_face_network, perceptual_distance
 from training.loop import Batch, Run, RunConfig, channels_last
 from training.losses import dissimilarity, grown, weighted_mean
@@ -190,7 +190,7 @@ def validate(run: EditorRun, held: Faces, count: int = 96) -> dict[str, float]:
     "score" is PSNR until a discriminator has joined; then ten times the perceptual distance is
     taken off, or a blurred network would always be the best one.
     """
-    stream = data.Stream(held, partial(data.editor_sample, size=run.config.size), seed=77)
+    stream = data.Stream(held, editor_maker(held, run.config.size, pair_share=0), seed=77)
     psnr, distance = [], []
     for number in range(count):
         batch = {k: v[None].to(run.device) for k, v in stream[number].items()}
@@ -224,6 +224,6 @@ def train(config: EditorConfig, faces: Faces) -> None:
     """
     run = EditorRun(config, data.validation_faces(faces))
     run.resume()
-    sample = partial(data.editor_sample, size=config.size)
-    stream = data.Stream(data.training_faces(faces), sample, config.seed)
+    chosen = data.training_faces(faces)
+    stream = data.Stream(chosen, editor_maker(chosen, config.size), config.seed)
     run.go(data.batches(stream, config, run.progress.step))

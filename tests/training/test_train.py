@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from training import checkpoint, data, train_editor, train_map
+from training.editor_data import editor_maker
 from training.face_networks import PerceptualNet, architecture
 from training.losses import StoppedByNan, dissimilarity, grown, weighted_mean
 from training.shards import Faces
@@ -87,7 +87,7 @@ def test_training_lowers_the_loss(faces: Faces, tmp_path: Path) -> None:
     config = EditorConfig(run=tmp_path, batch=2, size=64, own=0.0)
     run = train_editor.EditorRun(config, faces)
     run.progress.step = 200  # the rate's warm-up is over
-    stream = data.Stream(faces, partial(data.editor_sample, size=64), seed=1)
+    stream = data.Stream(faces, editor_maker(faces, 64), seed=1)
     batch = next(iter(data.batches(stream, config, 0)))
     losses = [float(sum(run.step(batch).values())) for _ in range(25)]
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])

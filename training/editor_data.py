@@ -1,0 +1,125 @@
+"""What the editor is trained on: a face, a hole, and now and then a guess for what is hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from training.data import Picture, Plane, Sample, View, chw, person, tight, view
+from training.masks.camera import frame_edge, grade
+from training.masks.shape import Points, random_shape
+from training.shards import CROP, Faces
+from training.warp import thin_plate
+
+# How often a sample shows somebody of whom there is another picture, which then is the prior.
+PAIR_SHARE = 0.12
+# How often another sample's prior is a worsened copy of the truth.
+COPY_SHARE = 0.2
+
+# Mesh points that carry a face from one picture to another.
+_CARRIERS = (
+    10, 109, 338, 127, 234, 132, 172, 150, 152, 379, 397, 361, 454, 356, 105, 334, 33, 133, 362,
+    263, 168, 4, 2, 98, 327, 50, 280, 205, 425, 61, 291, 0, 13, 14, 17, 37, 267, 84, 314, 199,
+)  # fmt: skip
+
+
+def editor_maker(
+    faces: Faces, size: int = CROP, pair_share: float = PAIR_SHARE
+) -> Callable[[Faces, int, np.random.Generator], Sample]:
+    """The function that makes sample after sample of `faces`, S = `size` px.
+
+    The mask's looks don't matter, since the hole is blank. Its samples: target (3, S, S) in
+    [-1, 1], map (1, S, S) 0 or 1, valid (1, S, S), prior (3, S, S) and prior_weight (1, S, S).
+    """
+    _, who = np.unique(person(faces), return_inverse=True)
+    several = np.flatnonzero(np.bincount(who)[who] > 1)
+    by_person = {p: np.flatnonzero(who == p) for p in np.unique(who[several])}
+
+    def make(faces: Faces, index: int, rng: np.random.Generator) -> Sample:
+        other = None
+        if several.size and rng.random() < pair_share:
+            index = int(rng.choice(several))
+            mine = by_person[who[index]]
+            other = int(rng.choice(mine[mine != index]))
+        return _sample(faces, index, other, rng, size)
+
+    return make
+
+
+def _sample(
+    faces: Faces, index: int, other: int | None, rng: np.random.Generator, size: int
+) -> Sample:
+    seen = view(faces, index, rng, size)
+    hole = _hole(seen.mesh, size, rng)
+    image, valid = grade(seen.image, rng), seen.valid
+    if rng.random() < 0.12:
+        image, known = frame_edge(image, tight(seen.mesh, size, rng))
+        valid = valid * known
+    prior, weight = np.zeros_like(image), np.zeros_like(hole)
+    if other is not None:
+        prior, weight = _from_another(view(faces, other, rng, size), seen.mesh, hole, rng)
+    elif rng.random() < COPY_SHARE:
+        prior, weight = _worse_copy(image, hole, rng)
+    if rng.random() < 0.5:
+        image, prior = image[:, ::-1], prior[:, ::-1]
+        hole, valid, weight = hole[:, ::-1], valid[:, ::-1], weight[:, ::-1]
+    return {
+        "target": chw(image) * 2 - 1,
+        "map": hole[None],
+        "valid": valid[None],
+        "prior": chw(prior),
+        "prior_weight": weight[None],
+    }
+
+
+def _hole(mesh: Points, size: int, rng: np.random.Generator) -> Plane:
+    """(S, S) 0 or 1: a mask, grown as the run-time does and a little more or less."""
+    marked = (random_shape(mesh, size, rng).map > 0.4).astype(np.uint8)
+    grow = max(1, round(rng.uniform(0.5, 6.5) * size / CROP))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
+    return cv2.dilate(marked, kernel).astype(np.float32)
+
+
+def _from_another(
+    seen: View, mesh: Points, hole: Plane, rng: np.random.Generator
+) -> tuple[Picture, Plane]:
+    """Another picture of the same person, bent to this one's mesh: what enrolment gives."""
+    size = hole.shape[0]
+    carriers = list(_CARRIERS)
+    x, y = thin_plate(mesh[carriers], seen.mesh[carriers], size)
+    guess = cv2.remap(seen.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    known = cv2.remap(seen.valid, x, y, cv2.INTER_NEAREST, borderValue=0)
+    guess = guess * np.exp(rng.normal(0, 0.05, 3)) + rng.normal(0, 0.02)
+    weight = (hole * known * rng.uniform(0.4, 1.0)).astype(np.float32)
+    return _kept(guess, weight), weight
+
+
+def _worse_copy(
+    image: Picture, hole: Plane, rng: np.random.Generator
+) -> tuple[Picture, Plane]:
+    """The truth moved, tinted, blurred and partly missing: a guess of varying worth."""
+    zoom, turn = np.exp(rng.normal(0, 0.01)), rng.normal(0, 0.01)
+    size = hole.shape[0]
+    centre = np.full(2, size / 2)
+    linear = zoom * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    offset = centre + rng.normal(0, 1.5, 2) * size / CROP - linear @ centre
+    guess = cv2.warpAffine(
+        image, np.hstack([linear, offset[:, None]]), (size, size), borderMode=cv2.BORDER_REPLICATE
+    )
+    guess = guess * np.exp(rng.normal(0, 0.06, 3)) + rng.normal(0, 0.02)
+    if rng.random() < 0.7:
+        guess = cv2.GaussianBlur(guess, (0, 0), rng.uniform(0.4, 3.0) * size / CROP)
+    weight = hole * rng.uniform(0.4, 1.0)
+    if rng.random() < 0.4:
+        field = cv2.resize(rng.normal(size=(5, 5)), (size, size), interpolation=cv2.INTER_CUBIC)
+        weight = weight * (field > rng.uniform(-0.5, 0.7))
+    weight = weight.astype(np.float32)
+    return _kept(np.asarray(guess, np.float32), weight), weight
+
+
+def _kept(guess: Picture, weight: Plane) -> Picture:
+    """A guess in [-1, 1], 0 where it has no weight."""
+    known = (weight > 0)[..., None]
+    return ((np.clip(guess, 0, 1) * 2 - 1) * known).astype(np.float32)

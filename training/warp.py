@@ -1,0 +1,50 @@
+"""Bending a picture from one face's mesh points to another's."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float32]
+Plane = NDArray[np.float32]
+
+GRID = 33
+# How much the warp may bend away from the points, against folds in turned faces.
+STIFFNESS = 2e-3
+
+
+def thin_plate(target: Points, source: Points, size: int) -> tuple[Plane, Plane]:
+    """Where each pixel of the target lies in the source (Bookstein 1989), for cv2.remap.
+
+    Computed on a coarse grid, so it takes about a millisecond.
+
+    Args:
+        target, source: (n, 2) float32, the same points in either picture, px.
+        size: side of the target S, px.
+
+    Returns:
+        x and y, (S, S) float32 each, px of the source.
+    """
+    to, back = target / size, source / size
+    count = len(to)
+    system = np.zeros((count + 3, count + 3))
+    system[:count, :count] = _kernel(to, to) + STIFFNESS * np.eye(count)
+    system[:count, count] = 1
+    system[:count, count + 1 :] = to
+    system[count:, :count] = system[:count, count:].T
+    solved = np.linalg.solve(system, np.vstack([back, np.zeros((3, 2))]))
+    steps = np.linspace(0, 1, GRID)
+    grid = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
+    basis = np.hstack([_kernel(grid, to), np.ones((len(grid), 1)), grid])
+    places = (basis @ solved * size).reshape(GRID, GRID, 2).astype(np.float32)
+    # The grid's outermost points lie on the outermost pixels, hence not cv2.resize.
+    spread = np.linspace(0, GRID - 1, size, dtype=np.float32)
+    at = np.broadcast_to(spread, (size, size))
+    full = cv2.remap(places, at, np.ascontiguousarray(at.T), cv2.INTER_LINEAR)
+    return np.ascontiguousarray(full[..., 0]), np.ascontiguousarray(full[..., 1])
+
+
+def _kernel(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    square = ((a[:, None] - b[None]) ** 2).sum(-1).astype(np.float64)
+    return np.asarray(0.5 * square * np.log(np.maximum(square, 1e-12)))
