@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from realtime_unmask import __version__
+from realtime_unmask.cli.bench import bench as run_bench
 from realtime_unmask.cli.common import ExitCode, fail
 from realtime_unmask.cli.demo import demo as run_demo
 from realtime_unmask.cli.doctor import doctor as run_doctor
@@ -22,7 +23,7 @@ from realtime_unmask.memory import keep_freed_memory
 
 PROGRAM = "realtime-unmask"
 
-_GROUPS = {"Unmask": ("image", "video", "demo"), "This machine": ("doctor",)}
+_GROUPS = {"Unmask": ("image", "video", "demo"), "This machine": ("doctor", "bench")}
 
 _EPILOG = """\b
 Examples:
@@ -92,6 +93,7 @@ app.command("image")(run_image)
 app.command("video")(run_video)
 app.command("demo")(run_demo)
 app.command("doctor")(run_doctor)
+app.command("bench")(run_bench)
 
 
 def _take_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:

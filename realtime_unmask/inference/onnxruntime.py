@@ -73,24 +73,36 @@ def probe() -> str:
 
 def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> OnnxRuntimeEngine:
     """See engine.Backend.load."""
-    package = _package()
     if settings.precision == "bf16":
         raise EngineUnavailable("ONNX Runtime computes in fp32 only; use precision fp32 or auto.")
+    _package()
     threads = settings.threads or _processors()
-    options = package.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _ERRORS_ONLY
-    # Threads that spin between batches would take the cores from decoding and encoding.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = package.InferenceSession(files.onnx, options, providers=["CPUExecutionProvider"])
+        session = open_session(files.onnx, threads)
     except _fault() as error:
         raise EngineUnavailable(
             f"ONNX Runtime refuses the '{spec.name}' network: {first_line(error)}"
         ) from error
     _check(spec, session)
     return OnnxRuntimeEngine(spec, session, threads)
+
+
+def open_session(onnx: bytes, threads: int) -> Any:
+    """An InferenceSession on the CPU; 0 threads: all that this process may use.
+
+    Raises:
+        EngineUnavailable: the package cannot be imported.
+        RuntimeError, or another fault of ONNX Runtime's own: it refuses the network.
+    """
+    package = _package()
+    options = package.SessionOptions()
+    threads = threads or _processors()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    # Threads that spin between batches would take the cores from decoding and encoding.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return package.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
 
 def _package() -> Any:

@@ -73,22 +73,16 @@ class OpenVinoEngine(BackendEngine):
 
 def probe() -> str:
     """The CPU and the precision that "auto" uses on it. Raises EngineUnavailable."""
-    core = _core()
+    core = open_core()
     name = core.get_property("CPU", "FULL_DEVICE_NAME")
     return f"CPU ({name}), {'bf16' if _has_bf16(core) else 'fp32'}"
 
 
 def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> OpenVinoEngine:
     """See engine.Backend.load."""
-    core = _core()
+    core = open_core()
     precision = _precision(core, settings.precision)
-    config: dict[str, Any] = {
-        "PERFORMANCE_HINT": "LATENCY",
-        # "f32" is said as well: OpenVINO's own default on a CPU with bf16 is bf16.
-        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
-    }
-    if settings.threads:
-        config["INFERENCE_NUM_THREADS"] = settings.threads
+    config = configuration(precision, settings.threads)
     try:
         compiled = _compiled(core, spec, files, config)
         return OpenVinoEngine(replace(spec, precision=precision), compiled)
@@ -96,6 +90,18 @@ def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> OpenVinoE
         raise EngineUnavailable(
             f"OpenVINO refuses the '{spec.name}' network: {first_line(error)}"
         ) from error
+
+
+def configuration(precision: str, threads: int) -> dict[str, Any]:
+    """What a network is compiled with; 0 threads leave the choice to OpenVINO."""
+    config: dict[str, Any] = {
+        "PERFORMANCE_HINT": "LATENCY",
+        # "f32" is said as well: OpenVINO's own default on a CPU with bf16 is bf16.
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+    }
+    if threads:
+        config["INFERENCE_NUM_THREADS"] = threads
+    return config
 
 
 def _compiled(
@@ -129,7 +135,8 @@ def _compiled(
     return compiled
 
 
-def _core() -> ov.Core:
+def open_core() -> ov.Core:
+    """OpenVINO, kept from asking any host for anything. Raises EngineUnavailable."""
     # The telemetry package asks a host for leave as soon as it is imported. With None in its
     # place OpenVINO takes its own silent stand-in.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

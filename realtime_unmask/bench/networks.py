@@ -1,0 +1,147 @@
+"""The networks alone, ours and the seeds', turn by turn, so that a busy machine is fair to both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from realtime_unmask.bench import seeds
+from realtime_unmask.errors import UsageError
+from realtime_unmask.inference.engine import Engine
+from realtime_unmask.types import Float32
+
+Run = Callable[[], object]
+BACKENDS = ("openvino", "onnxruntime")
+_ROUNDS = 12
+_OURS_A_ROUND = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The pair of networks, one crop of each, medians.
+
+    Attributes:
+        ours_ms: map and editor at 256 px, through Engine.infer.
+        precision: theirs.
+        seeds_fp32_ms: the seeds' pair at 128 px in fp32.
+        seeds_same_ms: the seeds' pair in our precision.
+        against_fp32, against_same: how many times faster ours are.
+        seeds_gmac: multiply-adds of the seeds' two networks, 1e9.
+        others_ms: networks named by --against, by file name, in our precision.
+    """
+
+    ours_ms: float
+    precision: str
+    seeds_fp32_ms: float
+    seeds_same_ms: float
+    against_fp32: float
+    against_same: float
+    seeds_gmac: dict[str, float]
+    others_ms: dict[str, float]
+
+
+def compare(
+    map_engine: Engine, editor_engine: Engine, threads: int, others: Sequence[Path]
+) -> Reference | None:
+    """Time the pairs; None on a backend that runs no foreign ONNX files.
+
+    Raises:
+        UsageError: one of `others` cannot be run.
+    """
+    backend, precision = editor_engine.backend, editor_engine.spec.precision
+    if backend not in BACKENDS:
+        return None
+    pair = [seeds.build(name) for name in seeds.GMAC]
+    fp32 = [_ready(seed.onnx, backend, "fp32", threads) for seed in pair]
+    same = fp32
+    if precision != "fp32":
+        same = [_ready(seed.onnx, backend, precision, threads) for seed in pair]
+    ours = [_ours(map_engine), _ours(editor_engine)]
+    runs = {"fp32": _all(fp32), "same": _all(same)}
+    for path in others:
+        runs[path.name] = _other(path, backend, precision, threads)
+    spent = _turn_by_turn(_all(ours), runs)
+    return Reference(
+        round(spent["ours"], 3),
+        precision,
+        round(spent["fp32"], 3),
+        round(spent["same"], 3),
+        round(spent["fp32"] / spent["ours"], 2),
+        round(spent["same"] / spent["ours"], 2),
+        {seed.name: round(seed.macs / 1e9, 3) for seed in pair},
+        {path.name: round(spent[path.name], 3) for path in others},
+    )
+
+
+def _turn_by_turn(ours: Run, others: Mapping[str, Run]) -> dict[str, float]:
+    """Median milliseconds of each."""
+    spent: dict[str, list[float]] = {"ours": [], **{name: [] for name in others}}
+    runs = {"ours": ours, **others}
+    for turn in range(_ROUNDS + 1):
+        for name, run in runs.items():
+            for _ in range(_OURS_A_ROUND if name == "ours" else 1):
+                began = time.perf_counter()
+                run()
+                if turn:  # the first one warms up
+                    spent[name].append((time.perf_counter() - began) * 1e3)
+    return {name: median(values) for name, values in spent.items()}
+
+
+def _all(runs: Sequence[Run]) -> Run:
+    def run() -> None:
+        for one in runs:
+            one()
+
+    return run
+
+
+def _ours(engine: Engine) -> Run:
+    rng = np.random.default_rng(2)
+    inputs = {
+        name: rng.random([1 if size is None else size for size in shape], np.float32)
+        for name, shape in engine.spec.inputs.items()
+    }
+    return lambda: engine.infer(inputs)
+
+
+def _other(path: Path, backend: str, precision: str, threads: int) -> Run:
+    try:
+        return _ready(path.read_bytes(), backend, precision, threads)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}).") from error
+    except (RuntimeError, ValueError) as error:
+        raise UsageError(f"{backend} cannot run {path}: {error}") from error
+
+
+def _ready(onnx: bytes, backend: str, precision: str, threads: int) -> Run:
+    """A network compiled as the program compiles its own, with a batch of one to run on."""
+    rng = np.random.default_rng(2)
+    inputs: dict[str, Float32] = {}
+    if backend == "openvino":
+        from realtime_unmask.inference.openvino import configuration, open_core
+
+        core = open_core()
+        network = core.read_model(onnx, b"")
+        network.reshape({port.get_any_name(): [1, *_sides(port)] for port in network.inputs})
+        compiled = core.compile_model(network, "CPU", configuration(precision, threads))
+        request = compiled.create_infer_request()
+        for port in compiled.inputs:
+            inputs[port.get_any_name()] = rng.random(list(port.shape), np.float32)
+        return lambda: request.infer(inputs, share_inputs=True)
+    from realtime_unmask.inference.onnxruntime import open_session
+
+    session = open_session(onnx, threads)
+    for port in session.get_inputs():
+        inputs[port.name] = rng.random([1, *port.shape[1:]], np.float32)
+    return lambda: session.run(None, inputs)
+
+
+def _sides(port: object) -> list[int]:
+    """All sizes of an input but its batch's. Raises RuntimeError where one is open."""
+    shape = list(port.partial_shape)[1:]  # type: ignore[attr-defined]
+    return [size.get_length() for size in shape]

@@ -1,0 +1,152 @@
+"""`bench`: how fast this machine is, stage by stage, and against the networks before ours."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from realtime_unmask.cli.common import Backend, ExitCode, Threads, say, tell
+from realtime_unmask.errors import OutputError, UsageError
+from realtime_unmask.settings import Settings
+
+if TYPE_CHECKING:
+    from realtime_unmask.bench.figures import Spread
+    from realtime_unmask.bench.run import Report
+
+_SIZE = re.compile(r"(\d{2,5})[xX](\d{2,5})")
+_FACES = 4
+_SMALLEST = 240
+
+
+def bench(
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Also write the figures here, as JSON."),
+    ] = None,
+    backend: Backend = "auto",
+    threads: Threads = 0,
+    faces: Annotated[
+        int, typer.Option("--faces", metavar="N", help="People before the camera, 1 to 4.")
+    ] = 1,
+    size: Annotated[
+        str, typer.Option("--size", metavar="WxH", help="The camera's picture.")
+    ] = "1280x720",
+    seconds: Annotated[
+        float, typer.Option("--seconds", metavar="S", help="For each of the longer parts.")
+    ] = 10.0,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--against", metavar="ONNX", help="Time this network too; may be given again."
+        ),
+    ] = None,
+) -> int:
+    """Measure how fast this machine unmasks.
+
+    Start-up, each stage, full throttle, a camera of 30 frames a second, `video`, and the networks
+    against the published ones of the same task, in the same runtime. Takes about a minute.
+    Close other programs first: they share the processor.
+    """
+    wide, high = parse_size(size)
+    if not 1 <= faces <= _FACES:
+        raise UsageError(f"--faces lies between 1 and {_FACES}, not {faces}.")
+    if not 1 <= seconds <= 600:
+        raise UsageError(f"--seconds lies between 1 and 600, not {seconds:g}.")
+    settings = Settings(backend=backend, threads=threads)
+    from realtime_unmask.bench.run import measure
+
+    report = measure(
+        settings, (wide, high), faces, seconds, against or [],
+        lambda part: tell(f"measuring: {part}", err=True),
+    )  # fmt: skip
+    for line in lines(report):
+        say(line)
+    if json_file is not None:
+        _write(json_file, report)
+    return ExitCode.DONE
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height of "1280x720".
+
+    Raises:
+        UsageError: it is not of this form, or a face in it would be too small.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"--size takes WIDTHxHEIGHT, such as 1280x720, not '{text}'.")
+    wide, high = int(match[1]), int(match[2])
+    if min(wide, high) < _SMALLEST or max(wide, high) > 8192 or wide % 2 or high % 2:
+        raise UsageError(f"--size takes even numbers from {_SMALLEST} to 8192, not '{text}'.")
+    return wide, high
+
+
+def lines(report: Report) -> Iterator[str]:
+    """The report for people."""
+    yield report.machine.line()
+    yield (
+        f"{report.backend} {report.precision}, {report.width} x {report.height}, "
+        f"faces: {report.faces}"
+    )
+    throttle, live, video = report.full_throttle, report.live, report.video
+    yield ""
+    yield f"{'stage, ms':<12}{'p50':>8}{'p95':>8}{'p99':>8}{'CPU':>8}{'share':>8}"
+    for stage in throttle.stages:
+        yield (
+            f"  {stage.name:<10}{_spread(stage.ms)}{stage.cpu_ms:8.2f}{stage.cpu_share:8.0%}"
+        )
+    yield f"  {'frame':<10}{_spread(throttle.frame_ms)}"
+    yield ""
+    yield (
+        f"full throttle   {throttle.frames_per_s:.1f} frames/s, "
+        f"{throttle.painted_share:.1%} of them unmasked"
+    )
+    yield (
+        f"camera at 30/s  {live.frames_per_s:.1f} frames/s, age p50 {live.age_ms.p50:.0f} "
+        f"p95 {live.age_ms.p95:.0f} p99 {live.age_ms.p99:.0f} ms, "
+        f"{live.dropped_late} of {live.captured} dropped, {live.missed_by_camera} missed, "
+        f"{live.unmasked_share:.1%} unmasked, {live.cores_busy:.2f} cores busy, "
+        f"peak {report.peak_rss_mb:.0f} MB"
+    )
+    yield (
+        f"video           {video.frames_per_s:.1f} frames/s, {video.share:.0%} of decoding and "
+        f"encoding alone ({video.plain_frames_per_s:.1f})"
+    )
+    yield (
+        f"start           import {report.start.import_s:.2f} s, "
+        f"first unmasked frame {report.start.first_frame_s:.2f} s"
+    )
+    yield from _reference(report)
+
+
+def _reference(report: Report) -> Iterator[str]:
+    reference = report.reference
+    if reference is None:
+        yield f"reference       not measured: {report.backend} runs only this program's networks"
+        return
+    yield (
+        f"networks        ours {reference.ours_ms:.1f} ms ({reference.precision}); the seeds' "
+        f"{reference.seeds_fp32_ms:.1f} ms in fp32: {reference.against_fp32:.1f} times as long; "
+        f"{reference.seeds_same_ms:.1f} ms in {reference.precision}: "
+        f"{reference.against_same:.1f} times"
+    )
+    for name, spent in reference.others_ms.items():
+        yield f"                {name} {spent:.1f} ms"
+
+
+def _spread(values: Spread) -> str:
+    return f"{values.p50:8.2f}{values.p95:8.2f}{values.p99:8.2f}"
+
+
+def _write(path: Path, report: Report) -> None:
+    try:
+        path.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written ({error.strerror}). Choose another place."
+        ) from error
