@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
     step = steps.add_parser("export", help="a run's averaged weights -> engines/")
     step.add_argument("network", choices=("map", "editor"))
-    step.add_argument("--run", type=Path)
+    step.add_argument("--folder", type=Path)
     step.add_argument("--engines", type=Path, default=Path("engines"))
     step.add_argument("--set", action="append", default=[], dest="sets", metavar="NAME",
                       help="a data set that it was trained on, for the manifest")  # fmt: skip
@@ -102,10 +102,10 @@ def _add_config(step: argparse.ArgumentParser, network: str) -> None:
             kind = str
         elif type(None) in typing.get_args(kind):
             kind = next(k for k in typing.get_args(kind) if k is not type(None))
-        default = None if field.name == "run" else field.default
+        default = None if field.name == "folder" else field.default
         step.add_argument(
             f"--{field.name.replace('_', '-')}", type=kind, choices=choices, default=default,
-            help=f"(default {RUNS}/NETWORK)" if field.name == "run" else f"(default {default})",
+            help=f"(default {RUNS}/NETWORK)" if field.name == "folder" else f"(default {default})",
         )  # fmt: skip
 
 
@@ -126,8 +126,8 @@ def _train(options: argparse.Namespace) -> None:
     faces = load_shards(options.data)
     kind = _config_type(options.network)
     chosen = {f.name: getattr(options, f.name) for f in dataclasses.fields(kind)}
-    if chosen["run"] is None:
-        chosen["run"] = RUNS / getattr(options, "design", options.network)
+    if chosen["folder"] is None:
+        chosen["folder"] = RUNS / getattr(options, "design", options.network)
     trains: dict[str, Any] = {
         "map": train_map.train, "editor": train_editor.train, "faces": train_faces.train,
     }  # fmt: skip
@@ -158,7 +158,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     from training.export import export
 
-    run = options.run or RUNS / options.network
+    run = options.folder or RUNS / options.network
     metrics = json.loads(options.metrics.read_text()) if options.metrics else {}
     about = {"data": tuple(options.sets), "metrics": metrics, "prior_supported": options.prior}
     worst = export(options.network, run, options.engines, about)

@@ -35,8 +35,8 @@ class RunConfig:
     """How any network is trained.
 
     Attributes:
-        run: folder of checkpoints and log.
-        start: weights (a .safetensors of engines/, or a checkpoint) that a new run begins with.
+        folder: where checkpoints and log are kept.
+        weights: a file (a .safetensors of engines/, or a checkpoint) that a new run begins with.
         max_minutes: stop cleanly after so long; the next call goes on.
         steps: stop for good at this step.
         batch: samples a step, for each process.
@@ -46,8 +46,8 @@ class RunConfig:
         save_minutes: time between checkpoints.
     """
 
-    run: Path
-    start: Path | None = None
+    folder: Path
+    weights: Path | None = None
     max_minutes: float = 1e9
     steps: int = 1_000_000
     batch: int = 16
@@ -73,7 +73,7 @@ class Run(ABC, Generic[Network]):
         self.networks: dict[str, nn.Module] = {"network": self.network, "average": self.average}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.progress = checkpoint.Progress()
-        self._run = config
+        self._config = config
 
     @abstractmethod
     def step(self, batch: Batch) -> dict[str, Tensor]:
@@ -87,19 +87,19 @@ class Run(ABC, Generic[Network]):
         """
 
     def resume(self) -> None:
-        """Go on from the folder's checkpoint, or begin with the weights of `start`.
+        """Go on from the folder's checkpoint, or begin with those of `weights`.
 
         Raises:
             checkpoint.CheckpointError: damaged, or made for another architecture.
         """
-        path = self._run.run / "last.safetensors"
+        path = self._config.folder / "last.safetensors"
         if path.exists():
             self.progress = checkpoint.load(
                 path, self.architecture, self.networks, self.optimisers
             )
-        elif self._run.start is not None:
+        elif self._config.weights is not None:
             for network in (self.network, self.average):
-                checkpoint.load_weights(self._run.start, self.architecture, network)
+                checkpoint.load_weights(self._config.weights, self.architecture, network)
 
     def autocast(self) -> AbstractContextManager[None]:
         """bf16 where it pays; the weights stay float32."""
@@ -131,14 +131,14 @@ class Run(ABC, Generic[Network]):
         whole = name == "last"
         networks: dict[str, nn.Module] = {"average": self.average}
         checkpoint.save(
-            self._run.run / f"{name}.safetensors", self.architecture, self.progress,
+            self._config.folder / f"{name}.safetensors", self.architecture, self.progress,
             self.networks if whole else networks, self.optimisers if whole else {},
         )  # fmt: skip
 
     def go(self, feed: Iterable[Batch]) -> None:
         """Train until the time or the steps are over; then, and now and then, look and save."""
-        config, progress = self._run, self.progress
-        source, log = iter(feed), _Log(config.run)
+        config, progress = self._config, self.progress
+        source, log = iter(feed), _Log(config.folder)
         began = saved = time.monotonic()
         while progress.step < config.steps and time.monotonic() - began < config.max_minutes * 60:
             asked = time.monotonic()
@@ -160,7 +160,7 @@ class Run(ABC, Generic[Network]):
             self.progress.best = score
             self.save("best")
         self.save()
-        log.write(self.progress.step, self._run.batch * self.world, figures)
+        log.write(self.progress.step, self._config.batch * self.world, figures)
 
     def _placed(self, batch: Batch) -> Batch:
         pictures = {k: v for k, v in batch.items() if v.ndim == 4}

@@ -18,9 +18,9 @@ from training.shards import Faces
 @pytest.fixture(scope="module")
 def runs(faces: Faces, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
-    editor = train_editor.EditorConfig(run=folder / "editor", batch=2, size=64, steps=1)
+    editor = train_editor.EditorConfig(folder=folder / "editor", batch=2, size=64, steps=1)
     train_editor.train(editor, faces)
-    train_map.train(train_map.MapConfig(run=folder / "map", batch=2, steps=1), faces)
+    train_map.train(train_map.MapConfig(folder=folder / "map", batch=2, steps=1), faces)
     return folder
 
 

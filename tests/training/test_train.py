@@ -25,7 +25,7 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 def editor_config(run: Path, **changes: Any) -> EditorConfig:
     return EditorConfig(
-        run=run, batch=2, size=64, whole_from=1, region_from=2, own=0.6, device="cpu", **changes
+        folder=run, batch=2, size=64, whole_from=1, region_from=2, own=0.6, device="cpu", **changes
     )
 
 
@@ -63,7 +63,7 @@ def test_a_resumed_map_run_equals_an_unbroken_one(
     faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = {"batch": 2, "steps": 4, "save_minutes": 0.0}
-    train_map.train(MapConfig(run=tmp_path / "whole", **config), faces)
+    train_map.train(MapConfig(folder=tmp_path / "whole", **config), faces)
     calls = {"left": 2}
     real = train_map.loss
 
@@ -75,16 +75,16 @@ def test_a_resumed_map_run_equals_an_unbroken_one(
 
     monkeypatch.setattr(train_map, "loss", breaks)
     with pytest.raises(Interrupted):
-        train_map.train(MapConfig(run=tmp_path / "parts", **config), faces)
+        train_map.train(MapConfig(folder=tmp_path / "parts", **config), faces)
     monkeypatch.setattr(train_map, "loss", real)
-    train_map.train(MapConfig(run=tmp_path / "parts", **config), faces)
+    train_map.train(MapConfig(folder=tmp_path / "parts", **config), faces)
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     for name, value in whole.items():
         assert torch.equal(value, parts[name]), name
 
 
 def test_training_lowers_the_loss(faces: Faces, tmp_path: Path) -> None:
-    config = EditorConfig(run=tmp_path, batch=2, size=64, own=0.0)
+    config = EditorConfig(folder=tmp_path, batch=2, size=64, own=0.0)
     run = train_editor.EditorRun(config, faces)
     run.progress.step = 200  # the rate's warm-up is over
     stream = data.Stream(faces, editor_maker(faces, 64), seed=1)
@@ -110,7 +110,7 @@ def test_nan_stops_the_run_and_keeps_the_checkpoint(
 def test_a_checkpoint_of_another_network_is_refused(faces: Faces, tmp_path: Path) -> None:
     train_editor.train(editor_config(tmp_path, steps=1), faces)
     with pytest.raises(checkpoint.CheckpointError, match="made for editor-1"):
-        train_map.train(MapConfig(run=tmp_path, batch=2, steps=1), faces)
+        train_map.train(MapConfig(folder=tmp_path, batch=2, steps=1), faces)
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage that is long enough to hold a header"])
