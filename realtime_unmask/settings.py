@@ -15,6 +15,7 @@ BACKENDS = (
     "onnxruntime",
     "torch_cpu",  # the numerical reference
 )
+FACES = ("all", "largest", "chosen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class Settings:
             since a missed piece of mask looks worse than a pixel of skin painted anew.
         feather_px: width of the blend inside the grown rim, crop px, 0..3.
         colour_match: fit the painted region's colour to its surroundings.
+        strength: opacity of the paint, 0..1.
+        faces: whose masks are painted over: "all", "largest" or "chosen" (by a click, in a
+            State's `choice`; none without one).
 
     Raises:
         UsageError: a value is outside its range.
@@ -42,6 +46,8 @@ class Settings:
     mask_threshold: float = 0.3
     feather_px: float = 2.0
     colour_match: bool = True
+    strength: float = 1.0
+    faces: str = "all"
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
@@ -58,3 +64,12 @@ class Settings:
             raise UsageError(f"mask_threshold lies between 0 and 1, not {self.mask_threshold}.")
         if not 0.0 <= self.feather_px <= 3.0:
             raise UsageError(f"feather_px lies between 0 and 3, not {self.feather_px}.")
+        if not 0.0 <= self.strength <= 1.0:
+            raise UsageError(f"strength lies between 0 and 1, not {self.strength}.")
+        if self.faces not in FACES:
+            raise UsageError(f"faces is one of {', '.join(FACES)}, not '{self.faces}'.")
+
+    @property
+    def engine_choice(self) -> tuple[str, int, str]:
+        """What the engines are made by; all else can change between two frames."""
+        return self.backend, self.threads, self.precision

@@ -30,6 +30,7 @@ from realtime_unmask.types import (
 from realtime_unmask.unmask.compositor import Canvas, feather, known_region, support
 from realtime_unmask.unmask.editor import Painted, match_colour, paint
 from realtime_unmask.unmask.effort import Effort
+from realtime_unmask.unmask.faces_wanted import Choice, wanted
 from realtime_unmask.unmask.map import (
     MapMemory,
     coverage,
@@ -62,11 +63,15 @@ class State:
 
     Make a fresh one for each video or camera; a still needs none. The same sequence from a fresh
     State gives the same pixels.
+
+    Attributes:
+        choice: the face that was clicked, where settings.faces is "chosen".
     """
 
     def __init__(self) -> None:
         self.tracks = tracker.Tracks()
         self.faces: dict[int, _Memory] = {}
+        self.choice = Choice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +162,21 @@ class Unmasker(Closing):
             map_engine, editor_engine, settings, use_prior=editor_engine.spec.prior_supported
         )
 
+    @property
+    def settings(self) -> Settings:
+        """How it works; may be set between two frames.
+
+        Raises:
+            ValueError: backend, threads or precision differ: those need another unmasker.
+        """
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        if settings.engine_choice != self._settings.engine_choice:
+            raise ValueError("Another backend, thread count or precision needs a new Unmasker.")
+        self._settings = settings
+
     def process(
         self, frame: Frame | UInt8, state: State | None = None, *, given_map: UInt8 | None = None
     ) -> FrameResult:
@@ -181,10 +201,13 @@ class Unmasker(Closing):
         given = _as_weight(given_map, frame)
         with clock.stage("detect"):
             faces = self._faces(frame, state)
+            mine = wanted(faces, self._settings.faces, state.choice if state else None)
         with clock.stage("align"):
-            seen = self._align(frame, faces, state)
+            seen = self._align(frame, mine, state)
         with clock.stage("map"):
             masked = self._find_masks(seen, given)
+        if given is not None:
+            given *= np.float32(self._settings.strength)
         canvas = Canvas(frame.image)
         made = [
             one
@@ -285,6 +308,8 @@ class Unmasker(Closing):
                     rgb = self._coloured(one, result, frame)
             with clock.stage("composite"):
                 alpha = feather(one.hole, self._settings.feather_px)
+                if self._settings.strength < 1:
+                    alpha *= np.float32(self._settings.strength)
                 canvas.put(rgb, alpha, one.seen.alignment, given)
             made.append(
                 Reconstruction(

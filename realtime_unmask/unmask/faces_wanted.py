@@ -1,0 +1,67 @@
+"""Whose masks are painted over: everybody's, the largest face's, or that of a face clicked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from realtime_unmask.types import Face, Float32
+
+
+@dataclass(slots=True)
+class Choice:
+    """The face that was chosen; part of the unmasker's State.
+
+    Attributes:
+        track_id: its number; None while none is chosen.
+        box: (4,) float32, where it was seen last, x0 y0 x1 y1 px.
+    """
+
+    track_id: int | None = None
+    box: Float32 | None = None
+
+    def follow(self, faces: Sequence[Face]) -> Face | None:
+        """The chosen face among `faces`.
+
+        A face that was lost for a moment comes back with another number: it is taken for the
+        chosen one where its middle is in the box in which that was seen last.
+        """
+        found = next((one for one in faces if one.track_id == self.track_id), None)
+        if found is None and self.box is not None:
+            found = face_at(faces, *_middle(self.box))
+        if found is not None:
+            self.track_id, self.box = found.track_id, found.box
+        return found
+
+
+def wanted(faces: list[Face], which: str, choice: Choice | None) -> list[Face]:
+    """Those of `faces` that are to be painted.
+
+    Args:
+        which: "all", "largest" or "chosen".
+        choice: updated in place; None for a still, where nothing can be chosen.
+    """
+    if which == "largest" and faces:
+        return [max(faces, key=_area)]
+    if which == "chosen":
+        found = choice.follow(faces) if choice is not None else None
+        return [] if found is None else [found]
+    return faces
+
+
+def face_at(faces: Sequence[Face], x: float, y: float) -> Face | None:
+    """The face at (x, y) px; the smallest where several overlap, None where there is none."""
+    there = [f for f in faces if f.box[0] <= x <= f.box[2] and f.box[1] <= y <= f.box[3]]
+    return min(there, key=_area, default=None)
+
+
+def _area(face: Face) -> float:
+    width, height = face.box[2:] - face.box[:2]
+    return float(width * height)
+
+
+def _middle(box: Float32) -> tuple[float, float]:
+    x, y = np.add(box[:2], box[2:]) / 2
+    return float(x), float(y)
