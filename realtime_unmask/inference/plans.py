@@ -144,6 +144,13 @@ class PlanCache:
                 self.store(key, found)
         return found
 
+    def forget(self, kind: str) -> None:
+        """Remove all that was stored under keys of that kind, as far as that can be done."""
+        with suppress(OSError):
+            for path in self._files(".plan", ".json"):
+                if path.name.startswith(f"{kind}-"):
+                    path.unlink()
+
     def entries(self) -> list[Entry]:
         """All that is stored, each checked."""
         made = []

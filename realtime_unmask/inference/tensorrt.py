@@ -58,11 +58,12 @@ class TensorRtEngine(BackendEngine):
         self._memory = memory
         module = flavour.module()
         self._log = logger(module)
+        self._log.lines.clear()
         self._engine = module.Runtime(self._log).deserialize_cuda_engine(plan)
         if self._engine is None:
             raise EngineUnavailable(
                 f"{flavour.label} refuses the plan of the '{spec.name}' network: "
-                f"{self._log.last()} Remove it with `realtime-unmask engines clean`."
+                f"{self._log.cause()} Remove it with `realtime-unmask engines clean`."
             )
         _check(spec, module, self._engine)
         self._config, self._kernels = _runtime_config(module, self._engine, kernels)
@@ -120,6 +121,7 @@ class TensorRtEngine(BackendEngine):
 
     def _prepare(self, batch: int) -> Launch:
         """A context for batches of that size, and what starts it."""
+        self._log.lines.clear()
         context = (
             self._engine.create_execution_context()
             if self._config is None
@@ -133,6 +135,7 @@ class TensorRtEngine(BackendEngine):
             context.set_input_shape(name, self._arrays[name][:batch].shape)
 
         def enqueue() -> None:
+            self._log.lines.clear()
             if not context.execute_async_v3(self._memory.stream):
                 raise EngineLost(self._lost())
 
@@ -146,7 +149,7 @@ class TensorRtEngine(BackendEngine):
 
     def _lost(self) -> str:
         return (
-            f"{self.backend} failed to run the '{self.spec.name}' network: {self._log.last()} "
+            f"{self.backend} failed to run the '{self.spec.name}' network: {self._log.cause()} "
             "The GPU is out of memory, or gone. Use --backend openvino, or see "
             "`realtime-unmask doctor`."
         )
@@ -220,8 +223,13 @@ def stored_or_built(
     """
     key = flavour.plan_key(spec, files, card)
     sm = card if isinstance(card, str) else card.sm if flavour.portable else ""
+
+    def build() -> bytes:
+        cache.forget("choice")  # it was made without this plan
+        return build_plan(flavour, spec, files, sm)
+
     if may_build:
-        return cache.fetch(key, lambda: build_plan(flavour, spec, files, sm))
+        return cache.fetch(key, build)
     plan = cache.load(key)
     if plan is None:
         raise EngineUnavailable(

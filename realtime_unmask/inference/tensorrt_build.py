@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -17,6 +16,7 @@ from realtime_unmask.settings import Settings
 
 MAX_BATCH = 4
 _WORKSPACE = 256 * 2**20
+_LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +89,14 @@ def build_plan(flavour: Flavour, spec: EngineSpec, files: NetworkFiles, sm: str 
     """
     module = flavour.module()
     log = logger(module)
+    log.lines.clear()
     try:
         builder = module.Builder(log)
         network = builder.create_network(_strongly_typed(module))
         parser = module.OnnxParser(network, log)
         if not parser.parse(_model(spec, files)):
             reasons = [parser.get_error(n).desc() for n in range(parser.num_errors)]
-            raise RuntimeError("; ".join(reasons) or log.last())
+            raise RuntimeError("; ".join(reasons) or log.cause())
         config = builder.create_builder_config()
         config.set_memory_pool_limit(module.MemoryPoolType.WORKSPACE, _WORKSPACE)
         profile = builder.create_optimization_profile()
@@ -108,7 +109,7 @@ def build_plan(flavour: Flavour, spec: EngineSpec, files: NetworkFiles, sm: str 
             _aim(module, flavour, config, sm)
         plan = builder.build_serialized_network(network, config)
         if plan is None:
-            raise RuntimeError(log.last())
+            raise RuntimeError(log.cause())
         return bytes(plan)
     # TypeError: what the bindings make of a builder that could not be created.
     except (RuntimeError, TypeError) as error:
@@ -119,26 +120,26 @@ def build_plan(flavour: Flavour, spec: EngineSpec, files: NetworkFiles, sm: str 
 
 @cache
 def logger(module: Any) -> Any:
-    """The logger of `module`, which keeps the last lines; TensorRT takes only one in a process."""
+    """The logger of `module`; TensorRT takes only one in a process."""
     base: Any = module.ILogger
 
     class Lines(base):  # type: ignore[misc]
-        """TensorRT writes to standard error unless it is given somewhere else."""
+        """Keeps the first errors, which TensorRT would write to standard error."""
 
         def __init__(self) -> None:
             base.__init__(self)
-            self.lines: deque[str] = deque(maxlen=8)
+            self.lines: list[str] = []
 
         def log(self, severity: Any, message: str) -> None:
             """Keep errors; a person is told of them only if something fails."""
-            if severity in (module.ILogger.INTERNAL_ERROR, module.ILogger.ERROR):
+            errors = (module.ILogger.INTERNAL_ERROR, module.ILogger.ERROR)
+            # Bounded: a card that is gone says so with each call.
+            if severity in errors and len(self.lines) < _LINES:
                 self.lines.append(message)
 
-        def last(self) -> str:
-            """The first error since the last call of this, which is mostly the cause."""
-            found = self.lines[0] if self.lines else "it gives no reason"
-            self.lines.clear()
-            return found
+        def cause(self) -> str:
+            """The first error since `lines` was cleared, which is mostly the cause."""
+            return self.lines[0] if self.lines else "it gives no reason."
 
     return Lines()
 

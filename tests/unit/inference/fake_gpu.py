@@ -331,7 +331,8 @@ class Engine:
 
     def get_tensor_mode(self, name: str) -> Any:
         names = [port.name for port in self.graph.input]
-        return FakeTensorRt.TensorIOMode.INPUT if name in names else FakeTensorRt.TensorIOMode.OUTPUT
+        modes = FakeTensorRt.TensorIOMode
+        return modes.INPUT if name in names else modes.OUTPUT
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
         return _shape(next(port for port in self.ports if port.name == name))

@@ -1,0 +1,218 @@
+"""`auto` with a card: the timed run, what is remembered of it, and the way back to the CPU."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from realtime_unmask.errors import EngineError, EngineLost, EngineUnavailable
+from realtime_unmask.inference import choice, cuda
+from realtime_unmask.inference.engine import Engine, load_engine
+from realtime_unmask.inference.plans import PlanCache
+from realtime_unmask.settings import Settings
+
+from . import fake_gpu
+from .fake_gpu import Machine, Result
+from .tiny import expected, random_inputs, write_networks
+
+AUTO = Settings(precision="fp32")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "engines").mkdir()
+    return write_networks(tmp_path / "engines")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PlanCache:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return PlanCache.default()
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return fake_gpu.install(monkeypatch, "tensorrt")
+
+
+@pytest.fixture
+def times(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """What the timed run will measure, ms; change it."""
+    wanted = {"tensorrt": 1.0, "openvino": 10.0}
+    monkeypatch.setattr(choice, "_time_ms", lambda engine: wanted[engine.backend])
+    return wanted
+
+
+@pytest.fixture
+def planned(folder: Path, machine: Machine) -> None:
+    """The plans for this card are there."""
+    for network in ("map", "editor"):
+        settings = Settings(backend="tensorrt", precision="fp32")
+        load_engine(network, settings, folder).close()  # type: ignore[arg-type]
+
+
+def test_fastest_is_taken_and_told(
+    folder: Path, planned: None, times: dict[str, float], machine: Machine
+) -> None:
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "tensorrt"
+        assert engine.reason.startswith(
+            "the best of a timed run: tensorrt 1.0 ms, openvino 10.0 ms; tensorrt_rtx: The package "
+        )
+        inputs = random_inputs("map", 2)
+        made = engine.infer(inputs)
+    np.testing.assert_allclose(made["map"], expected("map", inputs)["map"], atol=1e-6)
+    assert machine.driver.alive == {}
+
+
+def test_slow_card_is_passed_over(
+    folder: Path, planned: None, times: dict[str, float], machine: Machine
+) -> None:
+    times["tensorrt"] = 15.0
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "openvino"
+        assert "tensorrt 15.0 ms, openvino 10.0 ms" in engine.reason
+    assert machine.driver.alive == {}
+
+
+def test_small_difference_does_not_change_the_order(
+    folder: Path, planned: None, times: dict[str, float]
+) -> None:
+    times["tensorrt"] = 11.0
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "tensorrt"
+
+
+def test_timed_run_is_a_real_one(folder: Path, planned: None) -> None:
+    with load_engine("map", AUTO, folder) as engine:
+        assert "the best of a timed run: tensorrt " in engine.reason
+        assert ", openvino " in engine.reason
+
+
+def test_choice_is_remembered(
+    folder: Path, planned: None, times: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_engine("map", AUTO, folder).close()
+
+    def again(engine: Any) -> float:
+        pytest.fail("timed again")
+
+    monkeypatch.setattr(choice, "_time_ms", again)
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "tensorrt"
+        assert engine.reason.endswith("(remembered)")
+
+
+def test_choice_is_made_again_for_another_driver(
+    folder: Path, planned: None, times: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_engine("map", AUTO, folder).close()
+    card = cuda.Card("Fake RTX 3060", (8, 6), 2**33, "590.01 CUDA 13.1")
+    monkeypatch.setattr(cuda, "card", lambda: card)
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "openvino"
+        assert "is not built yet" in engine.reason
+
+
+def test_remembered_backend_that_fails_now_is_passed_over(
+    folder: Path, planned: None, times: dict[str, float], machine: Machine
+) -> None:
+    load_engine("map", AUTO, folder).close()
+    machine.driver.faults["cuMemAlloc"] = (Result.CUDA_ERROR_OUT_OF_MEMORY, 0)
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "openvino"
+        assert "no memory left" in engine.reason
+    assert machine.driver.alive == {}
+
+
+def test_auto_builds_no_plan_and_says_how(folder: Path, machine: Machine) -> None:
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "openvino"
+        assert "is not built yet. Build it with: realtime-unmask engines build." in engine.reason
+    assert machine.module.builds == []
+
+
+def test_plan_built_later_is_considered(
+    folder: Path, machine: Machine, times: dict[str, float]
+) -> None:
+    load_engine("map", AUTO, folder).close()
+    load_engine("map", Settings(backend="tensorrt", precision="fp32"), folder).close()
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "tensorrt"
+
+
+def lost(machine: Machine, function: str, result: Result) -> None:
+    machine.driver.faults[function] = (result, 0)
+
+
+@pytest.mark.parametrize(
+    ("function", "result", "words"),
+    [
+        ("cuStreamSynchronize", Result.CUDA_ERROR_OUT_OF_MEMORY, "no memory left"),
+        ("cuStreamSynchronize", Result.CUDA_ERROR_ILLEGAL_ADDRESS, "stopped working"),
+        ("cuMemcpyHtoDAsync", Result.CUDA_ERROR_ILLEGAL_ADDRESS, "stopped working"),
+    ],
+)
+def test_cpu_takes_over_in_the_batch_in_which_the_card_fails(
+    folder: Path,
+    planned: None,
+    times: dict[str, float],
+    machine: Machine,
+    caplog: pytest.LogCaptureFixture,
+    function: str,
+    result: Result,
+    words: str,
+) -> None:
+    with load_engine("editor", AUTO, folder) as engine:
+        engine.infer(random_inputs("editor", 1))
+        lost(machine, function, result)
+        for seed in range(3):
+            inputs = random_inputs("editor", 2, seed)
+            made = engine.infer(inputs)
+            np.testing.assert_allclose(made["rgb"], expected("editor", inputs)["rgb"], atol=1e-6)
+        assert engine.backend == "openvino"
+        assert engine.reason.endswith("The CPU goes on with openvino.")
+        assert words in engine.reason
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == [
+        engine.reason
+    ]
+
+
+def test_backend_by_name_is_not_replaced_when_the_card_fails(
+    folder: Path, machine: Machine
+) -> None:
+    settings = Settings(backend="tensorrt", precision="fp32")
+    with load_engine("map", settings, folder) as engine:
+        lost(machine, "cuStreamSynchronize", Result.CUDA_ERROR_ILLEGAL_ADDRESS)
+        with pytest.raises(EngineLost):
+            engine.infer(random_inputs("map", 1))
+
+
+def test_card_fails_and_no_cpu_backend_works(
+    folder: Path,
+    planned: None,
+    times: dict[str, float],
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine: Engine = load_engine("map", AUTO, folder)
+    monkeypatch.setattr(choice, "ON_CPU", ())
+    lost(machine, "cuStreamSynchronize", Result.CUDA_ERROR_ILLEGAL_ADDRESS)
+    with pytest.raises(EngineUnavailable, match="No backend can run the 'map' network"):
+        engine.infer(random_inputs("map", 1))
+    with pytest.raises(EngineError, match="was closed"):
+        engine.infer(random_inputs("map", 1))
+
+
+def test_bf16_that_was_asked_for_is_served_by_the_cpu_or_refused(
+    folder: Path, planned: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime_unmask.inference.openvino._has_bf16", lambda _: True)
+    with load_engine("map", Settings(precision="bf16"), folder) as engine:
+        assert (engine.backend, engine.spec.precision) == ("openvino", "bf16")
+        assert "tensorrt: TensorRT computes in fp16 or fp32" in engine.reason
+
