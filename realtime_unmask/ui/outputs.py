@@ -66,9 +66,13 @@ class Switchboard(QObject):
 
     def ended(self, name: str) -> None:
         """An output ended by itself: its disk is full, or its device is gone."""
-        off: dict[str, Any] = {"recording_s": None, "virtual_camera": False, "page": ""}
+        off: dict[str, dict[str, Any]] = {
+            "record": {"recording_s": None},
+            "virtual_camera": {"virtual_camera": False},
+            "page": {"page": ""},
+        }
         if name in off:
-            self._set(replace(self.now, **{name: off[name]}))
+            self._set(replace(self.now, **off[name]))
 
     def tick(self, running: Running) -> None:
         """Half a second has gone by."""

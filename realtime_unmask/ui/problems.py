@@ -17,8 +17,7 @@ V4L2LOOPBACK = (
 OPEN_VIDEO = "sudo usermod -aG video $USER"
 
 
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("problems", text)
+translate = QCoreApplication.translate
 
 
 def advice(kind: str) -> tuple[str, str, tuple[str, ...]]:
@@ -34,42 +33,52 @@ def advice(kind: str) -> tuple[str, str, tuple[str, ...]]:
     if kind == "no_virtual_camera":
         if linux:
             return (
-                _tr(
+                translate(
+                    "problems",
                     "On Linux the kernel module v4l2loopback makes virtual cameras. Run this in "
-                    "a terminal, then switch the virtual camera on again:"
+                    "a terminal, then switch the virtual camera on again:",
                 ),
                 V4L2LOOPBACK,
                 ("page",),
             )
         return (
-            _tr(
+            translate(
+                "problems",
                 "Install OBS Studio (its virtual camera is used), start that camera once in OBS "
-                "and stop it there, then switch it on here again."
+                "and stop it there, then switch it on here again.",
             ),
             "",
             ("page",),
         )
     if kind == "no_vcam_package":
         return (
-            _tr("Virtual cameras need an extra package. Install it, then start this program anew:"),
+            translate(
+                "problems",
+                "Virtual cameras need an extra package. Install it, then start this program anew:",
+            ),
             "pip install 'realtime-unmask[vcam]'",
             ("page",),
         )
     if kind == "camera_denied":
         if linux:
             return (
-                _tr("Allow yourself the use of cameras, then log in anew:"),
+                translate("problems", "Allow yourself the use of cameras, then log in anew:"),
                 OPEN_VIDEO,
                 ("again",),
             )
         return (
-            _tr("Allow the camera in the system's privacy settings, then try again."),
+            translate(
+                "problems", "Allow the camera in the system's privacy settings, then try again."
+            ),
             "",
             ("again",),
         )
     if kind == "camera_busy":
         return (
-            _tr("Close the other program that uses the camera, or choose another camera."),
+            translate(
+                "problems",
+                "Close the other program that uses the camera, or choose another camera.",
+            ),
             "",
             ("again",),
         )
@@ -77,7 +86,10 @@ def advice(kind: str) -> tuple[str, str, tuple[str, ...]]:
         return "", "", ("again", "demo")
     if kind == "disk_full":
         return (
-            _tr("Free some space, or choose another folder. What was recorded so far plays."),
+            translate(
+                "problems",
+                "Free some space, or choose another folder. What was recorded so far plays.",
+            ),
             "",
             ("folder",),
         )
@@ -87,10 +99,10 @@ def advice(kind: str) -> tuple[str, str, tuple[str, ...]]:
 def button_text(name: str) -> str:
     """What a notice's button says."""
     return {
-        "again": _tr("Try again"),
-        "demo": _tr("Show the demo clip"),
-        "page": _tr("Use a web page instead"),
-        "folder": _tr("Choose another folder"),
+        "again": translate("problems", "Try again"),
+        "demo": translate("problems", "Show the demo clip"),
+        "page": translate("problems", "Use a web page instead"),
+        "folder": translate("problems", "Choose another folder"),
     }[name]
 
 
@@ -98,7 +110,7 @@ def sentence(error: Exception) -> str:
     """What `error` says to a person."""
     if isinstance(error, UnmaskError):
         return str(error)
-    return _tr("A fault of this program ({detail}). Please report it.").format(
+    return translate("problems", "A fault of this program ({detail}). Please report it.").format(
         detail=f"{type(error).__name__}: {error}".rstrip(": ")
     )
 

@@ -19,9 +19,9 @@ SIZE = (240, 320)  # rows, columns
 RED, GREEN = (200, 30, 30), (30, 180, 60)
 
 CAMERAS = (
-    Camera("cam:a", "Front camera", (("1280 × 720, 30/s", "1280x720@30"), ("640 × 480, 30/s", "640x480@30"))),
-    Camera("cam:b", "Desk camera", (("1920 × 1080, 30/s", "1920x1080@30"),)),
-)  # fmt: skip
+    Camera("cam:a", "Front camera", (("1280 × 720", "1280x720@30"), ("640 × 480", "640x480@30"))),
+    Camera("cam:b", "Desk camera", (("1920 × 1080", "1920x1080@30"),)),
+)
 
 
 class KindError(UnmaskError):
