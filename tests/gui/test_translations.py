@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from PyQt6.QtCore import QTranslator
+from PyQt6.QtWidgets import QApplication
 
 from realtime_unmask.ui.app import TRANSLATIONS
 
@@ -55,11 +56,15 @@ def test_every_text_is_translated_and_none_is_left_over(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", TS, ids=lambda path: path.stem)
-def test_compiled_file_is_made_from_the_texts(path: Path) -> None:
+def test_compiled_file_is_made_from_the_texts(path: Path, qapp: QApplication) -> None:
     translator = QTranslator()
     assert translator.load(str(path.with_suffix(".qm")))
-    for (context, source), text in in_the_file(path).items():
-        assert translator.translate(context, source) == text
+    qapp.installTranslator(translator)
+    try:
+        for (context, source), text in in_the_file(path).items():
+            assert qapp.translate(context, source) == text
+    finally:
+        qapp.removeTranslator(translator)
 
 
 @pytest.mark.parametrize("path", TS, ids=lambda path: path.stem)
