@@ -31,7 +31,7 @@ test-slow: $(RUN)/.test
 	@$(RUN)/bin/python -m pytest -m slow --ignore=tests/training
 
 test-training: $(TRAIN)/.all
-	@$(TRAIN)/bin/python -m pytest -m "not slow" tests/training
+	@$(TRAIN)/bin/python -m pytest -m "not slow" tests/training tests/contract/test_engine_torch.py
 
 lint: $(TRAIN)/.all
 	@$(TRAIN)/bin/ruff check .

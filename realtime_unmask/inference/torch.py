@@ -44,13 +44,13 @@ class TorchEngine(BackendEngine):
     Args:
         spec: with the precision of `network`.
         network: named tensors of float32 on `device` -> the same.
+        backend: the name that it was asked for by.
         device: "cpu" or "mps".
     """
 
-    backend = "torch"
-
-    def __init__(self, spec: EngineSpec, network: Network, device: str) -> None:
+    def __init__(self, spec: EngineSpec, network: Network, backend: str, device: str) -> None:
         super().__init__(spec)
+        self.backend = backend
         self._network: Network | None = network
         self._device = device
         self._made: dict[str, Tensor] = {}
@@ -63,7 +63,7 @@ class TorchEngine(BackendEngine):
     def _finish(self) -> dict[str, Float32]:
         made, self._made = self._made, {}
         with _faults(self.backend, self.spec.name):
-            return {name: np.array(value.cpu(), np.float32) for name, value in made.items()}
+            return {name: value.cpu().numpy().copy() for name, value in made.items()}
 
     def _free(self) -> None:
         self._network = None
@@ -201,7 +201,9 @@ def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> BackendEn
         module: Any = fuse(build(spec, files))
         module.to(device, torch.float16 if half else torch.float32)
         network = _named(spec, module.to(memory_format=torch.channels_last))
-        return CudaEngine(spec, network) if device == "cuda" else TorchEngine(spec, network, "mps")
+        if device == "cuda":
+            return CudaEngine(spec, network)
+        return TorchEngine(spec, network, "torch", device)
 
 
 def load_on_cpu(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> TorchEngine:
@@ -211,7 +213,7 @@ def load_on_cpu(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> To
         raise EngineUnavailable("The reference computes in fp32; use precision fp32 or auto.")
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    return TorchEngine(spec, _named(spec, build(spec, files)), "cpu")
+    return TorchEngine(spec, _named(spec, build(spec, files)), "torch_cpu", "cpu")
 
 
 def build(spec: EngineSpec, files: NetworkFiles) -> nn.Module:
