@@ -34,7 +34,7 @@ def qapp() -> QApplication:
 
 
 def _handles() -> set[str]:
-    """What the process has open: files, pipes and sockets (not Qt's own event counters)."""
+    """What the process has open: files, pipes and sockets (not Qt's own counters and caches)."""
     folder = Path("/proc/self/fd")
     found = set()
     for link in folder.iterdir() if folder.is_dir() else ():
@@ -42,7 +42,7 @@ def _handles() -> set[str]:
             target = os.readlink(link)
         except OSError:  # the handle of this very listing
             continue
-        if not target.startswith("anon_inode:"):
+        if not target.startswith(("anon_inode:", "/usr/share/")):
             found.add(f"{link.name} {target}")
     return found
 

@@ -1,0 +1,103 @@
+"""What the window remembers, and what it makes of a file that somebody spoilt."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from realtime_unmask.errors import WindowError
+from realtime_unmask.ui import preferences
+from realtime_unmask.ui.app import check_display
+from realtime_unmask.ui.background import Background
+from realtime_unmask.ui.preferences import Preferences
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    wanted = replace(Preferences(), camera="cam:ä", strength=0.25, rotate=270, badge=False)
+    path = tmp_path / "deep" / "window.json"
+    assert preferences.write(path, wanted)
+    assert preferences.read(path) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "[1, 2]", "\x00", "null"])
+def test_spoilt_file_gives_the_defaults(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "window.json"
+    path.write_text(text)
+    assert preferences.read(path) == Preferences()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("strength", 7.0), ("strength", "1"), ("strength", float("nan")), ("rotate", 45),
+        ("view", "none"), ("mirror", 1), ("badge", "no"), ("camera", 3), ("audio_offset_ms", 10**9),
+    ],
+)  # fmt: skip
+def test_value_that_makes_no_sense_becomes_the_default(
+    tmp_path: Path, name: str, value: object
+) -> None:
+    path = tmp_path / "window.json"
+    path.write_text(json.dumps({name: value, "lost": "blur", "unknown": 1}))
+    read = preferences.read(path)
+    assert getattr(read, name) == getattr(Preferences(), name)
+    assert read.lost == "blur"
+
+
+def test_folder_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert not preferences.write(tmp_path / "file" / "window.json", Preferences())
+
+
+def test_they_are_kept_in_the_users_own_folder() -> None:
+    assert preferences.default_path().name == "window.json"
+    assert "realtime-unmask" in preferences.default_path().parts
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [({}, "There is no display"), ({"DISPLAY": ":987"}, "does not answer")],
+)
+def test_missing_display_is_a_sentence(
+    environment: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("DISPLAY", environment.get("DISPLAY", ""))
+    with pytest.raises(WindowError, match=words):
+        check_display(environment)
+
+
+@pytest.mark.parametrize(
+    "environment", [{"QT_QPA_PLATFORM": "offscreen"}, {"WAYLAND_DISPLAY": "wayland-0"}]
+)
+def test_other_platforms_need_no_x_display(environment: dict[str, str]) -> None:
+    check_display(environment)
+
+
+def test_background_works_in_order_and_tells_in_this_thread(qtbot: QtBot) -> None:
+    work = Background("test")
+    told: list[object] = []
+
+    def broken() -> None:
+        raise ValueError("odd")
+
+    work.run(lambda: 1, lambda value: told.append((value, threading.current_thread())))
+    work.run(broken, failed=lambda error: told.append(str(error)))
+    work.run(lambda: 3, told.append)
+    assert work.busy
+    qtbot.waitUntil(lambda: len(told) == 3)
+    assert told == [(1, threading.main_thread()), "odd", 3]
+    assert not work.busy
+    assert work.close(2)
+
+
+def test_background_that_is_stuck_is_left_behind() -> None:
+    work, gate = Background("test"), threading.Event()
+    work.run(lambda: gate.wait(20))
+    assert not work.close(0.05)
+    gate.set()
+    assert work.close(2)
