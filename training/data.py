@@ -15,10 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from training.labelled import Labelled
 from training.loop import RunConfig, numbers
 from training.masks.camera import degrade, frame_edge, grade
 from training.masks.cloth import paint
 from training.masks.occluders import beard, glasses, occlude
+from training.masks.pasted import paste
 from training.masks.shape import random_shape
 from training.shards import CLIPS, CROP, STORED, Faces
 
@@ -35,6 +37,10 @@ UNSEEN_SETS = ("cd_wo", "pr_wo")
 PEOPLE_HELD_OUT = {"omi_variants": 10, CLIPS: 2}
 # What a mask does to the upper-face landmarks, in shares of the eye distance.
 ALIGN_JITTER = 0.015
+# Where there are labelled photographs: their share of the map network's samples, and that of
+# their masks among the masks put on bare faces.
+REAL_SHARE = 0.3
+PASTED_SHARE = 0.45
 
 
 def person(faces: Faces) -> NDArray[np.str_]:
@@ -123,36 +129,55 @@ def view(
     )
 
 
-def map_sample(faces: Faces, index: int, rng: np.random.Generator) -> Sample:
+def map_sample(
+    faces: Faces, index: int, rng: np.random.Generator, real: Labelled | None = None
+) -> Sample:
     """One picture for the map network.
+
+    Args:
+        real: labelled photographs, which then take the place of REAL_SHARE of the samples and
+            lend their masks to others.
 
     Returns:
         image (3, 256, 256) in [-1, 1], target (1, 256, 256) in [0, 1], valid (1, 256, 256).
     """
-    seen = view(faces, index, rng)
-    image, target = seen.image, np.zeros_like(seen.valid)
-    hairy = rng.random() < 0.12
-    if hairy:
-        image = beard(image, seen.mesh, rng)
-    if rng.random() < 0.64:
-        shape = random_shape(seen.mesh, CROP, rng)
-        image, target = paint(image, shape, rng, _print(faces, rng)), shape.map
-        if rng.random() < 0.15:
-            image, over = glasses(image, seen.mesh, rng)
-            target = target * (1 - over)
-        hidden = rng.random() < 0.1
+    if real is not None and rng.random() < REAL_SHARE:
+        image, mesh, target, valid = real.view(rng)
+        hidden = rng.random() < 0.06
     else:
-        hidden = rng.random() < 0.5
+        seen = view(faces, index, rng)
+        mesh, valid = seen.mesh, seen.valid
+        image, target, hidden = _dressed(faces, seen, rng, real)
     if hidden:
-        image, over = occlude(image, seen.mesh, rng)
+        image, over = occlude(image, mesh, rng)
         target = target * (1 - over)
-    image, valid = degrade(grade(image, rng), rng), seen.valid
+    image = degrade(grade(image, rng), rng)
     if rng.random() < 0.3:
-        image, known = frame_edge(image, tight(seen.mesh, CROP, rng))
+        image, known = frame_edge(image, tight(mesh, CROP, rng))
         valid = valid * known
     if rng.random() < 0.5:
         image, target, valid = image[:, ::-1], target[:, ::-1], valid[:, ::-1]
     return {"image": chw(image) * 2 - 1, "target": target[None], "valid": valid[None]}
+
+
+def _dressed(
+    faces: Faces, seen: View, rng: np.random.Generator, real: Labelled | None
+) -> tuple[Picture, Plane, bool]:
+    """A bare face with or without a mask, its map, and whether something is held before it."""
+    image, target = seen.image, np.zeros_like(seen.valid)
+    if rng.random() < 0.12:
+        image = beard(image, seen.mesh, rng)
+    if rng.random() >= 0.64:
+        return image, target, bool(rng.random() < 0.5)
+    if real is not None and rng.random() < PASTED_SHARE:
+        image, target = paste(image, seen.mesh, real.texture(seen.mesh, rng), rng)
+    else:
+        shape = random_shape(seen.mesh, CROP, rng)
+        image, target = paint(image, shape, rng, _print(faces, rng)), shape.map
+    if rng.random() < 0.15:
+        image, over = glasses(image, seen.mesh, rng)
+        target = target * (1 - over)
+    return image, target, bool(rng.random() < 0.1)
 
 
 def tight(

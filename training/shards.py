@@ -76,7 +76,7 @@ class Faces:
 def save_shard(path: Path, faces: Faces) -> None:
     """Write one shard under its final name only when it is whole."""
     partial = path.with_name("partial." + path.name)
-    np.savez(partial, **packed(faces))
+    np.savez(partial, allow_pickle=False, **packed(faces))
     partial.replace(path)
 
 

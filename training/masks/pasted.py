@@ -1,0 +1,218 @@
+"""Real masks, cut out of photographs, put on other faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.masks.shape import Plane, Points
+
+Picture = NDArray[np.float32]
+
+# Mesh points that carry the cloth, left and right ones in pairs: the face's outline, eye corners,
+# cheeks, mouth; then those of the middle: nose, lips, chin.
+_LEFT = (127, 234, 93, 132, 58, 172, 136, 150, 176, 148, 33, 133, 117, 50, 205, 61)
+_RIGHT = (356, 454, 323, 361, 288, 397, 365, 379, 400, 377, 263, 362, 346, 280, 425, 291)
+_MIDDLE = (168, 197, 4, 2, 0, 17, 199, 152)
+_CARRIERS = (*_LEFT, *_RIGHT, *_MIDDLE)
+# The forehead: skin that no mask covers.
+_SKIN_LEFT, _SKIN_RIGHT, _SKIN_MIDDLE = (109, 67, 105, 107), (338, 297, 334, 336), (9, 10)
+_SKIN = (*_SKIN_LEFT, *_SKIN_RIGHT, *_SKIN_MIDDLE)
+GRID = 33
+# How much the warp may bend away from the points, against folds in turned faces.
+STIFFNESS = 2e-3
+# Width that the cloth's colour is carried outwards, so that no old background shows at its rim.
+RIM_PX = 2
+# How far around the mask its shade may fall.
+SHADE_PX = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Texture:
+    """A mask as photographed.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        map: (H, W) float32 in [0, 1], the mask with its straps.
+        mesh: (478, 2) float32, px.
+    """
+
+    image: NDArray[np.uint8]
+    map: Plane
+    mesh: Points
+
+
+def yaw(mesh: Points) -> float:
+    """How far a head is turned: -1 to 1, 0 from the front, positive with the nose to the right."""
+    left, right = mesh[4, 0] - mesh[234, 0], mesh[454, 0] - mesh[4, 0]
+    return float((left - right) / max(abs(left) + abs(right), 1e-3))
+
+
+def mirrored(texture: Texture) -> Texture:
+    """The same seen in a mirror; of the mesh only what this module uses changes sides."""
+    left, right = [*_LEFT, *_SKIN_LEFT], [*_RIGHT, *_SKIN_RIGHT]
+    mesh = texture.mesh.copy()
+    mesh[left], mesh[right] = texture.mesh[right], texture.mesh[left]
+    mesh[:, 0] = texture.image.shape[1] - 1 - mesh[:, 0]
+    return Texture(
+        np.ascontiguousarray(texture.image[:, ::-1]),
+        np.ascontiguousarray(texture.map[:, ::-1]),
+        mesh,
+    )
+
+
+def paste(
+    image: Picture, mesh: Points, texture: Texture, rng: np.random.Generator
+) -> tuple[Picture, Plane]:
+    """Put a photographed mask on a bare face.
+
+    Args:
+        image: (S, S, 3) float32 RGB in [0, 1], the bare face.
+        mesh: (478, 2) float32, px of `image`.
+
+    Returns:
+        A new picture of the same form, and its map (S, S) float32 in [0, 1].
+    """
+    x, y = _backward(mesh, texture.mesh, image.shape[0])
+    worn = image.copy()
+    whole = np.asarray(cv2.remap(texture.map, x, y, cv2.INTER_LINEAR, borderValue=0), np.float32)
+    if rng.random() < 0.5:
+        whole = cv2.GaussianBlur(whole, (0, 0), rng.uniform(0.3, 0.9)).astype(np.float32)
+    part = _around(whole)
+    alpha, light = whole[part], _light(image, mesh, texture, rng)[part]
+    warped = cv2.remap(
+        texture.image, x[part], y[part], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    bled = _bled(np.asarray(warped, np.uint8), alpha).astype(np.float32)
+    cloth = np.minimum(bled * light * np.float32(1 / 255), np.float32(1.05))
+    if rng.random() < 0.4:
+        cloth = recolour(cloth, alpha, rng)
+    weight = alpha[..., None]
+    worn[part] = np.clip(shaded(image[part], alpha, rng) * (1 - weight) + weight * cloth, 0, 1)
+    return worn, whole
+
+
+def _around(alpha: Plane) -> tuple[slice, slice]:
+    """The rows and columns that a mask and its shade can change."""
+    x, y, width, height = cv2.boundingRect((alpha > 0).astype(np.uint8))
+    return (
+        slice(max(0, y - SHADE_PX), y + height + SHADE_PX),
+        slice(max(0, x - SHADE_PX), x + width + SHADE_PX),
+    )
+
+
+def recolour(cloth: Picture, alpha: Plane, rng: np.random.Generator) -> Picture:
+    """Another colour for a mask, with its folds and prints kept.
+
+    Args:
+        cloth: (S, S, 3) float32 RGB in [0, 1].
+        alpha: (S, S) float32, where the mask is.
+
+    Returns:
+        A new picture; what is not mask changes too.
+    """
+    if rng.random() < 0.5:
+        hsv = cv2.cvtColor(np.clip(cloth, 0, 1), cv2.COLOR_RGB2HSV)
+        hsv[..., 0] = (hsv[..., 0] + np.float32(rng.uniform(0, 360))) % np.float32(360)
+        hsv[..., 1] = np.clip(hsv[..., 1] * np.float32(rng.uniform(0.5, 1.6)), 0, 1)
+        turned = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+        return np.asarray(turned ** np.float32(np.exp(rng.normal(0, 0.3))), np.float32)
+    grey = cloth @ np.array([0.3, 0.59, 0.11], np.float32)
+    inside = alpha > 0.5
+    level = float(grey[inside].mean()) if inside.any() else 0.5
+    hsv = np.array([[[rng.uniform(0, 360), rng.beta(1, 2), rng.uniform(0.06, 0.95)]]], np.float32)
+    colour = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0]
+    contrast = (grey / max(level, 0.05)) ** np.float32(rng.uniform(0.6, 1.2))
+    return np.asarray(np.clip(contrast[..., None] * colour, 0, 1), np.float32)
+
+
+def shaded(image: Picture, alpha: Plane, rng: np.random.Generator) -> Picture:
+    """A picture with the shade that a mask casts on the skin around it."""
+    if rng.random() < 0.25:
+        return image
+    move = np.array([[1, 0, rng.normal(0, 2.0)], [0, 1, rng.uniform(-1.0, 4.0)]])
+    blurred = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(1.0, 5.0))
+    soft = cv2.warpAffine(blurred, move, alpha.shape[::-1])
+    return np.asarray(image * (1 - rng.uniform(0.05, 0.4) * soft[..., None]), np.float32)
+
+
+def _backward(target: Points, source: Points, size: int) -> tuple[Plane, Plane]:
+    """Where each pixel of the target lies in the source: a thin plate through the mesh points."""
+    carriers = list(_CARRIERS)
+    to, back = target[carriers] / size, source[carriers] / size
+    count = len(carriers)
+    system = np.zeros((count + 3, count + 3))
+    system[:count, :count] = _kernel(to, to) + STIFFNESS * np.eye(count)
+    system[:count, count] = 1
+    system[:count, count + 1 :] = to
+    system[count:, :count] = system[:count, count:].T
+    solved = np.linalg.solve(system, np.vstack([back, np.zeros((3, 2))]))
+    steps = np.linspace(0, 1, GRID)
+    grid = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
+    basis = np.hstack([_kernel(grid, to), np.ones((len(grid), 1)), grid])
+    places = (basis @ solved * size).reshape(GRID, GRID, 2).astype(np.float32)
+    # The grid's outermost points lie on the outermost pixels, hence not cv2.resize.
+    spread = np.linspace(0, GRID - 1, size, dtype=np.float32)
+    at = np.broadcast_to(spread, (size, size))
+    full = cv2.remap(places, at, np.ascontiguousarray(at.T), cv2.INTER_LINEAR)
+    return np.ascontiguousarray(full[..., 0]), np.ascontiguousarray(full[..., 1])
+
+
+def _kernel(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    square = ((a[:, None] - b[None]) ** 2).sum(-1).astype(np.float64)
+    return np.asarray(0.5 * square * np.log(np.maximum(square, 1e-12)))
+
+
+def _bled(cloth: NDArray[np.uint8], alpha: Plane) -> NDArray[np.uint8]:
+    """The cloth with its own colour carried outwards over its rim."""
+    inside = (alpha > 0.9).astype(np.uint8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RIM_PX + 1, 2 * RIM_PX + 1))
+    # Thin straps have no inside to speak of: they keep their middle.
+    core = np.maximum(cv2.erode(inside, kernel), inside - cv2.morphologyEx(
+        inside, cv2.MORPH_OPEN, kernel))  # fmt: skip
+    if not core.any():
+        return cloth
+    _, nearest = cv2.distanceTransformWithLabels(
+        1 - core, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    index = np.zeros(int(nearest.max()) + 1, np.intp)
+    flat = np.flatnonzero(core)
+    index[nearest.ravel()[flat]] = flat
+    rim = np.flatnonzero((alpha > 0) & (core == 0))
+    result = cloth.reshape(-1, 3).copy()
+    result[rim] = result[index[nearest.ravel()[rim]]]
+    return result.reshape(cloth.shape)
+
+
+def _light(
+    image: Picture, mesh: Points, texture: Texture, rng: np.random.Generator
+) -> Picture:
+    """(S, S, 3): factors that bring the cloth into the light of the face that now wears it.
+
+    Skin differs in more than its light, so only part of the difference is followed.
+    """
+    here = _skin(image, mesh)
+    there = _skin(texture.image, texture.mesh) / 255.0
+    ratio = np.clip(here / np.maximum(there, 0.03), 0.2, 4.0)
+    level = float(ratio.mean())
+    gain = np.clip(level ** rng.uniform(0.35, 0.9), 0.35, 1.8) * (
+        (ratio / level) ** rng.uniform(0.2, 0.7)
+    )
+    small = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA).mean(2)
+    field = cv2.GaussianBlur(small, (0, 0), 4)
+    own = np.maximum(field, 0.02) / max(float(field[8:28, 8:24].mean()), 0.02)
+    own = (own ** rng.uniform(0, 0.5)).astype(np.float32)
+    spread = cv2.resize(own, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(spread[..., None] * gain.astype(np.float32), np.float32)
+
+
+def _skin(image: NDArray[np.uint8] | Picture, mesh: Points) -> NDArray[np.float64]:
+    """(3,) the mean colour of the forehead."""
+    plane = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillConvexPoly(plane, cv2.convexHull(np.round(mesh[list(_SKIN)]).astype(np.int32)), 1)
+    if not plane.any():
+        return np.asarray(image.mean((0, 1)), np.float64)
+    return np.asarray(cv2.mean(image, plane)[:3], np.float64)

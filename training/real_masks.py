@@ -1,0 +1,289 @@
+"""harvest: photographs of people in masks, with checked outlines -> labelled crops and textures.
+
+The verdicts (real_masks.json) are text: per photograph a list of faces, each with the place of its
+eyes and either the outline of its mask in the photograph's own pixels or why it is of no use.
+They were made from the map network's answers and from graph cuts, looked at one by one, and drawn
+by hand where no proposal fitted. A quarter of the photographs is kept for scoring: those are
+refused here by the digest of their names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_unmask.faces.alignment import EYE_DISTANCE, align, crop, to_crop
+from realtime_unmask.faces.detector import Detector
+from realtime_unmask.types import Alignment, Float32, UInt8
+from training.masks.pasted import Texture, yaw
+from training.prepare import pictures
+from training.shards import CROP, MARGIN, STORED, Faces, packed, unpacked
+
+VERDICTS = Path(__file__).with_suffix(".json")
+# The set's name in a shard, and the share of it that is never trained on nor used as texture.
+MASKED = "masked"
+SCORING_SHARE = 4
+VALIDATION_SHARE = 11
+# Code in a stored map for pixels of which nobody knows whether they are mask: where straps run.
+UNKNOWN = 255
+FULL = 254
+# A detected face is the one of a verdict when its eyes are this near, in eye distances.
+SAME_FACE = 0.35
+# Close-ups are found when there is something around them.
+PADDING = (0.0, 0.25, 0.6)
+# What a mask needs to be cut out and worn by others.
+TEXTURE_EYE_PX = 50.0
+TEXTURE_YAW = 0.5
+TEXTURE_SHARPNESS = 25.0
+
+
+@dataclass(slots=True)
+class RealMasks:
+    """Labelled photographs.
+
+    Attributes:
+        faces: the crops; their split is "train" or "val".
+        maps: n PNG files (uint8 arrays), STORED x STORED px; 0 to FULL, or UNKNOWN.
+        texture: (n,) bool, whether its mask may be put on others.
+        bare: (n,) bool, whether no mask is worn.
+    """
+
+    faces: Faces
+    maps: list[NDArray[np.uint8]]
+    texture: NDArray[np.bool_]
+    bare: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.maps)
+
+    def map(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The mask in [0, 1], and 1 where that is known; each (STORED, STORED) float32."""
+        plane = cv2.imdecode(self.maps[index], cv2.IMREAD_GRAYSCALE)
+        if plane is None:
+            raise ValueError(f"The map of {self.faces.name[index]} cannot be decoded.")
+        known = (plane != UNKNOWN).astype(np.float32)
+        return plane.astype(np.float32) * known / np.float32(FULL), known
+
+    def cut_out(self, index: int) -> Texture:
+        """The mask of one photograph."""
+        return Texture(
+            self.faces.image(index), self.map(index)[0], self.faces.landmarks[index]
+        )
+
+    def where(self, chosen: NDArray[np.bool_]) -> RealMasks:
+        """Those for which `chosen`, (n,) bool, is true."""
+        maps = [self.maps[i] for i in np.flatnonzero(chosen)]
+        return RealMasks(self.faces.where(chosen), maps, self.texture[chosen], self.bare[chosen])
+
+
+def for_scoring(name: str) -> bool:
+    """Whether a photograph of ../shared/data/masked is kept for scoring."""
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % SCORING_SHARE == 0
+
+
+def harvest(place: Path, out: Path, verdicts: Path = VERDICTS) -> Counter[str]:
+    """Read the photographs of a tar or folder for which there are verdicts, write one file.
+
+    Returns:
+        How many faces were labelled, by the source of the label, and what was left out and why.
+
+    Raises:
+        ValueError: none of the photographs has a verdict, or the verdicts cannot be read.
+    """
+    judged = _read(verdicts)
+    counts: Counter[str] = Counter()
+    rows: list[_Row] = []
+    with Detector() as detector:
+        for name, image, _ in pictures([place]):
+            if for_scoring(name):
+                counts["kept for scoring"] += 1
+            elif name not in judged:
+                counts["no verdict"] += 1
+            elif image is None:
+                counts["unreadable"] += 1
+            else:
+                rows += _faces(name, image, judged[name], detector, counts)
+    if not rows:
+        raise ValueError(f"No photo of {place} has an outline in {verdicts} ({dict(counts)}).")
+    _save(out, rows)
+    return counts
+
+
+def load_real_masks(path: Path) -> RealMasks:
+    """What `harvest` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    with np.load(path, allow_pickle=False) as data:
+        offsets = data["map_offsets"]
+        maps = [data["maps"][a:b] for a, b in pairwise(offsets)]
+        return RealMasks(unpacked(data), maps, data["texture"], data["bare"])
+
+
+@dataclass(slots=True)
+class _Row:
+    coded: NDArray[np.uint8]
+    map: NDArray[np.uint8]
+    landmarks: Float32
+    corners: Float32
+    name: str
+    texture: bool
+    bare: bool
+
+
+def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
+    try:
+        judged: dict[str, list[dict[str, Any]]] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"The verdicts {path} cannot be read ({error}).") from error
+    return judged
+
+
+def _faces(
+    name: str,
+    image: UInt8,
+    verdicts: list[dict[str, Any]],
+    detector: Detector,
+    counts: Counter[str],
+) -> Iterator[_Row]:
+    waiting = []
+    for verdict in verdicts:
+        if "refused" in verdict:
+            counts[f"refused: {verdict['refused']}"] += 1
+        else:
+            waiting.append(verdict)
+    for share in PADDING:
+        if not waiting:
+            return
+        for mesh in _look(image, detector, share):
+            for verdict in [v for v in waiting if _is_it(mesh, v["eyes"])]:
+                waiting.remove(verdict)
+                counts[verdict["from"]] += 1
+                yield _row(name, image, mesh, verdict)
+    counts["face not found again"] += len(waiting)
+
+
+def _look(image: UInt8, detector: Detector, share: float) -> list[Float32]:
+    if share == 0:
+        return detector.find_all(image)
+    edge = int(share * max(image.shape[:2]))
+    grey = (127, 127, 127)
+    wide = cv2.copyMakeBorder(image, edge, edge, edge, edge, cv2.BORDER_CONSTANT, value=grey)
+    move = np.array([edge, edge, 0], np.float32)
+    return [mesh - move for mesh in detector.find(wide.astype(np.uint8), 4)]
+
+
+def _is_it(mesh: Float32, eyes: list[float]) -> bool:
+    """Whether a mesh has its outer eye corners at x y x y."""
+    corners = mesh[[33, 263], :2]
+    wanted = np.array(eyes, np.float32).reshape(2, 2)
+    wide = float(np.linalg.norm(wanted[1] - wanted[0]))
+    return bool(np.linalg.norm(corners - wanted, axis=1).max() < SAME_FACE * max(wide, 1.0))
+
+
+def _row(name: str, image: UInt8, mesh: Float32, verdict: dict[str, Any]) -> _Row:
+    base = align(mesh, CROP)
+    alignment = Alignment(base.matrix + np.array([[0, 0, MARGIN], [0, 0, MARGIN]]), STORED)
+    pixels = crop(image, alignment)
+    height, width = image.shape[:2]
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    landmarks = to_crop(mesh, alignment)
+    rings = [
+        to_crop(np.array(ring, np.float32).reshape(-1, 2), alignment) for ring in verdict["mask"]
+    ]
+    plane = coded_map(rings, landmarks)
+    marked = (plane > FULL // 2) & (plane != UNKNOWN)
+    texture = bool(
+        rings
+        and verdict.get("texture", True)
+        and EYE_DISTANCE * CROP / base.scale >= TEXTURE_EYE_PX
+        and abs(yaw(landmarks)) <= TEXTURE_YAW
+        and _sharpness(pixels, marked) >= TEXTURE_SHARPNESS
+    )
+    jpeg = cv2.imencode(
+        ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 93]
+    )[1]
+    return _Row(
+        jpeg.ravel(), cv2.imencode(".png", plane)[1].ravel(), landmarks,
+        to_crop(corners, alignment), name, texture, not rings,
+    )  # fmt: skip
+
+
+def coded_map(rings: list[Float32], mesh: Float32) -> NDArray[np.uint8]:
+    """Outlines -> a stored map, (STORED, STORED) uint8: 0 to FULL, UNKNOWN where straps may run.
+
+    Args:
+        rings: outlines (n, 2), px of the stored crop; a ring inside another is a hole.
+        mesh: (478, 2), px of the stored crop.
+    """
+    big = np.zeros((2 * STORED, 2 * STORED), np.uint8)
+    if not rings:
+        return big[:STORED, :STORED].copy()
+    # Sub-pixel coordinates of cv2.fillPoly, at twice the size; even-odd makes holes.
+    cv2.fillPoly(big, [np.round((2 * r + 0.5) * 16).astype(np.int32) for r in rings], FULL, shift=4)
+    soft = cv2.GaussianBlur(big, (0, 0), 1.0)
+    plane = cv2.resize(soft, (STORED, STORED), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    straps = _strap_zone(np.concatenate(rings), mesh) & (plane == 0)
+    return np.where(straps, np.uint8(UNKNOWN), np.minimum(plane, FULL)).astype(np.uint8)
+
+
+def _strap_zone(outline: Float32, mesh: Float32) -> NDArray[np.bool_]:
+    """Where ear loops and bands may be: between the mask's sides and a strip about the ears."""
+    plane = np.zeros((STORED, STORED), np.uint8)
+    across = (mesh[454] - mesh[234]) * 0.14
+    left, right = outline[:, 0].min(), outline[:, 0].max()
+    for ear, out, near in (
+        ((127, 234, 93, 132, 58), -across, outline[:, 0] < left + 0.12 * (right - left)),
+        ((356, 454, 323, 361, 288), across, outline[:, 0] > right - 0.12 * (right - left)),
+    ):
+        strip = mesh[list(ear)]
+        around = np.concatenate([strip - 0.3 * out, strip + out, outline[near]])
+        cv2.fillConvexPoly(plane, cv2.convexHull(np.round(around).astype(np.int32)), 1)
+    return plane.astype(bool)
+
+
+def _sharpness(pixels: UInt8, marked: NDArray[np.bool_]) -> float:
+    """Variance of the Laplacian over the rim of the mask, where plain cloth has detail too."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    rim = cv2.morphologyEx(marked.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((7, 7), np.uint8))
+    detail = cv2.Laplacian(grey, cv2.CV_32F)[rim > 0]
+    return float(detail.var()) if detail.size else 0.0
+
+
+def _save(path: Path, rows: list[_Row]) -> None:
+    names = np.array([r.name for r in rows])
+    faces = Faces(
+        [r.coded for r in rows],
+        np.stack([r.landmarks for r in rows]),
+        np.stack([r.corners for r in rows]),
+        np.array(["val" if _held(name) else "train" for name in names]),
+        np.full(len(rows), MASKED),
+        names,
+        names,
+    )
+    arrays = packed(faces) | {
+        "maps": np.concatenate([r.map for r in rows]),
+        "map_offsets": np.cumsum([0] + [len(r.map) for r in rows]),
+        "texture": np.array([r.texture for r in rows]),
+        "bare": np.array([r.bare for r in rows]),
+    }
+    partial = path.with_name("partial." + path.name)
+    np.savez(partial, allow_pickle=False, **arrays)
+    partial.replace(path)
+
+
+def _held(name: str) -> bool:
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) // SCORING_SHARE % (
+        VALIDATION_SHARE
+    ) == 0
