@@ -8,14 +8,12 @@ import cv2
 import numpy as np
 
 from realtime_unmask.closing import Closing
-from realtime_unmask.faces.landmarker import Landmarker
+from realtime_unmask.faces.landmarker import NEAR, Follower, Landmarker
 from realtime_unmask.types import Float32, UInt8
 
 # The detector looks at 192 px, and sees a face from 15 % of that up: 48 px in a tile of 320.
 TILE_PX = 320
 TILE_OVERLAP = 1 / 3
-# Side of the square around a face in which it is looked for again, in widths of its mesh.
-NEAR = 2.2
 # The mesh network takes 192 px; more than this only costs time.
 NEAR_PX = 512
 FACES_A_LOOK = 16
@@ -92,6 +90,10 @@ class Detector(Closing):
                     return moved
         return None
 
+    def follower(self) -> Follower:
+        """A new memory for one face of a sequence; the caller's, to be closed by it."""
+        return Follower()
+
     def _settle(self, image: UInt8, mesh: Float32) -> Float32 | None:
         """A mesh after two more looks, close by; None if it wanders off: then it was no face."""
         for _ in range(2):
@@ -159,6 +161,11 @@ def _covers(mesh: Float32, x: int, y: int, side: int) -> bool:
     return bool(
         box[0] <= x and box[1] <= y and box[2] >= x + side and box[3] >= y + side
     )
+
+
+def overlap(a: Float32, b: Float32) -> float:
+    """Intersection over union of the boxes of two meshes."""
+    return _overlap(_box(a), _box(b))
 
 
 def _overlap(a: Float32, b: Float32) -> float:

@@ -1,4 +1,4 @@
-"""The mediapipe face landmarker, kept behind one small function: picture -> meshes."""
+"""The mediapipe face landmarker, kept behind two small functions: picture -> meshes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import numpy as np
 from realtime_unmask import resources
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import AssetError
-from realtime_unmask.types import Float32, UInt8
+from realtime_unmask.faces.alignment import crop
+from realtime_unmask.types import Alignment, Float32, UInt8
 
 if TYPE_CHECKING:
     import mediapipe as mp
@@ -26,22 +27,20 @@ BUNDLES = {
 }
 # mediapipe's default of 0.5 misses one masked face in eight.
 CONFIDENCE = 0.3
+# Side of the square around a face in which it is looked for again, in widths of its mesh.
+NEAR = 2.2
+# Side of a follower's window: the mesh network takes 192 px of it.
+WINDOW_PX = 320
 
 
-class Landmarker(Closing):
-    """One mediapipe landmarker in IMAGE mode: no memory, same picture, same answer.
-
-    Belongs to the thread that made it.
-
-    Args:
-        bundle: "full_range" (faces from 15 % of the picture's height up) or "short_range".
-        max_faces: how many faces it returns at most.
+class _Task(Closing):
+    """One mediapipe landmarker. Belongs to the thread that uses it first.
 
     Raises:
         AssetError: the bundle is missing or altered, or mediapipe refuses it.
     """
 
-    def __init__(self, bundle: str = "full_range", max_faces: int = 1) -> None:
+    def __init__(self, bundle: str, max_faces: int, *, video: bool) -> None:
         path = resources.folder("assets") / f"face_landmarker_{bundle}.task"
         model = resources.verified(path, BUNDLES[bundle])
         import mediapipe as mp
@@ -49,7 +48,7 @@ class Landmarker(Closing):
 
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=model),
-            running_mode=vision.RunningMode.IMAGE,
+            running_mode=vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE,
             num_faces=max_faces,
             min_face_detection_confidence=CONFIDENCE,
             min_face_presence_confidence=CONFIDENCE,
@@ -65,6 +64,30 @@ class Landmarker(Closing):
         self._task, self._mp = task, mp
         self._close = weakref.finalize(self, _free, task)
 
+    def _picture(self, image: UInt8) -> mp.Image:
+        return self._mp.Image(
+            image_format=self._mp.ImageFormat.SRGB, data=np.ascontiguousarray(image)
+        )
+
+    def close(self) -> None:
+        """Free the native graph; safe to call again."""
+        self._close()
+
+
+class Landmarker(_Task):
+    """Finds the faces of a picture. No memory: same picture, same answer.
+
+    Args:
+        bundle: "full_range" (faces from 15 % of the picture's height up) or "short_range".
+        max_faces: how many faces it returns at most.
+
+    Raises:
+        AssetError: the bundle is missing or altered, or mediapipe refuses it.
+    """
+
+    def __init__(self, bundle: str = "full_range", max_faces: int = 1) -> None:
+        super().__init__(bundle, max_faces, video=False)
+
     def detect(self, image: UInt8) -> list[Float32]:
         """The faces of a picture.
 
@@ -75,18 +98,53 @@ class Landmarker(Closing):
             One (478, 3) float32 array a face: x, y in px, z relative in the same unit.
         """
         height, width = image.shape[:2]
-        picture: mp.Image = self._mp.Image(
-            image_format=self._mp.ImageFormat.SRGB, data=np.ascontiguousarray(image)
-        )
         scale = np.array([width, height, width], np.float32)
-        return [
-            np.array([(p.x, p.y, p.z) for p in face], np.float32) * scale
-            for face in self._task.detect(picture).face_landmarks
-        ]
+        found = self._task.detect(self._picture(image)).face_landmarks
+        return [_points(face) * scale for face in found]
 
-    def close(self) -> None:
-        """Free the native graph; safe to call again."""
-        self._close()
+
+class Follower(_Task):
+    """Finds one face again from frame to frame, in less than half of a Landmarker's time.
+
+    Remembers where in its window the face was, so that it need not search, and smooths a little.
+    The window goes along with the face: the caller says where it is to be expected.
+
+    Raises:
+        AssetError: the bundle is missing or altered, or mediapipe refuses it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("full_range", 1, video=True)
+        self._now_ms = 0.0
+
+    def look(self, image: UInt8, expected: Float32, step_s: float) -> Float32 | None:
+        """The face's mesh, (478, 3) float32 in px of the frame; None if it is not there.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            expected: (478, 3) float32, about where it should be.
+            step_s: seconds since the look before.
+        """
+        box = np.concatenate([expected[:, :2].min(0), expected[:, :2].max(0)])
+        side = NEAR * float((box[2:] - box[:2]).max())
+        if not 8 <= side < 1e5:  # also where it is not a number
+            return None
+        zoom = WINDOW_PX / side
+        shift = WINDOW_PX / 2 - zoom * (box[:2] + box[2:]) / 2
+        matrix = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
+        self._now_ms += max(step_s * 1e3, 1.0)
+        found = self._task.detect_for_video(
+            self._picture(crop(image, Alignment(matrix, WINDOW_PX))), int(self._now_ms)
+        ).face_landmarks
+        if not found:
+            return None
+        mesh = _points(found[0]) * np.float32(WINDOW_PX)
+        mesh[:, :2] -= shift.astype(np.float32)
+        return mesh / np.float32(zoom)
+
+
+def _points(face: Any) -> Float32:
+    return np.array([(p.x, p.y, p.z) for p in face], np.float32)
 
 
 def _free(task: Any) -> None:

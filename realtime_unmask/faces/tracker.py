@@ -8,11 +8,12 @@ from fractions import Fraction
 import numpy as np
 
 from realtime_unmask.faces import flow
-from realtime_unmask.faces.detector import Detector
+from realtime_unmask.faces.detector import SETTLED, Detector, overlap
+from realtime_unmask.faces.landmarker import Follower
 from realtime_unmask.types import Face, Float32, Frame, UInt8
 
 # A look at the whole frame for newcomers comes this often; between, each face is followed.
-SEARCH_EVERY = 10
+SEARCH_EVERY = 15
 # One-euro filter (Casiez et al. 2012): cut-off at rest in Hz, and its rise in Hz for each
 # outer-eye distance per second. Tuned so that a still head is still and a nod does not lag.
 REST_HZ = 1.5
@@ -28,6 +29,8 @@ class _Track:
     smooth: Float32
     velocity: Float32  # (478, 2), eye distances per second, low-passed
     glimpse: flow.Glimpse | None = None  # of the frame before
+    follower: Follower | None = None
+    unseen_s: float = 0.0  # since it was looked for
 
 
 @dataclass(slots=True)
@@ -56,10 +59,13 @@ def track(
     for one in tracks.known:
         # Not in the frames in which newcomers are looked for, and not all faces in one frame.
         look = (tracks.frames + one.track_id + 1) % look_every == 0
+        one.unseen_s += step
         mesh = _mesh_now(one, frame.image, detector, look)
         if mesh is not None and not any(_same(mesh, other.raw) for other in kept):
             _advance(one, mesh, step)
             kept.append(one)
+        elif one.follower is not None:
+            one.follower.close()
     due = tracks.frames % SEARCH_EVERY == 0 or not kept
     if due and len(kept) < max_faces:
         for mesh in detector.find(frame.image, max_faces):
@@ -75,15 +81,27 @@ def track(
 
 def _mesh_now(one: _Track, image: UInt8, detector: Detector, look: bool) -> Float32 | None:
     """Where a face of the frame before is now; None if it is gone. Renews its glimpse."""
-    if not look and one.glimpse is not None:
+    carried = None
+    if one.glimpse is not None:
         now = flow.again(image, one.glimpse)
         carried = flow.follow(one.glimpse, now, one.raw)
-        if carried is not None:
+        if carried is not None and not look:
             one.glimpse = now
             return carried
-    mesh = detector.follow(image, one.raw)
+    mesh = _look(one, image, detector, one.raw if carried is None else carried)
     if mesh is not None:
         one.glimpse = flow.glimpse(image, mesh)
+    return mesh
+
+
+def _look(one: _Track, image: UInt8, detector: Detector, expected: Float32) -> Float32 | None:
+    """Its mesh by the landmarker: near by from memory, or else searched for around it."""
+    if one.follower is None:
+        one.follower = detector.follower()
+    unseen, one.unseen_s = one.unseen_s, 0.0
+    mesh = one.follower.look(image, expected, unseen)
+    if mesh is None or overlap(expected, mesh) < SETTLED:
+        mesh = detector.follow(image, one.raw)
     return mesh
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from realtime_unmask.faces import flow
 from realtime_unmask.faces.alignment import POINTS, align
 from realtime_unmask.faces.detector import Detector
+from realtime_unmask.faces.landmarker import Follower
 from realtime_unmask.faces.tracker import Tracks, track
 from realtime_unmask.types import Frame
 
@@ -100,13 +101,48 @@ def test_fewer_looks_keep_the_crop_where_it_was(
 def test_between_two_looks_the_landmarker_rests(clip: list[NDArray[np.uint8]]) -> None:
     looks = []
 
+    class CountingFollower(Follower):
+        def look(
+            self, image: NDArray[np.uint8], expected: NDArray[np.float32], step_s: float
+        ) -> NDArray[np.float32] | None:
+            looks.append(round(step_s * 30))
+            return super().look(image, expected, step_s)
+
     class Counting(Detector):
-        def follow(self, image, mesh):  # type: ignore[no-untyped-def]
-            looks.append(1)
-            return super().follow(image, mesh)
+        def follower(self) -> Follower:
+            return CountingFollower()
 
     with Counting() as counting:
         tracks = Tracks()
         for number, image in enumerate(clip[:9]):
             track(Frame(image, Fraction(number, 30), 0, number), counting, tracks, 1, 4)
-    assert len(looks) == 2
+    assert looks == [3, 4]  # frames since the look before
+
+
+def test_the_same_frames_give_the_same_meshes(
+    clip: list[NDArray[np.uint8]], detector: Detector
+) -> None:
+    runs = []
+    for _ in range(2):
+        tracks, path = Tracks(), []
+        for number, image in enumerate(clip[:6]):
+            frame = Frame(image, Fraction(number, 30), 0, number)
+            path.append(track(frame, detector, tracks, 1, 2)[0].landmarks)
+        runs.append(np.array(path))
+    assert np.array_equal(runs[0], runs[1])
+
+
+def test_a_follower_goes_along_with_a_face_and_says_when_it_is_gone(
+    portrait: NDArray[np.uint8], detector: Detector
+) -> None:
+    (mesh,) = detector.find(portrait, 1)
+    eyes = float(np.linalg.norm(mesh[263] - mesh[33]))
+    with Follower() as follower:
+        for shift in (0, 40, -60):  # far more than between two frames, but expected there
+            image = np.roll(portrait, shift, 1)
+            found = follower.look(image, mesh + np.array([shift, 0, 0], np.float32), 1 / 30)
+            assert found is not None
+            off = found[POINTS, :2] - mesh[POINTS, :2] - (shift, 0)
+            assert np.linalg.norm(off, axis=1).mean() < 0.05 * eyes
+        assert follower.look(np.zeros_like(portrait), mesh, 1 / 30) is None
+        assert follower.look(portrait, mesh * np.float32(np.nan), 1 / 30) is None
