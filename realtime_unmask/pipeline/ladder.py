@@ -1,0 +1,85 @@
+"""The quality ladder: which work is left out, in which order, when frames come too late."""
+
+from __future__ import annotations
+
+from realtime_unmask.unmask.effort import Effort
+
+# From the top down. Each leaves out what shows least of what is left: a map or a mesh that is a
+# frame old moves along with the face; paint that is a frame old lags behind the light.
+RUNGS = (
+    Effort(look_every=2, map_every=2, edit_every=1),
+    Effort(look_every=3, map_every=3, edit_every=1),
+    Effort(look_every=3, map_every=3, edit_every=2),
+    Effort(look_every=4, map_every=4, edit_every=3),
+)
+# Down when the work of a frame exceeds this share of the time between two frames, up below the
+# other one, each after so many frames in a row: down within half a second, up after some.
+_TOO_SLOW, _EASY = 0.95, 0.55
+_DOWN_AFTER, _UP_AFTER = 12, 150
+# Weight of a new frame in the running mean: one slow frame is no reason.
+_NEW = 0.15
+
+
+class Ladder:
+    """Chooses the rung from how long frames take. Pure: the caller tells it the time.
+
+    Args:
+        step_s: seconds between two frames of the camera.
+        rungs: from the most work to the least.
+
+    Raises:
+        ValueError: step_s is not above 0, or there are no rungs.
+    """
+
+    def __init__(self, step_s: float, rungs: tuple[Effort, ...] = RUNGS) -> None:
+        if not step_s > 0 or not rungs:
+            raise ValueError("A ladder needs a time between two frames, and rungs.")
+        self._step_s = step_s
+        self._rungs = rungs
+        self._rung = 0
+        self._mean_s = 0.0
+        self._frames = 0  # on this rung
+        self._slow = self._easy = 0
+
+    @property
+    def rung(self) -> int:
+        """0 at the top."""
+        return self._rung
+
+    @property
+    def effort(self) -> Effort:
+        """How much work the next frame gets."""
+        return self._rungs[self._rung]
+
+    def took(self, seconds: float) -> bool:
+        """Note how long the work on a frame took; true where the rung has changed."""
+        self._frames += 1
+        weight = max(_NEW, 1 / self._frames)
+        self._mean_s += weight * (seconds - self._mean_s)
+        self._slow = self._slow + 1 if self._mean_s > _TOO_SLOW * self._step_s else 0
+        self._easy = self._easy + 1 if self._mean_s < _EASY * self._step_s else 0
+        if self._slow >= _DOWN_AFTER and self._rung + 1 < len(self._rungs):
+            self._change(1)
+            return True
+        if self._easy >= _UP_AFTER and self._rung > 0:
+            self._change(-1)
+            return True
+        return False
+
+    def notice(self) -> str | None:
+        """A sentence part for the person; None at the top."""
+        if self._rung == 0:
+            return None
+        paint = self.effort.edit_every
+        words = f"the paint is renewed in every {_nth(paint)} frame" if paint > 1 else (
+            f"the mask is looked for in every {_nth(self.effort.map_every)} frame"
+        )
+        return f"this computer is busy: {words}"
+
+    def _change(self, by: int) -> None:
+        self._rung += by
+        self._frames = self._slow = self._easy = 0
+
+
+def _nth(number: int) -> str:
+    return {2: "second", 3: "third", 4: "fourth"}.get(number, f"{number}th")
