@@ -289,7 +289,7 @@ class Controller(QObject):
         if self.source_key and self.source_key not in keys and not self._is_file(self.source_key):
             gone = self.tr("{name} (not connected)")
             options.append((gone.format(name=self._studio.text(self.source_key)), self.source_key))
-        if self._given_source and self._given_source != DEMO:
+        if self._given_source and self._given_source not in (*keys, DEMO):
             options.append((self._studio.text(self._given_source), self._given_source))
         return [*options, (self.tr("Demo clip"), DEMO)]
 
@@ -357,6 +357,16 @@ class Controller(QObject):
 
     def _tell_notices(self) -> None:
         self.notices_changed.emit(tuple(self._said.values()))
+
+    def serve_when_running(self) -> None:
+        """Switch the web page on as soon as there is a picture."""
+
+        def serve(state: str) -> None:
+            if state == "running":
+                self.state_changed.disconnect(serve)
+                self.switches.toggle_page()
+
+        self.state_changed.connect(serve)
 
     def _set_state(self, state: str) -> None:
         if state != self.state:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor, QFont, QPalette
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QPushButton
@@ -350,37 +349,3 @@ def test_pictograms_follow_dark_and_light(window: Window, qapp: QApplication) ->
         assert brightness() > 150
     finally:
         qapp.setPalette(before)
-
-
-# Smoothness
-
-
-def test_event_loop_goes_on_while_everything_below_is_blocked(
-    open_window: Open, studio: FakeStudio, qtbot: QtBot
-) -> None:
-    window = open_window()
-    qtbot.waitUntil(state_is(window, "running"))
-    studio.gate.clear()
-    window.controller.choose_source("cam:b")  # blocks the command thread in start()
-    ticks = count_ticks(qtbot, 1.0)
-    assert window.controller.state == "opening"
-    studio.gate.set()
-    qtbot.waitUntil(state_is(window, "running"))
-    assert ticks > 20
-
-
-def count_ticks(qtbot: QtBot, seconds: float) -> int:
-    """How often a timer of 10 ms fired: never, if the event loop was blocked all the time."""
-    ticks = 0
-
-    def tick() -> None:
-        nonlocal ticks
-        ticks += 1
-
-    timer = QTimer()
-    timer.timeout.connect(tick)
-    timer.start(10)
-    end = time.monotonic() + seconds
-    qtbot.waitUntil(lambda: time.monotonic() > end, timeout=20_000)
-    timer.stop()
-    return ticks
