@@ -2,19 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from training.masks.pasted import Texture, mirrored, recolour, yaw
-from training.real_masks import RealMasks
-from training.shards import CROP, STORED
+from training.shards import CROP, STORED, Faces, unpacked
 
 Plane = NDArray[np.float32]
 Picture = NDArray[np.float32]
 
+# Codes of a stored map: all mask, and nobody knows whether it is mask, where straps may run.
+FULL = 254
+UNKNOWN = 255
 # Masks among which the one that is turned most like the face is taken.
 CANDIDATES = 4
+
+
+@dataclass(slots=True)
+class RealMasks:
+    """Labelled photographs.
+
+    Attributes:
+        faces: the crops; their split is "train" or "val".
+        maps: n PNG files (uint8 arrays), STORED x STORED px; 0 to FULL, or UNKNOWN.
+        texture: (n,) bool, whether its mask may be put on others.
+        bare: (n,) bool, whether no mask is worn.
+    """
+
+    faces: Faces
+    maps: list[NDArray[np.uint8]]
+    texture: NDArray[np.bool_]
+    bare: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.maps)
+
+    def map(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The mask in [0, 1], and 1 where that is known; each (STORED, STORED) float32."""
+        plane = cv2.imdecode(self.maps[index], cv2.IMREAD_GRAYSCALE)
+        if plane is None:
+            raise ValueError(f"The map of {self.faces.name[index]} cannot be decoded.")
+        known = (plane != UNKNOWN).astype(np.float32)
+        return plane.astype(np.float32) * known / np.float32(FULL), known
+
+    def cut_out(self, index: int) -> Texture:
+        """The mask of one photograph."""
+        return Texture(
+            self.faces.image(index), self.map(index)[0], self.faces.landmarks[index]
+        )
+
+    def where(self, chosen: NDArray[np.bool_]) -> RealMasks:
+        """Those for which `chosen`, (n,) bool, is true."""
+        maps = [self.maps[i] for i in np.flatnonzero(chosen)]
+        return RealMasks(self.faces.where(chosen), maps, self.texture[chosen], self.bare[chosen])
+
+
+def load_real_masks(path: Path) -> RealMasks:
+    """What `harvest` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    with np.load(path, allow_pickle=False) as data:
+        offsets = data["map_offsets"]
+        maps = [data["maps"][a:b] for a, b in pairwise(offsets)]
+        return RealMasks(unpacked(data), maps, data["texture"], data["bare"])
 
 
 class Labelled:

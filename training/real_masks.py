@@ -14,7 +14,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +24,16 @@ from numpy.typing import NDArray
 from realtime_unmask.faces.alignment import EYE_DISTANCE, align, crop, to_crop
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.types import Alignment, Float32, UInt8
-from training.masks.pasted import Texture, yaw
+from training.labelled import FULL, UNKNOWN
+from training.masks.pasted import yaw
 from training.prepare import pictures
-from training.shards import CROP, MARGIN, STORED, Faces, packed, unpacked
+from training.shards import CROP, MARGIN, STORED, Faces, packed
 
 VERDICTS = Path(__file__).with_suffix(".json")
-# The set's name in a shard, and the share of it that is never trained on nor used as texture.
 MASKED = "masked"
+# One in so many photographs is kept for scoring, and of the others one in so many for validation.
 SCORING_SHARE = 4
 VALIDATION_SHARE = 11
-# Code in a stored map for pixels of which nobody knows whether they are mask: where straps run.
-UNKNOWN = 255
-FULL = 254
 # A detected face is the one of a verdict when its eyes are this near, in eye distances.
 SAME_FACE = 0.35
 # Close-ups are found when there is something around them.
@@ -45,45 +42,6 @@ PADDING = (0.0, 0.25, 0.6)
 TEXTURE_EYE_PX = 50.0
 TEXTURE_YAW = 0.5
 TEXTURE_SHARPNESS = 25.0
-
-
-@dataclass(slots=True)
-class RealMasks:
-    """Labelled photographs.
-
-    Attributes:
-        faces: the crops; their split is "train" or "val".
-        maps: n PNG files (uint8 arrays), STORED x STORED px; 0 to FULL, or UNKNOWN.
-        texture: (n,) bool, whether its mask may be put on others.
-        bare: (n,) bool, whether no mask is worn.
-    """
-
-    faces: Faces
-    maps: list[NDArray[np.uint8]]
-    texture: NDArray[np.bool_]
-    bare: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.maps)
-
-    def map(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The mask in [0, 1], and 1 where that is known; each (STORED, STORED) float32."""
-        plane = cv2.imdecode(self.maps[index], cv2.IMREAD_GRAYSCALE)
-        if plane is None:
-            raise ValueError(f"The map of {self.faces.name[index]} cannot be decoded.")
-        known = (plane != UNKNOWN).astype(np.float32)
-        return plane.astype(np.float32) * known / np.float32(FULL), known
-
-    def cut_out(self, index: int) -> Texture:
-        """The mask of one photograph."""
-        return Texture(
-            self.faces.image(index), self.map(index)[0], self.faces.landmarks[index]
-        )
-
-    def where(self, chosen: NDArray[np.bool_]) -> RealMasks:
-        """Those for which `chosen`, (n,) bool, is true."""
-        maps = [self.maps[i] for i in np.flatnonzero(chosen)]
-        return RealMasks(self.faces.where(chosen), maps, self.texture[chosen], self.bare[chosen])
 
 
 def for_scoring(name: str) -> bool:
@@ -117,18 +75,6 @@ def harvest(place: Path, out: Path, verdicts: Path = VERDICTS) -> Counter[str]:
         raise ValueError(f"No photo of {place} has an outline in {verdicts} ({dict(counts)}).")
     _save(out, rows)
     return counts
-
-
-def load_real_masks(path: Path) -> RealMasks:
-    """What `harvest` wrote.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-    """
-    with np.load(path, allow_pickle=False) as data:
-        offsets = data["map_offsets"]
-        maps = [data["maps"][a:b] for a, b in pairwise(offsets)]
-        return RealMasks(unpacked(data), maps, data["texture"], data["bare"])
 
 
 @dataclass(slots=True)

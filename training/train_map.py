@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,6 +13,7 @@ from torch.nn import functional as F
 
 from realtime_unmask.inference.networks import MapNet
 from training import checkpoint, data
+from training.labelled import Labelled, load_real_masks
 from training.loop import Batch, Run, RunConfig
 from training.shards import Faces
 
@@ -22,11 +25,13 @@ class MapConfig(RunConfig):
     Attributes:
         rate: AdamW's learning rate, falling to a twentieth along a cosine over `steps`.
         average: decay of the averaged weights, which are the ones that ship.
+        real: file of labelled photographs that `harvest` wrote, to be learned from as well.
     """
 
     steps: int = 12_000
     rate: float = 2e-3
     average: float = 0.998
+    real: Path | None = None
 
 
 def loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
@@ -102,7 +107,9 @@ def train(config: MapConfig, faces: Faces) -> None:
     """
     run = MapRun(config, data.validation_faces(faces))
     run.resume()
-    stream = data.Stream(data.training_faces(faces), data.map_sample, config.seed)
+    real = Labelled(load_real_masks(config.real)) if config.real else None
+    make = partial(data.map_sample, real=real)
+    stream = data.Stream(data.training_faces(faces), make, config.seed)
     run.go(data.batches(stream, config, run.progress.step))
 
 
