@@ -1,4 +1,4 @@
-"""python -m training <step>: prepare, sheet, train, evaluate, export."""
+"""python -m training <step>: prepare, harvest, sheet, train, evaluate, export."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 DATA = Path("data/prepared")
+REAL = Path("data/real_masks.npz")
 RUNS = Path("runs")
 
 
@@ -36,6 +37,13 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("inputs", nargs="+", type=Path, metavar="TAR_OR_FOLDER")
     step.add_argument("-o", "--out", type=Path, default=DATA)
     step.set_defaults(do=_prepare)
+
+    step = steps.add_parser(
+        "harvest", help="photos of people in masks with checked outlines -> labels and textures"
+    )
+    step.add_argument("photos", type=Path, metavar="TAR_OR_FOLDER")
+    step.add_argument("-o", "--out", type=Path, default=REAL)
+    step.set_defaults(do=_harvest)
 
     step = steps.add_parser("sheet", help="a contact sheet of what a network is trained on")
     step.add_argument("network", choices=("map", "editor"))
@@ -113,6 +121,13 @@ def _prepare(options: argparse.Namespace) -> None:
     from training.prepare import prepare
 
     print(prepare(options.inputs, options.out))
+
+
+def _harvest(options: argparse.Namespace) -> None:
+    from training.real_masks import harvest
+
+    for what, count in harvest(options.photos, options.out).most_common():
+        print(f"{count:6d}  {what}")
 
 
 def _train(options: argparse.Namespace) -> None:
