@@ -5,8 +5,10 @@
     ├── MediaError               an input cannot be used
     │   ├── MediaMissing         there is no such file, or it may not be read
     │   ├── MediaUnsupported     readable, but not something this program handles
-    │   └── MediaDamaged         broken or cut short; what could be read was kept
+    │   ├── MediaDamaged         broken or cut short; what could be read was kept
+    │   └── CameraError          a camera, microphone or stream is not there, or gives nothing
     ├── OutputError              a result cannot be written (disk full, no permission)
+    │   └── VirtualCameraError   there is no virtual camera, or it is gone
     ├── EngineError              a network cannot be run
     │   ├── EngineUnavailable    its package, driver or device is not here
     │   ├── EngineDamaged        its file is missing, altered or of another kind
@@ -59,8 +61,33 @@ class MediaDamaged(MediaError):
         self.frames_kept = frames_kept
 
 
+class CameraError(MediaError):
+    """A camera, microphone or stream is not there, or gives nothing.
+
+    Attributes:
+        kind: "no_camera", "camera_busy", "camera_denied", "camera_failed", "no_microphone" or
+            "no_stream".
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class OutputError(UnmaskError):
     """A result cannot be written."""
+
+
+class VirtualCameraError(OutputError):
+    """There is no virtual camera, or it is gone.
+
+    Attributes:
+        kind: "no_vcam_package", "no_virtual_camera" or "virtual_camera_gone".
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class EngineError(UnmaskError):
