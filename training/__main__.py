@@ -69,6 +69,14 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--json", type=Path)
     step.set_defaults(do=_evaluate)
 
+    step = steps.add_parser("ablate", help="what each part of the editor's training is worth")
+    step.add_argument("--data", type=Path, default=DATA)
+    step.add_argument("--folder", type=Path, default=RUNS / "ablation")
+    step.add_argument("--faces", type=Path, default=RUNS / "perceptual" / "best.safetensors")
+    step.add_argument("--judge", type=Path, default=RUNS / "judge" / "best.safetensors")
+    step.add_argument("--minutes", type=float, default=20.0, help="for each variant")
+    step.set_defaults(do=_ablate)
+
     step = steps.add_parser("export", help="a run's averaged weights -> engines/")
     step.add_argument("network", choices=("map", "editor"))
     step.add_argument("--folder", type=Path)
@@ -79,6 +87,15 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--prior", action="store_true", help="the editor may use its prior")
     step.set_defaults(do=_export)
     return parser
+
+
+def _ablate(options: argparse.Namespace) -> None:
+    from training.ablation import ablate
+    from training.shards import load_shards
+
+    faces = load_shards(options.data)
+    table = ablate(faces, options.folder, options.faces, options.judge, options.minutes)
+    (options.folder / "table.md").write_text(table + "\n")
 
 
 def _config_type(network: str) -> Any:

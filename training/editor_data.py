@@ -26,7 +26,10 @@ _CARRIERS = (
 
 
 def editor_maker(
-    faces: Faces, size: int = CROP, pair_share: float = PAIR_SHARE
+    faces: Faces,
+    size: int = CROP,
+    pair_share: float = PAIR_SHARE,
+    copy_share: float = COPY_SHARE,
 ) -> Callable[[Faces, int, np.random.Generator], Sample]:
     """The function that makes sample after sample of `faces`, S = `size` px.
 
@@ -43,13 +46,18 @@ def editor_maker(
             index = int(rng.choice(several))
             mine = by_person[who[index]]
             other = int(rng.choice(mine[mine != index]))
-        return _sample(faces, index, other, rng, size)
+        return _sample(faces, index, other, rng, size, copy_share)
 
     return make
 
 
 def _sample(
-    faces: Faces, index: int, other: int | None, rng: np.random.Generator, size: int
+    faces: Faces,
+    index: int,
+    other: int | None,
+    rng: np.random.Generator,
+    size: int,
+    copy_share: float,
 ) -> Sample:
     seen = view(faces, index, rng, size)
     hole = _hole(seen.mesh, size, rng)
@@ -60,7 +68,7 @@ def _sample(
     prior, weight = np.zeros_like(image), np.zeros_like(hole)
     if other is not None:
         prior, weight = _from_another(view(faces, other, rng, size), seen.mesh, hole, rng)
-    elif rng.random() < COPY_SHARE:
+    elif rng.random() < copy_share:
         prior, weight = _worse_copy(image, hole, rng)
     if rng.random() < 0.5:
         image, prior = image[:, ::-1], prior[:, ::-1]

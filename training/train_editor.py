@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,9 +81,11 @@ class EditorRun(Run[EditorNet]):
 
     architecture = "editor-1"
 
-    def __init__(self, config: EditorConfig, held: Faces) -> None:
+    def __init__(
+        self, config: EditorConfig, held: Faces, make: Callable[[], EditorNet] = EditorNet
+    ) -> None:
         torch.manual_seed(config.seed)
-        network = EditorNet()
+        network = make()
         super().__init__(config, network, copy.deepcopy(network))
         self.config, self.held = config, held
         self.optimiser = torch.optim.AdamW(

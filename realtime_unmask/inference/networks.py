@@ -37,13 +37,13 @@ class SqueezeExcite(nn.Module):
 class DilatedBlock(nn.Module):
     """Residual block whose second convolution looks further."""
 
-    def __init__(self, width: int, dilation: int) -> None:
+    def __init__(self, width: int, dilation: int, *, attend: bool = True) -> None:
         super().__init__()
         self.first = _conv(width, width)
         self.second = nn.Sequential(
             nn.Conv2d(width, width, 3, 1, dilation, dilation, bias=False), nn.BatchNorm2d(width)
         )
-        self.attend = SqueezeExcite(width)
+        self.attend = SqueezeExcite(width) if attend else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, width, h, w) -> the same shape."""
@@ -76,12 +76,15 @@ class EditorNet(nn.Module):
     Args:
         widths: channels at 128, 64, 32 and 16 px (for a 256 px crop).
         dilations: one residual block at the narrowest level for each.
+        attend: with squeeze-and-excitation; without it only to show what it is worth.
     """
 
     def __init__(
         self,
         widths: tuple[int, int, int, int] = (24, 48, 96, 160),
         dilations: tuple[int, ...] = (1, 2, 4, 8),
+        *,
+        attend: bool = True,
     ) -> None:
         super().__init__()
         a, b, c, d = widths
@@ -90,9 +93,9 @@ class EditorNet(nn.Module):
         self.down2 = nn.Sequential(_conv(b, c, stride=2), _conv(c, c))
         self.down3 = _conv(c, d, stride=2)
         self.place = nn.Parameter(torch.zeros(1, d, 16, 16))
-        self.middle = nn.Sequential(*(DilatedBlock(d, k) for k in dilations))
-        self.up2 = _Up(d, c, attend=True)
-        self.up1 = _Up(c, b, attend=True)
+        self.middle = nn.Sequential(*(DilatedBlock(d, k, attend=attend) for k in dilations))
+        self.up2 = _Up(d, c, attend=attend)
+        self.up1 = _Up(c, b, attend=attend)
         self.up0 = _Up(b, a, attend=False)
         self.head = nn.Conv2d(a, 4 * 4, 3, padding=1)
 
