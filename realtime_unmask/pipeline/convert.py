@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -17,6 +17,7 @@ from realtime_unmask.capture.probe import probe
 from realtime_unmask.capture.video import VideoSource
 from realtime_unmask.errors import MediaDamaged, MediaError, OutputError, UsageError, refusing
 from realtime_unmask.media import Colour, VideoInfo
+from realtime_unmask.pipeline.overlap import ReadAhead, WriteBehind
 from realtime_unmask.sinks.encoding import Encoding
 from realtime_unmask.sinks.partial import SUFFIXES, check_target
 from realtime_unmask.sinks.tracks import fit_mp4
@@ -26,6 +27,9 @@ from realtime_unmask.types import Frame, FrameResult, UInt8
 Process = Callable[[Frame], FrameResult]
 # Maps are numbers more than pictures: nearly lossless, over the full range of grey.
 _MAP_CRF = 8
+# Decoding and encoding go on beside the unmasking; what waits between costs memory.
+_MOST_WAITING = 3
+_WAITING_BYTES = 64 * 2**20
 _MAP_COLOUR = Colour(primaries=1, transfer=1, matrix=1, range=2)
 
 
@@ -34,7 +38,7 @@ class Progress:
     """How far a conversion is.
 
     Attributes:
-        frames: written so far.
+        frames: unmasked so far; the last few are still being written.
         position_s: seconds of video done.
         total_s: seconds of video in all, as declared; None if unknown.
         elapsed_s: seconds since the beginning of the work.
@@ -120,21 +124,28 @@ def convert_video(
         source = stack.enter_context(VideoSource(source_path, options.start, options.end))
         sinks = _Sinks(source.info, out_path, options)
         stack.callback(sinks.abort)
+        room = _room(source.info)
+        writing = stack.enter_context(WriteBehind(sinks.write, room))
+        reading = stack.enter_context(ReadAhead(_read(source), room))
         faces = painted = frames = 0
         damage: MediaDamaged | None = None
         try:
-            for frame in source:
-                result = process(frame)
-                sinks.write(frame, result, source.deep_image)
-                frames += 1
-                faces += bool(result.faces)
-                painted += result.map is not None
-                if progress is not None:
-                    progress(_progress(frames, source, began))
-                del frame, result  # two large pictures, before the next one is read
-        except MediaDamaged as error:
-            damage = error
+            try:
+                for read in reading:
+                    result = process(read.frame)
+                    frames += 1
+                    faces += bool(result.faces)
+                    painted += result.map is not None
+                    end = read.end
+                    writing.put(_Done(read, result))
+                    del read, result  # two large pictures, before the next one is taken
+                    if progress is not None:
+                        progress(_progress(frames, end, source.info, began))
+            except MediaDamaged as error:
+                damage = error
+            writing.finish()
         except OutputError:  # one file failed; what the other one holds is not thrown away
+            writing.close()
             sinks.keep()
             raise
         if not frames:
@@ -210,11 +221,39 @@ def _identity(path: Path) -> object:
         return os.path.realpath(path)
 
 
-def _progress(frames: int, source: VideoSource, began: float) -> Progress:
-    total = source.info.duration
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One frame, with all of its bits where the file has more than 8, and when it ends, s."""
+
+    frame: Frame
+    deep: NDArray[np.uint16] | None
+    end: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """One frame and what became of it."""
+
+    read: _Read
+    result: FrameResult
+
+
+def _read(source: VideoSource) -> Iterator[_Read]:
+    for frame in source:
+        yield _Read(frame, source.deep_image, source.end_pts)
+        del frame
+
+
+def _room(info: VideoInfo) -> int:
+    """How many frames may wait on either side of the unmasker."""
+    return max(1, min(_MOST_WAITING, _WAITING_BYTES // (info.width * info.height * 6)))
+
+
+def _progress(frames: int, end: Fraction, info: VideoInfo, began: float) -> Progress:
+    total = info.duration
     return Progress(
         frames,
-        float(source.end_pts),
+        float(end),
         float(total) if total is not None else None,
         time.monotonic() - began,
     )
@@ -243,7 +282,8 @@ class _Sinks:
     def notes(self) -> list[str]:
         return self._main.notes
 
-    def write(self, frame: Frame, result: FrameResult, deep: NDArray[np.uint16] | None) -> None:
+    def write(self, done: _Done) -> None:
+        frame, deep, result = done.read.frame, done.read.deep, done.result
         after = result.output
         if deep is not None:
             deep = _painted_deep(deep, frame, after)
