@@ -16,6 +16,7 @@ from realtime_unmask.cli.bench import bench as run_bench
 from realtime_unmask.cli.common import ExitCode, fail
 from realtime_unmask.cli.demo import demo as run_demo
 from realtime_unmask.cli.doctor import doctor as run_doctor
+from realtime_unmask.cli.engines import app as engines_app
 from realtime_unmask.cli.image import image as run_image
 from realtime_unmask.cli.video import video as run_video
 from realtime_unmask.errors import UnmaskError, UsageError
@@ -23,7 +24,7 @@ from realtime_unmask.memory import keep_freed_memory
 
 PROGRAM = "realtime-unmask"
 
-_GROUPS = {"Unmask": ("image", "video", "demo"), "This machine": ("doctor", "bench")}
+_GROUPS = {"Unmask": ("image", "video", "demo"), "This machine": ("doctor", "bench", "engines")}
 
 _EPILOG = """\b
 Examples:
@@ -94,6 +95,7 @@ app.command("video")(run_video)
 app.command("demo")(run_demo)
 app.command("doctor")(run_doctor)
 app.command("bench")(run_bench)
+app.add_typer(engines_app, name="engines")
 
 
 def _take_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:

@@ -177,8 +177,8 @@ class _Run:
 
 def probe() -> str:
     """The GPU and the precision used on it. Raises EngineUnavailable."""
-    if _is_apple():
-        torch = _package()
+    if is_apple():
+        torch = package()
         if not torch.backends.mps.is_available():
             raise EngineUnavailable("torch finds no Apple GPU (MPS) here.")
         return "Apple GPU (MPS), fp16"
@@ -191,10 +191,10 @@ def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> BackendEn
     """See engine.Backend.load."""
     if settings.precision == "bf16":
         raise EngineUnavailable("On a GPU torch computes in fp16 or fp32; use precision auto.")
-    if not _is_apple():
+    if not is_apple():
         cuda.card()
-    torch = _package() if _is_apple() else _cuda_package()
-    device = "mps" if _is_apple() else "cuda"
+    torch = package() if is_apple() else _cuda_package()
+    device = "mps" if is_apple() else "cuda"
     half = settings.precision == "auto"
     spec = replace(spec, precision="fp16" if half else "fp32")
     with _faults("torch", spec.name, EngineUnavailable):
@@ -208,7 +208,7 @@ def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> BackendEn
 
 def load_on_cpu(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> TorchEngine:
     """As engine.Backend.load, in fp32 on the CPU: what the others are compared with."""
-    torch = _package()
+    torch = package()
     if settings.precision == "bf16":
         raise EngineUnavailable("The reference computes in fp32; use precision fp32 or auto.")
     if settings.threads:
@@ -315,11 +315,13 @@ def _faults(
         ) from error
 
 
-def _is_apple() -> bool:
+def is_apple() -> bool:
+    """Is this a Mac whose GPU torch can use?"""
     return sys.platform == "darwin" and platform.machine() == "arm64"
 
 
-def _package() -> Any:
+def package() -> Any:
+    """torch. Raises EngineUnavailable."""
     try:
         import torch
     except ImportError as error:
@@ -331,7 +333,7 @@ def _package() -> Any:
 
 def _cuda_package() -> Any:
     """torch with CUDA. Raises EngineUnavailable."""
-    torch = _package()
+    torch = package()
     if torch.version.cuda is None:
         raise EngineUnavailable(
             f"torch {torch.__version__} is a build without CUDA. See https://pytorch.org for one "

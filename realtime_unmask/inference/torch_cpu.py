@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from realtime_unmask.inference.torch import _package, load_on_cpu
+from realtime_unmask.inference.torch import load_on_cpu, package
 
 load = load_on_cpu
 
 
 def probe() -> str:
     """What it runs on. Raises EngineUnavailable."""
-    _package()
+    package()
     return "CPU, fp32, the reference; never taken by auto"

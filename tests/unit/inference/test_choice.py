@@ -26,7 +26,7 @@ def no_card(monkeypatch: pytest.MonkeyPatch) -> None:
         raise EngineUnavailable("There is no NVIDIA card here.")
 
     monkeypatch.setattr(cuda, "card", card)
-    monkeypatch.setattr("realtime_unmask.inference.torch._is_apple", lambda: False)
+    monkeypatch.setattr("realtime_unmask.inference.torch.is_apple", lambda: False)
 
 
 @pytest.fixture
