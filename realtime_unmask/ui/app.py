@@ -90,7 +90,7 @@ class Language:
             return
         qt = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
         for name, folder in (("qtbase", qt), (_NAME, str(TRANSLATIONS))):
-            translator = QTranslator()
+            translator = QTranslator(self._application)
             if translator.load(locale, name, "_", folder):
                 self._application.installTranslator(translator)
                 self._installed.append(translator)

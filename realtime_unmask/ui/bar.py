@@ -130,6 +130,10 @@ class Bar(QWidget):
         if self.width() < self._needed:
             self._style(bare)
 
+    def width_with_words(self) -> int:
+        """How wide it has to be so that words stand below all pictograms, px."""
+        return self._needed
+
     def _style(self, style: Qt.ToolButtonStyle) -> None:
         for button in self._buttons.values():
             button.setToolButtonStyle(style)

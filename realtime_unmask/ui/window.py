@@ -310,7 +310,7 @@ class Window(QMainWindow):
             self.unmask_files([Path(u.toLocalFile()) for u in data.urls() if u.isLocalFile()])
 
     def _restore(self, preferences: Preferences) -> None:
-        self.resize(1180, 760)
+        self.resize(max(1180, self.bar.width_with_words()), 760)
         if preferences.window:
             self.restoreGeometry(QByteArray(base64.b64decode(preferences.window)))
 
