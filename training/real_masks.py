@@ -37,7 +37,7 @@ VALIDATION_SHARE = 11
 # A detected face is the one of a verdict when its eyes are this near, in eye distances.
 SAME_FACE = 0.35
 # Close-ups are found when there is something around them.
-PADDING = (0.0, 0.25, 0.6)
+PADDING = (0.0, 0.25, 0.6, 1.6)
 # What a mask needs to be cut out and worn by others.
 TEXTURE_EYE_PX = 50.0
 TEXTURE_YAW = 0.5
