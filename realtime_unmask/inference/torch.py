@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -57,16 +57,19 @@ class TorchEngine(BackendEngine):
 
     def _start(self, inputs: dict[str, Float32]) -> None:
         assert self._network is not None
-        with _faults(self.backend, self.spec.name):
+        with self._faults():
             self._made = self._network(_tensors(inputs, self._device))
 
     def _finish(self) -> dict[str, Float32]:
         made, self._made = self._made, {}
-        with _faults(self.backend, self.spec.name):
+        with self._faults():
             return {name: value.cpu().numpy().copy() for name, value in made.items()}
 
     def _free(self) -> None:
         self._network = None
+
+    def _faults(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._device == "cpu" else _faults(self.backend, self.spec.name)
 
 
 class CudaEngine(BackendEngine):
@@ -297,10 +300,9 @@ def _full_precision() -> Iterator[None]:
 def _faults(
     backend: str, network: str, kind: type[EngineLost | EngineUnavailable] = EngineLost
 ) -> Iterator[None]:
-    """What torch raises when the card's memory is full or the card is gone, as an EngineError."""
+    """What torch raises on a GPU as an EngineError; whatever it is, the CPU can go on."""
     import torch
 
-    lost = getattr(torch, "AcceleratorError", torch.cuda.OutOfMemoryError)
     try:
         yield
     except torch.cuda.OutOfMemoryError as error:
@@ -308,7 +310,7 @@ def _faults(
             f"The GPU has no memory left for the '{network}' network on {backend}. Close other "
             "programs that use it, or use --backend openvino."
         ) from error
-    except lost as error:
+    except RuntimeError as error:
         raise kind(
             f"The GPU stopped working while {backend} ran the '{network}' network: "
             f"{first_line(error)} Start the program again, or use --backend openvino."

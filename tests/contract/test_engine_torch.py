@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import numpy as np
 import pytest
 
 from realtime_unmask import resources
-from realtime_unmask.errors import EngineDamaged, EngineUnavailable
+from realtime_unmask.errors import EngineDamaged, EngineLost, EngineUnavailable
 from realtime_unmask.inference import safetensors_file
 from realtime_unmask.inference.engine import NetworkFiles, load_engine
 from realtime_unmask.inference.manifest import Manifest, Network
 from realtime_unmask.settings import Settings
 from tests.unit.inference.tiny import Float32, random_inputs
+from tests.unit.inference.tiny import expected as tiny_expected
 
 torch = pytest.importorskip("torch", reason="needs torch; run by make test-training")
 
@@ -161,3 +163,114 @@ def test_torch_without_cuda_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda, "card", lambda: CARD)
     with pytest.raises(EngineUnavailable, match="is a build without CUDA"):
         load_engine("map", Settings(backend="torch"))
+
+
+class FakeGraph:
+    """Replays what was computed while it was recorded, into the same tensors."""
+
+    recorded: Any = None
+
+    def pool(self) -> str:
+        return "pool"
+
+    def replay(self) -> None:
+        network, inputs, outputs = self.recorded
+        with torch.inference_mode():
+            for name, made in network(inputs).items():
+                outputs[name].copy_(made)
+
+
+class FakeStream:
+    """Work in it is done at once."""
+
+    def synchronize(self) -> None: ...
+
+    def record(self, stream: object) -> None: ...
+
+
+class Cuda:
+    """Lets CudaEngine run on the CPU: its own logic, without the card."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.graphs: list[FakeGraph] = []
+        self.fault: BaseException | None = None
+        zeros = torch.zeros
+
+        def anywhere(shape: Any, *, pin_memory: bool = False, device: str = "cpu") -> Any:
+            return zeros(shape)
+
+        monkeypatch.setattr(torch, "zeros", anywhere)
+        for name, stand_in in {
+            "Stream": FakeStream,
+            "Event": FakeStream,
+            "CUDAGraph": self._graph,
+            "graph": self._recording,
+            "stream": lambda stream: nullcontext(),
+            "empty_cache": lambda: None,
+        }.items():
+            monkeypatch.setattr(torch.cuda, name, stand_in)
+
+    def _graph(self) -> FakeGraph:
+        self.graphs.append(FakeGraph())
+        return self.graphs[-1]
+
+    def _recording(self, graph: FakeGraph, **how: object) -> Any:
+        return nullcontext()
+
+
+@pytest.fixture
+def cuda_engine(monkeypatch: pytest.MonkeyPatch) -> Any:
+    from realtime_unmask.inference import torch as backend
+    from realtime_unmask.inference.engine import EngineSpec
+    from realtime_unmask.inference.manifest import INPUTS, OUTPUTS
+
+    fake = Cuda(monkeypatch)
+    spec = EngineSpec("editor", INPUTS["editor"], OUTPUTS["editor"])
+
+    def network(inputs: Any) -> Any:
+        if fake.fault is not None:
+            raise fake.fault
+        return {
+            "rgb": inputs["image"] + inputs["prior"] * inputs["prior_weight"],
+            "confidence": inputs["map"] * inputs["map"],
+        }
+
+    record = backend._Run.record
+
+    def recording(run: Any, pool: Any) -> None:
+        record(run, pool)
+        run.graph.recorded = (network, run._device_in, run._device_out)
+
+    monkeypatch.setattr(backend._Run, "record", recording)
+    with backend.CudaEngine(spec, network) as engine:
+        yield engine, fake
+
+
+@pytest.mark.parametrize("batches", [(1, 2, 4, 1, 2), (6, 1, 6)])
+def test_cuda_engine_keeps_a_graph_for_each_small_batch(
+    cuda_engine: Any, batches: tuple[int, ...]
+) -> None:
+    engine, fake = cuda_engine
+    for seed, batch in enumerate(batches):
+        inputs = random_inputs("editor", batch, seed)
+        made = engine.infer(inputs)
+        for name, values in tiny_expected("editor", inputs).items():
+            np.testing.assert_allclose(made[name], values, atol=1e-6)
+            assert made[name].base is None, "an array of its own"
+    assert len(fake.graphs) == len({batch for batch in batches if batch <= 4})
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (torch.cuda.OutOfMemoryError("CUDA out of memory."), "no memory left"),
+        (torch.AcceleratorError("CUDA error: device-side assert", 710), "stopped working"),
+    ],
+)
+def test_cuda_engine_that_loses_the_card_says_so(
+    cuda_engine: Any, fault: BaseException, words: str
+) -> None:
+    engine, fake = cuda_engine
+    fake.fault = fault
+    with pytest.raises(EngineLost, match=words):
+        engine.infer(random_inputs("editor", 1))
