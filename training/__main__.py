@@ -62,12 +62,25 @@ def _parser() -> argparse.ArgumentParser:
         _add_config(step, name)
         step.set_defaults(do=_train, network=name)
 
-    step = steps.add_parser("evaluate", help="tables of the shipped engines on held-out faces")
-    step.add_argument("--data", type=Path, default=DATA)
-    step.add_argument("--engines", type=Path, default=Path("engines"))
-    step.add_argument("--limit", type=int, help="about so many faces instead of all")
-    step.add_argument("--json", type=Path)
-    step.set_defaults(do=_evaluate)
+    judged = steps.add_parser("evaluate", help="tables of the shipped engines on held-out faces")
+    networks = judged.add_subparsers(required=True, metavar="NETWORK")
+    for name in ("map", "editor"):
+        step = networks.add_parser(name)
+        step.add_argument("--data", type=Path, default=DATA)
+        step.add_argument("--engines", type=Path, default=Path("engines"))
+        step.add_argument("--limit", type=int, help="about so many val faces instead of all")
+        step.add_argument("--workers", type=int, help="processes; 0: none (default: all cores)")
+        step.add_argument("--json", type=Path, help="tables as JSON; as Markdown beside it")
+        step.add_argument("--sheet", type=Path, help="a contact sheet of the painted masks")
+        step.set_defaults(do=_evaluate_map if name == "map" else _evaluate_editor)
+        if name == "map":
+            step.add_argument("--masked", type=Path, metavar="TAR_OR_FOLDER",
+                              help="photographs of people in masks; judged on a held-out quarter")
+            step.add_argument("--photo-sheet", type=Path, help="a contact sheet of those")
+        else:
+            step.add_argument("--against", type=Path, metavar="FOLDER", help="earlier engines")
+            step.add_argument("--faces", type=Path, metavar="CHECKPOINT",
+                              help="of `train faces --design judge`: distance and identity")
 
     step = steps.add_parser("ablate", help="what each part of the editor's training is worth")
     step.add_argument("--data", type=Path, default=DATA)
@@ -76,6 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--judge", type=Path, default=RUNS / "judge" / "best.safetensors")
     step.add_argument("--minutes", type=float, default=20.0, help="for each variant")
     step.set_defaults(do=_ablate)
+
+    step = steps.add_parser("plots", help="curves of a run, from its log")
+    step.add_argument("run", type=Path)
+    step.add_argument("-o", "--out", type=Path, help="(default RUN/curves.png)")
+    step.set_defaults(do=_plots)
 
     step = steps.add_parser("export", help="a run's averaged weights -> engines/")
     step.add_argument("network", choices=("map", "editor"))
@@ -179,12 +197,45 @@ def _sheet(options: argparse.Namespace) -> None:
     print(options.out)
 
 
-def _evaluate(options: argparse.Namespace) -> None:
-    from training.evaluate import evaluate, report
+def _evaluate_map(options: argparse.Namespace) -> None:
+    from training.evaluation import maps, report
     from training.shards import load_shards
 
-    scores = evaluate(load_shards(options.data), options.engines, options.limit)
-    print(report(scores, options.json))
+    judged, painted, photos = maps.evaluate(
+        load_shards(options.data), options.engines, masked=options.masked,
+        limit=options.limit, workers=options.workers,
+    )  # fmt: skip
+    text = report.document(f"Map, evaluation set {judged.digest}", judged.tables)
+    print(text)
+    if options.json:
+        report.save(options.json, judged.as_json(), text)
+    for cells, path in ((painted, options.sheet), (photos, options.photo_sheet)):
+        if path and cells:
+            report.sheet(report.some(cells, 120), 12, path)
+
+
+def _evaluate_editor(options: argparse.Namespace) -> None:
+    from training.evaluation import editor, report
+    from training.shards import load_shards
+
+    judged, answers = editor.evaluate(
+        load_shards(options.data), options.engines,
+        against=options.against, judge=options.faces, limit=options.limit,
+        workers=options.workers,
+    )  # fmt: skip
+    title = f"Editor, evaluation set {judged.digest}"
+    text = report.document(title, judged.tables | judged.groups)
+    print(text)
+    if options.json:
+        report.save(options.json, judged.as_json(), text)
+    if options.sheet:
+        report.sheet(report.some([answer.thumbs for answer in answers], 60), 4, options.sheet)
+
+
+def _plots(options: argparse.Namespace) -> None:
+    from training.plots import plot
+
+    print(plot(options.run, options.out or options.run / "curves.png"))
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -1,0 +1,206 @@
+"""The measures, the frozen set, and the two evaluations on a few faces."""
+
+from __future__ import annotations
+
+import operator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from realtime_unmask import resources
+from training import data
+from training.__main__ import main
+from training.evaluation import baselines, cases, editor, maps, photos, pool, report, scores
+from training.evaluation.engines import Engines
+from training.real_masks import for_scoring
+from training.shards import Faces, save_shard
+
+ENGINES = resources.folder("engines")
+
+
+@pytest.fixture(scope="module")
+def judged(faces: Faces) -> Faces:
+    """The demo's faces: two to judge, one of a source never trained on, the rest to learn from."""
+    made = faces.where(np.ones(len(faces), bool))
+    made.split = made.split.copy()
+    made.set = np.array(["utk"] * len(made), dtype="<U12")
+    made.origin = np.array(["34_1_2_2017.jpg"] * len(made))
+    made.split[:2] = "val"
+    made.set[2] = data.UNSEEN_SETS[0]
+    return made
+
+
+def square(left: int, top: int, side: int) -> scores.Bool:
+    plane = np.zeros((64, 64), bool)
+    plane[top : top + side, left : left + side] = True
+    return plane
+
+
+def test_ciede2000_gives_the_published_pairs() -> None:
+    # Sharma, Wu and Dalal 2005, pairs 1, 7, 9, 13, 17 and 25 of table 1.
+    a = [(50, 2.6772, -79.7751), (50, 0, 0), (50, 2.49, -0.001), (50, -0.001, 2.49),
+         (50, 2.5, 0), (60.2574, -34.0099, 36.2677)]  # fmt: skip
+    b = [(50, 0, -82.7485), (50, -1, 2), (50, -2.49, 0.0009), (50, 0.0009, -2.49),
+         (50, 0, -2.5), (60.4626, -34.1751, 39.4387)]  # fmt: skip
+    found = scores.ciede2000(np.array(a, float), np.array(b, float))
+    assert np.allclose(found, [2.0425, 2.3669, 7.1792, 4.8045, 4.3065, 1.2644], atol=1e-4)
+
+
+def test_iou_and_boundary_of_a_shifted_square() -> None:
+    assert scores.iou(square(10, 10, 20), square(10, 10, 20)) == 1
+    assert scores.iou(square(10, 10, 20), square(20, 10, 20)) == pytest.approx(1 / 3)
+    assert scores.boundary_f(square(10, 10, 20), square(12, 10, 20)) == 1
+    assert scores.boundary_f(square(10, 10, 20), square(15, 10, 20)) < 0.8
+    assert scores.boundary_f(square(10, 10, 20), np.zeros((64, 64), bool)) == 0
+    assert scores.iou(np.zeros((4, 4), bool), np.zeros((4, 4), bool)) == 1
+
+
+def test_psnr_l1_and_ssim_look_only_inside() -> None:
+    a = np.full((64, 64, 3), 100, np.uint8)
+    b = a.copy()
+    b[:10] = 0
+    inside = square(20, 20, 30)
+    assert scores.l1(a, b, inside) == 0
+    assert scores.psnr(a, a + np.uint8(10), inside) == pytest.approx(28.13, abs=0.01)
+    assert scores.ssim_map(a, b)[inside].min() == pytest.approx(1)
+    assert scores.ssim_map(a, b)[:8].max() < 0.1
+
+
+def test_a_seam_is_seen_and_a_true_picture_has_none() -> None:
+    hole, valid = square(20, 20, 24).astype(np.uint8), np.ones((64, 64), bool)
+    flat = np.full((64, 64, 3), 120, np.uint8)
+    patched = flat.copy()
+    patched[hole > 0] = (140, 120, 120)
+    assert scores.seam(flat, hole, valid) == pytest.approx(0, abs=1e-3)
+    assert scores.seam(patched, hole, valid) > 3
+    assert scores.seam(patched, np.zeros_like(hole), valid) == 0
+
+
+def test_auc_counts_ties_half() -> None:
+    assert scores.auc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1
+    assert scores.auc(np.array([1.0]), np.array([1.0, 1.0])) == 0.5
+    assert scores.auc(np.array([0.0, 3.0]), np.array([1.0, 2.0])) == 0.5
+
+
+def test_frechet_of_shifted_clouds_is_the_squared_shift() -> None:
+    cloud = np.random.default_rng(0).normal(size=(400, 4))
+    assert scores.frechet(cloud, cloud) == pytest.approx(0, abs=1e-6)
+    assert scores.frechet(cloud, cloud + (3, 0, 0, 0)) == pytest.approx(9, abs=1e-3)
+    assert scores.frechet(cloud, 2 * cloud) == pytest.approx(4, rel=0.2)
+
+
+def test_cases_are_the_same_every_time_and_cover_all_sets(judged: Faces) -> None:
+    plan = cases.jobs(judged)
+    assert [job.set for job in plan] == [cases.SETS[0]] * 2 + [cases.SETS[1], cases.SETS[2]]
+    for job in plan:
+        first, second = (cases.make(judged, job, job.face) for _ in range(2))
+        assert np.array_equal(first.masked, second.masked)
+        assert first.mask.any() and first.masked.any()
+        if first.labels["source"] == "utk":
+            assert (first.labels["age"], first.labels["ethnicity"]) == ("20-39", "Asian")
+
+
+def test_small_faces_have_lost_detail(judged: Faces) -> None:
+    small = next(job for job in cases.jobs(judged) if job.small)
+    bare = cases.make(judged, small, small.face).bare.astype(float)
+    sharp = data.view(judged, small.face, None).image * 255
+    assert np.abs(np.diff(bare, axis=1)).mean() < 0.9 * np.abs(np.diff(sharp, axis=1)).mean()
+
+
+def test_who_a_face_is_stands_in_the_origin() -> None:
+    assert cases._who("utk", "14_1_4_2017.jpg.chip.jpg") == {"age": "13-19", "ethnicity": "other"}
+    assert cases._who("aaf", "08780A65.jpg") == {"age": "60+"}
+    assert cases._who("utk", "unknown.jpg") == cases._who("omi", "606.jpg") == {}
+
+
+def test_ridge_paints_a_face_that_it_knows(judged: Faces) -> None:
+    learnt = baselines.learn(judged)
+    row = int(np.flatnonzero(judged.split == "train")[-1])
+    seen = data.view(judged, row, None)
+    image, hole = cases.to_bytes(seen.image), np.zeros((256, 256), np.uint8)
+    hole[140:220, 80:180] = 1
+    inside = hole > 0
+    painted = learnt.ridge(np.where(inside[..., None], 0, image), hole, seen.valid > 0)
+    assert painted.shape == (256, 256, 3)
+    ridge = scores.l1(cases.to_bytes((painted / 255).astype(np.float32)), image, inside)
+    assert ridge < scores.l1(np.full_like(image, 128), image, inside) / 2
+
+
+def test_pool_answers_in_order() -> None:
+    make = partial(partial, operator.mul, 2)
+    assert list(pool.spread(make, [3, 1, 2], workers=0)) == [6, 2, 4]
+    assert list(pool.spread(make, [3, 1, 2], workers=2)) == [6, 2, 4]
+
+
+def test_editor_tables_have_every_row_and_nothing_changes_outside(judged: Faces) -> None:
+    made, answers = editor.evaluate(judged, ENGINES, against=ENGINES, workers=0)
+    assert len(answers) == 4
+    table = made.tables[cases.SETS[0]]
+    assert list(table) == [
+        "no-op", "mean face", "ridge", "previous weights", "ours", "ours, true map", "true picture"
+    ]  # fmt: skip
+    assert all(row["outside"] == 0 for name, row in table.items() if name != "true picture")
+    assert table["ours"] == table["previous weights"]
+    assert table["ours, true map"]["psnr"] > table["no-op"]["psnr"]
+    assert made.groups["age"]["20-39"]["n"] == 3
+    again, _ = editor.evaluate(judged, ENGINES, workers=0, limit=1)
+    assert again.digest != made.digest
+
+
+def test_map_tables_are_in_range(judged: Faces) -> None:
+    made, cells, shown = maps.evaluate(judged, ENGINES, workers=0)
+    painted = made.tables["painted masks"][cases.SETS[0]]
+    assert 0.3 < painted["IoU"] <= 1 and 0 <= painted["boundary F, 2 px"] <= 1
+    assert made.tables["bare faces"]["all"]["n"] == 2
+    assert sum(
+        row["n"] for name, row in made.tables["things that are no mask"].items() if "all" in name
+    ) == 2 * len(cells)
+    assert shown == []
+
+
+def test_no_held_out_face_is_an_error(faces: Faces) -> None:
+    with pytest.raises(ValueError, match="no held-out faces"):
+        maps.evaluate(faces, ENGINES)
+
+
+def test_photos_for_scoring_leave_out_near_duplicates(pictures: Path, tmp_path: Path) -> None:
+    one = next(iter(sorted(pictures.iterdir()))).read_bytes()
+    names = [f"p{k}.png" for k in range(40)]
+    kept = next(name for name in names if for_scoring(name))
+    other = next(name for name in names if not for_scoring(name))
+    (tmp_path / kept).write_bytes(one)
+    alone = photos.held(tmp_path)
+    assert [name for name, _ in alone.pictures] == [kept] and alone.twins == 0
+    assert len(next(photos.crops(alone)).crops) == 1
+    (tmp_path / other).write_bytes(one)
+    assert photos.held(tmp_path).twins == 1
+    (tmp_path / kept).unlink()
+    with pytest.raises(ValueError, match="no photograph that is kept"):
+        photos.held(tmp_path)
+
+
+def test_engines_leave_a_picture_without_a_mask_as_it_is() -> None:
+    bare = np.full((256, 256, 3), 128, np.uint8)
+    with Engines(ENGINES) as ours:
+        seen = ours.find(bare)
+        assert not seen.worn and not seen.hole.any()
+        assert ours.unmask(bare, seen.hole, np.ones((256, 256), bool)) is bare
+
+
+def test_commands_write_tables_and_sheets(judged: Faces, tmp_path: Path) -> None:
+    save_shard(tmp_path / "faces-000.npz", judged)
+    for network in ("map", "editor"):
+        sheet = tmp_path / network / "sheet.png"
+        saved = tmp_path / network / "scores.json"
+        arguments = ["evaluate", network, "--data", str(tmp_path), "--engines", str(ENGINES),
+                     "--workers", "0"]  # fmt: skip
+        assert main([*arguments, "--json", str(saved), "--sheet", str(sheet)]) == 0
+        assert saved.exists() and sheet.exists()
+        assert saved.with_suffix(".md").read_text().startswith("## ")
+
+
+def test_a_table_leaves_unknown_cells_empty() -> None:
+    text = report.table({"a": {"x": 1.0}, "b": {"y": 0.25}}, "who")
+    assert text.splitlines()[2:] == ["| a | 1 |  |", "| b |  | 0.25 |"]

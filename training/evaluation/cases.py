@@ -1,0 +1,149 @@
+"""The frozen evaluation set: which faces, under which masks, in which pictures.
+
+Case number k of a set is a function of the faces and SEED alone; the digest of all pictures is
+printed with every table, so that two tables can be compared only where it is the same.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from realtime_unmask.types import Float32, UInt8
+from training import data, unseen
+from training.evaluation.scores import Bool
+from training.masks.cloth import paint as put_on
+from training.masks.shape import random_shape
+from training.shards import CROP, Faces
+
+SEED = 2026
+# Small faces span this much in the picture, px.
+SMALL_FACE_PX = (60.0, 120.0)
+# Faces of the unseen sources that are judged: not all 801, so that a run takes minutes.
+SMALL_FACES = 200
+AGES = ((12, "0-12"), (19, "13-19"), (39, "20-39"), (59, "40-59"), (200, "60+"))
+# The fifth is everybody else in the file names.
+ETHNICITIES = ("White", "Black", "Asian", "Indian", "other")
+
+Painter = Literal["training", "unseen"]
+Set = Literal["val, training painter", "val, unseen painter", "small faces, unseen painter"]
+SETS: tuple[Set, ...] = (
+    "val, training painter", "val, unseen painter", "small faces, unseen painter"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One case to be made: the face's number among all, and under what."""
+
+    set: Set
+    face: int
+
+    @property
+    def painter(self) -> Painter:
+        """Which painter puts the mask on."""
+        return "training" if self.set == "val, training painter" else "unseen"
+
+    @property
+    def small(self) -> bool:
+        """Whether the picture is reduced to a small face first."""
+        return self.set == "small faces, unseen painter"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One masked face, 256 px.
+
+    Attributes:
+        set: which part of the evaluation it belongs to.
+        labels: group -> value: "source", "kind" of mask, "age", "ethnicity", where known.
+        bare, masked: (256, 256, 3) uint8 RGB.
+        mask: (256, 256) bool, the true mask.
+        valid: (256, 256) bool, where the picture is known.
+        mesh: (478, 2) float32 px.
+    """
+
+    set: Set
+    labels: dict[str, str]
+    bare: UInt8
+    masked: UInt8
+    mask: Bool
+    valid: Bool
+    mesh: Float32
+
+
+def jobs(faces: Faces, limit: int | None = None) -> list[Job]:
+    """All cases; `limit` is about how many faces of the val split are judged instead of all."""
+    unseen_source = np.isin(faces.set, data.UNSEEN_SETS)
+    held = np.flatnonzero((faces.split == "val") & ~unseen_source)
+    small = np.flatnonzero(unseen_source)
+    step = max(1, len(held) // limit) if limit else 1
+    small = small[:: max(1, len(small) // SMALL_FACES)][::step]
+    plan: list[tuple[Set, np.ndarray[tuple[int, ...], np.dtype[np.intp]]]] = [
+        ("val, training painter", held[::step]),
+        ("val, unseen painter", held[:: 2 * step]),
+        ("small faces, unseen painter", small),
+    ]
+    return [Job(name, int(face)) for name, chosen in plan for face in chosen]
+
+
+def make(faces: Faces, job: Job, row: int, *, covering: bool = True) -> Case:
+    """Paint one case.
+
+    Args:
+        faces: any that hold the job's face.
+        row: where in `faces` it is.
+        covering: the mask covers nose to chin, as the editor is judged; else any mask.
+    """
+    rng = np.random.default_rng([SEED, SETS.index(job.set), job.face])
+    seen = data.view(faces, row, None)
+    if job.painter == "training":
+        shape = random_shape(seen.mesh, CROP, rng, covering=covering)
+        masked, share = put_on(seen.image, shape, rng), shape.map
+        kind = str(shape.kind)
+    else:
+        worn = unseen.wear(seen.image, seen.mesh, rng, covering=covering)
+        masked, share, kind = worn.image, worn.map, worn.kind
+    bare = seen.image
+    if job.small:
+        width = float(np.ptp(seen.mesh[:, 0]))
+        ratio = min(1.0, float(rng.uniform(*SMALL_FACE_PX)) / width)
+        bare, masked = (_reduced(v, ratio) for v in (bare, masked))
+    labels = {"source": str(faces.set[row]), "kind": kind}
+    labels |= _who(str(faces.set[row]), str(faces.origin[row]))
+    return Case(
+        job.set, labels, to_bytes(bare), to_bytes(masked), share > 0.5, seen.valid > 0, seen.mesh
+    )
+
+
+def to_bytes(image: Float32) -> UInt8:
+    """[0, 1] -> 0..255."""
+    return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
+
+
+def _reduced(image: Float32, ratio: float) -> Float32:
+    """As if the face had been photographed that much smaller, and enlarged for its crop."""
+    side = round(CROP * ratio)
+    small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (CROP, CROP), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+
+
+def _who(source: str, origin: str) -> dict[str, str]:
+    """Age and ethnicity, where the original file's name tells them."""
+    if source == "utk":
+        found = re.match(r"(\d+)_[01]_([0-4])_", origin)
+        if found:
+            return {"age": _age(int(found[1])), "ethnicity": ETHNICITIES[int(found[2])]}
+    if source == "aaf":
+        found = re.match(r"\d+A(\d+)", origin)
+        if found:
+            return {"age": _age(int(found[1]))}
+    return {}
+
+
+def _age(years: int) -> str:
+    return next(name for limit, name in AGES if years <= limit)

@@ -1,0 +1,232 @@
+"""evaluate editor: what is painted into the hole, against simple means and earlier weights.
+
+Everything runs as in the program: map, support, editor, colour match, blend; only the alignment
+is the true one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_unmask.types import UInt8
+from training.evaluation import cases, scores
+from training.evaluation.baselines import Baselines, learn
+from training.evaluation.cases import Case, Job
+from training.evaluation.engines import Engines, Found, put_in
+from training.evaluation.judge import Judge
+from training.evaluation.pool import spread
+from training.shards import Faces
+
+NOOP, MEAN, RIDGE, BEFORE, OURS, TRUE_MAP = (
+    "no-op", "mean face", "ridge", "previous weights", "ours", "ours, true map"
+)  # fmt: skip
+# Measures of one result; "outside" is the worst, all others are means.
+WORST = ("outside",)
+THUMB = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What is known of one result.
+
+    Attributes:
+        numbers: by measure.
+        features, identity: the face network's; empty where there is none.
+    """
+
+    numbers: dict[str, float]
+    features: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    identity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One case, judged.
+
+    Attributes:
+        set, labels: of the case.
+        digest: of its pictures.
+        rows: by the name of who painted.
+        true: the true picture's opinion: its seam is the floor.
+        thumbs: (h, w, 3) uint8, masked, ours and true side by side.
+    """
+
+    set: str
+    labels: dict[str, str]
+    digest: bytes
+    rows: dict[str, Opinion]
+    true: Opinion
+    thumbs: UInt8
+
+
+@dataclass(slots=True)
+class Report:
+    """All tables: set -> row -> measure -> value, and the same of our row by group."""
+
+    digest: str
+    tables: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    groups: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """For a file."""
+        return {"digest": self.digest, "sets": self.tables, "groups": self.groups}
+
+
+def evaluate(
+    faces: Faces,
+    engines: Path,
+    *,
+    against: Path | None = None,
+    judge: Path | None = None,
+    limit: int | None = None,
+    workers: int | None = None,
+) -> tuple[Report, list[Answer]]:
+    """Judge the editor of `engines`.
+
+    Args:
+        faces: all prepared faces: training ones too, for the simple baselines.
+        against: a folder of earlier engines, for a row of their own.
+        judge: checkpoint of the evaluation face network.
+        limit: about how many val faces instead of all.
+        workers: processes; None: one for each core, 0: none.
+
+    Raises:
+        ValueError: there is no held-out face.
+    """
+    plan = cases.jobs(faces, limit)
+    if not plan:
+        raise ValueError("There are no held-out faces (split 'val') to judge with.")
+    chosen = np.unique([job.face for job in plan])
+    number = {int(face): row for row, face in enumerate(chosen)}
+    held = faces.where(np.isin(np.arange(len(faces)), chosen))
+    make = partial(_Worker, held, number, learn(faces), engines, against, judge)
+    answers = list(spread(make, plan, workers))
+    return _report(answers), answers
+
+
+class _Worker:
+    """Answers jobs; lives in one process."""
+
+    def __init__(
+        self,
+        faces: Faces,
+        number: dict[int, int],
+        baselines: Baselines,
+        engines: Path,
+        against: Path | None,
+        judge: Path | None,
+    ) -> None:
+        self._faces, self._number, self._baselines = faces, number, baselines
+        self._ours = Engines(engines)
+        self._before = Engines(against) if against else None
+        self._judge = Judge(judge) if judge else None
+
+    def __call__(self, job: Job) -> Answer:
+        case = cases.make(self._faces, job, self._number[job.face])
+        found = self._ours.find(case.masked)
+        results = self._results(case, found)
+        rows = {name: self._judged(case, *made) for name, made in results.items()}
+        true = self._judged(case, case.bare, found.hole)
+        trio = np.hstack([case.masked, results[OURS][0], case.bare])
+        thumbs = cv2.resize(trio, (3 * THUMB, THUMB), interpolation=cv2.INTER_AREA)
+        return Answer(
+            case.set, case.labels, hashlib.sha256(case.masked.tobytes()).digest(), rows, true,
+            thumbs.astype(np.uint8),
+        )  # fmt: skip
+
+    def _results(self, case: Case, found: Found) -> dict[str, tuple[UInt8, UInt8]]:
+        """Each row's picture and the hole that it painted."""
+        masked, valid, hole = case.masked, case.valid, found.hole
+        made = {
+            NOOP: (masked, hole),
+            MEAN: (put_in(self._baselines.mean_face.copy(), masked, hole, valid), hole),
+            RIDGE: (put_in(self._baselines.ridge(masked, hole, valid), masked, hole, valid), hole),
+        }
+        if self._before is not None:
+            theirs = self._before.find(masked).hole
+            made[BEFORE] = (self._before.unmask(masked, theirs, valid), theirs)
+        made[OURS] = (self._ours.unmask(masked, hole, valid), hole)
+        exact = case.mask.astype(np.uint8)
+        exact = cv2.dilate(exact, np.ones((3, 3), np.uint8)).astype(np.uint8)
+        made[TRUE_MAP] = (self._ours.unmask(masked, exact, valid), exact)
+        return made
+
+    def _judged(self, case: Case, result: UInt8, hole: UInt8) -> Opinion:
+        inside = case.mask & case.valid
+        similar = scores.ssim_map(result, case.bare)
+        change = np.abs(result.astype(int) - case.masked).max(2)
+        numbers = {
+            "psnr": scores.psnr(result, case.bare, inside),
+            "ssim": float(similar[inside].mean()),
+            "l1": scores.l1(result, case.bare, inside),
+            "full_psnr": scores.psnr(result, case.bare, case.valid),
+            "full_ssim": float(similar[case.valid].mean()),
+            "area": float(hole[case.valid].sum() / max(int(inside.sum()), 1)),
+            "seam": scores.seam(result, hole, case.valid),
+            "outside": float(change[hole == 0].max(initial=0)),
+            "found": float(hole.any()),
+        }
+        if self._judge is None:
+            return Opinion(numbers)
+        numbers["perceptual"] = self._judge.distance(result, case.bare, inside)
+        return Opinion(numbers, *self._judge.describe(result))
+
+
+def _report(answers: list[Answer]) -> Report:
+    digest = hashlib.sha256(b"".join(answer.digest for answer in answers)).hexdigest()[:16]
+    report = Report(digest)
+    for name in cases.SETS:
+        mine = [answer for answer in answers if answer.set == name]
+        if mine:
+            report.tables[name] = _table(mine)
+    val = [answer for answer in answers if answer.set.startswith("val")]
+    for group in ("source", "kind", "age", "ethnicity"):
+        values = sorted({a.labels[group] for a in val if group in a.labels})
+        parts = {v: [a for a in val if a.labels.get(group) == v] for v in values}
+        if parts:
+            report.groups[group] = {value: _group(part) for value, part in parts.items()}
+    return report
+
+
+def _table(answers: list[Answer]) -> dict[str, dict[str, float]]:
+    table = {row: _row(answers, [a.rows[row] for a in answers]) for row in answers[0].rows}
+    table["true picture"] = {
+        "n": float(len(answers)),
+        "seam": float(np.mean([a.true.numbers["seam"] for a in answers])),
+    }
+    return table
+
+
+def _row(answers: list[Answer], opinions: list[Opinion]) -> dict[str, float]:
+    values = {"n": float(len(opinions))}
+    for name in opinions[0].numbers:
+        column = [opinion.numbers[name] for opinion in opinions]
+        values[name] = float(np.max(column) if name in WORST else np.mean(column))
+    if opinions[0].identity.size:
+        values["identity"] = float(
+            np.mean([o.identity @ a.true.identity for o, a in zip(opinions, answers, strict=True)])
+        )
+        values["frechet"] = scores.frechet(_stacked(opinions), _stacked(a.true for a in answers))
+    return values
+
+
+def _stacked(opinions: Iterable[Opinion]) -> NDArray[np.float64]:
+    return np.array([opinion.features for opinion in opinions])
+
+
+def _group(answers: list[Answer]) -> dict[str, float]:
+    ours = _row(answers, [a.rows[OURS] for a in answers])
+    kept = ("n", "psnr", "ssim", "l1", "area", "found", "perceptual", "identity")
+    values = {name: ours[name] for name in kept if name in ours}
+    noop = np.mean([a.rows[NOOP].numbers["psnr"] for a in answers])
+    ridge = np.mean([a.rows[RIDGE].numbers["psnr"] for a in answers])
+    return values | {"no-op psnr": float(noop), "ridge psnr": float(ridge)}

@@ -1,0 +1,85 @@
+"""The two networks of one folder, run on crops as the program runs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from realtime_unmask.closing import Closing
+from realtime_unmask.inference.engine import Engine, load_engine
+from realtime_unmask.settings import Settings
+from realtime_unmask.types import Float32, MaskMap, UInt8
+from realtime_unmask.unmask.compositor import feather, support
+from realtime_unmask.unmask.editor import match_colour, paint
+from realtime_unmask.unmask.map import find_masks, is_worn, normalise
+from training.evaluation.scores import Bool
+
+# One thread, since the work is spread over processes; one fixed backend, so that two runs agree.
+SETTINGS = Settings(backend="onnxruntime", precision="fp32", threads=1)
+THRESHOLD = SETTINGS.mask_threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the map network said of one crop.
+
+    Attributes:
+        map: after the program's own clean-up.
+        marked: (S, S) bool, what counts as mask.
+        worn: whether that is enough for a mask.
+        hole: (S, S) uint8, the support: 1 where it would be painted; all 0 if not worn.
+    """
+
+    map: MaskMap
+    marked: Bool
+    worn: bool
+    hole: UInt8
+
+
+class Engines(Closing):
+    """Map and editor of `folder`; use as a context manager or call close()."""
+
+    def __init__(self, folder: Path) -> None:
+        self._mapper = load_engine("map", SETTINGS, folder)
+        try:
+            self._editor: Engine = load_engine("editor", SETTINGS, folder)
+        except BaseException:
+            self._mapper.close()
+            raise
+
+    def find(self, crop: UInt8) -> Found:
+        """The mask in a (S, S, 3) uint8 RGB crop."""
+        return found(self._mapper, crop)
+
+    def unmask(self, masked: UInt8, hole: UInt8, valid: Bool) -> UInt8:
+        """(S, S, 3) uint8: the hole painted, its colour matched, blended in."""
+        if not hole.any():
+            return masked
+        planes = normalise(masked)[None]
+        made = paint(self._editor, planes, hole[None].astype(np.float32), [None])[0].rgb
+        return put_in(made, masked, hole, valid)
+
+    def close(self) -> None:
+        """Free the networks; safe to call again."""
+        self._mapper.close()
+        self._editor.close()
+
+
+def found(mapper: Engine, crop: UInt8) -> Found:
+    """Run the map network on one crop, (S, S, 3) uint8 RGB."""
+    mask = find_masks(mapper, normalise(crop)[None], [None], THRESHOLD)[0]
+    worn = is_worn(mask, None)
+    hole = support(mask, THRESHOLD) if worn else np.zeros(crop.shape[:2], np.uint8)
+    return Found(mask, mask.values >= THRESHOLD, worn, hole)
+
+
+def put_in(painted: Float32, masked: UInt8, hole: UInt8, valid: Bool) -> UInt8:
+    """A painted crop, (S, S, 3) float32 in [0, 255], matched and blended as the program does."""
+    if not hole.any():
+        return masked
+    painted = match_colour(painted, masked, hole, valid.astype(np.uint8))
+    alpha = feather(hole, SETTINGS.feather_px)[..., None]
+    mixed = masked * (1 - alpha) + painted * alpha
+    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)

@@ -1,0 +1,89 @@
+"""The photographs of people who really wear masks that are kept for scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_unmask.faces.alignment import align, crop
+from realtime_unmask.faces.detector import Detector
+from realtime_unmask.types import UInt8
+from training.prepare import pictures
+from training.real_masks import for_scoring
+from training.shards import CROP
+
+# Bits of 64 in which the brightness patterns of near-duplicates may differ.
+TWIN_BITS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photograph.
+
+    Attributes:
+        name: its file's.
+        crops: the faces that the program finds in it, (256, 256, 3) uint8 RGB each.
+    """
+
+    name: str
+    crops: list[UInt8]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is kept for scoring.
+
+    Attributes:
+        pictures: name and (H, W, 3) uint8 RGB.
+        twins: how many more were left out, since a near-duplicate is not kept for scoring.
+    """
+
+    pictures: list[tuple[str, UInt8]]
+    twins: int
+
+
+def held(place: Path) -> Held:
+    """The scoring photographs of a folder or tar.
+
+    Raises:
+        ValueError: there is none.
+    """
+    names, images, codes = [], [], []
+    for name, image, _ in pictures([place]):
+        if image is not None:
+            names.append(name)
+            images.append(image)
+            codes.append(_code(image))
+    kept = np.array([for_scoring(name) for name in names], bool)
+    if not kept.any():
+        raise ValueError(f"{place} holds no photograph that is kept for scoring.")
+    bits = np.array(codes)
+    apart = (bits[kept][:, None] != bits[~kept][None]).sum(2)
+    alone = apart.min(1, initial=64) > TWIN_BITS
+    chosen = np.flatnonzero(kept)[alone]
+    return Held([(names[i], images[i]) for i in chosen], int((~alone).sum()))
+
+
+def crops(kept: Held) -> Iterator[Photo]:
+    """Find and align the faces, as the program does."""
+    with Detector() as detector:
+        for name, image in kept.pictures:
+            found = []
+            for mesh in detector.find_all(image):
+                try:
+                    found.append(crop(image, align(mesh, CROP)))
+                except ValueError:  # a degenerate mesh: no face after all
+                    continue
+            yield Photo(name, found)
+
+
+def _code(image: UInt8) -> NDArray[np.bool_]:
+    """(64,) whether each cell of a small picture is brighter than its right neighbour."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (9, 8), interpolation=cv2.INTER_AREA).astype(np.int16)
+    return np.asarray(small[:, :-1] > small[:, 1:]).ravel()

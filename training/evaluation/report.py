@@ -1,0 +1,57 @@
+"""Tables as Markdown and JSON, and contact sheets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from realtime_unmask.types import UInt8
+
+
+def table(rows: Mapping[str, Mapping[str, float]], corner: str) -> str:
+    """A Markdown table: one line for each row, a column for each measure that any row has."""
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
+    lines = [f"| {corner} | " + " | ".join(columns) + " |", "|" + "---|" * (len(columns) + 1)]
+    for name, row in rows.items():
+        cells = [f"{row[c]:.4g}" if c in row else "" for c in columns]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def document(title: str, parts: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """Markdown with one table for each part."""
+    sections = [f"### {name}\n\n{table(rows, '')}" for name, rows in parts.items()]
+    return "\n\n".join([f"## {title}", *sections]) + "\n"
+
+
+def save(path: Path, values: dict[str, Any], text: str) -> None:
+    """`values` as JSON into `path`, `text` beside it as Markdown."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values, indent=2) + "\n")
+    path.with_suffix(".md").write_text(text)
+
+
+def some(cells: Sequence[UInt8], count: int) -> list[UInt8]:
+    """About `count` of the cells, evenly taken; all if there are fewer."""
+    return list(cells[:: max(1, len(cells) // count)])[:count]
+
+
+def sheet(cells: Sequence[UInt8], columns: int, path: Path) -> None:
+    """One picture of many of one size, (h, w, 3) uint8 RGB each.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    blank = np.zeros_like(cells[0])
+    rows = [
+        np.hstack([*cells[at : at + columns], *[blank] * (columns - len(cells[at : at + columns]))])
+        for at in range(0, len(cells), columns)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)):
+        raise OSError(f"{path} cannot be written.")
