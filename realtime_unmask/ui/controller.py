@@ -21,11 +21,10 @@ _DISPLAY_MS = 15  # how often a new picture is looked for: at least as often as 
 _FIGURES_MS = 500
 _SAVE_MS = 800
 _SEARCH_MS = 2000  # between two looks for a camera while there is none
-# What a running source takes over between two frames, and what it has to be started anew for.
+# What a running source takes over between two frames.
 _LIVE = frozenset(
-    "mirror rotate faces lost strength feather_px colour_match badge audio_offset_ms".split()
+    "mirror rotate faces lost strength feather_px colour_match badge backend".split()
 )
-_NEEDS_RESTART = frozenset({"resolution", "backend"})
 
 
 class Controller(QObject):
@@ -136,37 +135,34 @@ class Controller(QObject):
     def stop(self) -> None:
         """Stop the source, and all that leaves the window."""
         self._wanted = False
-        self._let_go("ready")
+        self._let_go()
 
-    def _let_go(self, next_state: str, then: Callable[[], None] = lambda: None) -> None:
+    def _let_go(self) -> None:
         self._display.stop()
         self._watch.stop()
         running, self.running = self.running, None
         self.switches.reset()
         self._forget_passing()
         if running is None:
-            if self.state != "opening":
-                self._set_state(next_state)
-                then()
+            if self.state != "opening":  # else it is let go as soon as it has started
+                self._set_state("ready")
             return
         self._set_state("stopping")
 
         def stopped(sentences: tuple[str, ...]) -> None:
             for sentence in sentences:
                 self.say(Said("stop", sentence))
-            self._set_state(next_state)
-            then()
+            self._set_state("ready")
 
         self._work.run(running.close, stopped, self._start_failed)
 
     def _started(self, running: Running) -> None:
         self.running = running
         if not self._wanted:
-            self._let_go("ready")
+            self._let_go()
             return
         if running.key != self.source_key:  # another one was chosen meanwhile
-            self._restart()
-            return
+            running.choose(self.source_key, self.preferences)
         running.set_visible(self._visible)
         self._watch.start()
         self._show_if_visible()
@@ -183,12 +179,9 @@ class Controller(QObject):
         if any(camera.key == key for camera in self._cameras):
             self.change("camera", key)
         self.sources_changed.emit()
-        self._restart()
-
-    def _restart(self) -> None:
         if self.running is not None:
-            self._let_go("ready", self.start)
-        elif self.state in ("ready", "none", "problem", "looking"):
+            self.running.choose(key, self.preferences)
+        else:
             self.start()
 
     def show_demo(self) -> None:
@@ -211,8 +204,8 @@ class Controller(QObject):
             self.running.update(self.preferences)
         self.preferences_changed.emit(self.preferences)
         self._save.start()
-        if name in _NEEDS_RESTART and self.running is not None:
-            self._restart()
+        if name == "resolution" and self.running is not None:
+            self.running.choose(self.source_key, self.preferences)
 
     def _write_preferences(self) -> None:
         remembered.write(self._path, self.preferences)

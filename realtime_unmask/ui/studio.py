@@ -118,6 +118,10 @@ class Running(Protocol):
         """Work by these from the next frame on."""
         ...
 
+    def choose(self, key: str, preferences: Preferences) -> None:
+        """Show another source, or the same one in another resolution; what is on stays on."""
+        ...
+
     def pick(self, x: float, y: float) -> None:
         """Paint the face at this point of the picture, px."""
         ...

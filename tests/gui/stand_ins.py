@@ -74,6 +74,9 @@ class FakeRunning:
     def update(self, preferences: Preferences) -> None:
         self.preferences = preferences
 
+    def choose(self, key: str, preferences: Preferences) -> None:
+        self.key, self.preferences = key, preferences
+
     def pick(self, x: float, y: float) -> None:
         self.asked.append(f"pick {x:.0f} {y:.0f}")
 

@@ -211,7 +211,6 @@ def test_last_choice_wins_while_starting(
     studio.gate.set()
     qtbot.waitUntil(lambda: studio.started != [] and studio.now.key == "cam:b")
     qtbot.waitUntil(state_is(window, "running"))
-    assert all(running.closed for running in studio.started[:-1])
 
 
 def test_closing_the_window_stops_the_camera(window: Window, studio: FakeStudio) -> None:
