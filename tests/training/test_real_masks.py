@@ -1,0 +1,207 @@
+"""Labelled photographs: harvested by their verdicts, and learned from as they are."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tarfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from realtime_unmask.faces.alignment import align
+from realtime_unmask.faces.landmarker import Landmarker
+from training import data
+from training.__main__ import main
+from training.labelled import FULL, UNKNOWN, Labelled, RealMasks, load_real_masks
+from training.real_masks import VERDICTS, coded_map, for_scoring, harvest
+from training.shards import CROP, MARGIN, STORED, Faces
+
+# Outline of a mask on the mesh: ears, nose, and along the jaw.
+_OUTLINE = (234, 117, 197, 346, 454, 361, 397, 379, 152, 150, 172, 132)
+
+
+def _name(scoring: bool, start: int = 0) -> str:
+    return next(n for k in range(start, 99) if for_scoring(n := f"photo_{k}.png") == scoring)
+
+
+@pytest.fixture(scope="module")
+def photo(pictures: Path) -> Path:
+    return sorted(pictures.glob("*.png"))[0]
+
+
+@pytest.fixture(scope="module")
+def verdict(photo: Path) -> dict[str, Any]:
+    """The demo's face with an outline where a mask would be."""
+    bgr = cv2.imread(str(photo))
+    assert bgr is not None
+    with Landmarker() as landmarker:
+        mesh = landmarker.detect(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8))[0]
+    return {
+        "eyes": mesh[[33, 263], :2].ravel().round(1).tolist(),
+        "from": "hand",
+        "mask": [mesh[list(_OUTLINE), :2].ravel().round(1).tolist()],
+    }
+
+
+@pytest.fixture(scope="module")
+def real(
+    photo: Path, verdict: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> RealMasks:
+    """Three photographs: two masks and a bare face."""
+    folder = tmp_path_factory.mktemp("photos")
+    names = [n for k in range(99) if not for_scoring(n := f"photo_{k}.png")][:3]
+    for name in names:
+        shutil.copy(photo, folder / name)
+    bare = verdict | {"mask": [], "from": "bare"}
+    (folder / "verdicts.json").write_text(
+        json.dumps({names[0]: [verdict], names[1]: [verdict], names[2]: [bare]})
+    )
+    harvest(folder, folder / "real.npz", folder / "verdicts.json")
+    made = load_real_masks(folder / "real.npz")
+    made.faces.split[:] = "train"
+    return made
+
+
+def test_an_outline_in_the_photo_is_found_again_in_the_crop(
+    photo: Path, verdict: dict[str, Any], real: RealMasks
+) -> None:
+    plane, known = real.map(0)
+    assert plane.shape == known.shape == (STORED, STORED)
+    bgr = cv2.imread(str(photo))
+    assert bgr is not None
+    with Landmarker() as landmarker:
+        mesh = landmarker.detect(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8))[0]
+    ring = np.array(verdict["mask"][0], np.float32).reshape(-1, 2)
+    matrix = align(mesh, CROP).matrix
+    moved = ring @ matrix[:, :2].T + matrix[:, 2] + MARGIN
+    wanted = np.zeros((STORED, STORED), np.uint8)
+    cv2.fillPoly(wanted, [np.round(moved).astype(np.int32)], 1)
+    both = ((plane > 0.5) & (wanted > 0)).sum()
+    assert both / ((plane > 0.5) | (wanted > 0)).sum() > 0.9
+    assert list(real.bare) == [False, False, True] and not real.map(2)[0].any()
+
+
+def test_what_cannot_serve_is_counted_with_its_reason(
+    photo: Path, verdict: dict[str, Any], tmp_path: Path
+) -> None:
+    good, kept = _name(scoring=False), _name(scoring=True)
+    broken, judged = _name(scoring=False, start=20), _name(scoring=False, start=40)
+    for name in (good, kept, judged, "nobody.png"):
+        shutil.copy(photo, tmp_path / name)
+    assert not for_scoring("nobody.png")
+    (tmp_path / broken).write_bytes(b"no picture")
+    elsewhere = verdict | {"eyes": [1, 1, 9, 1]}
+    table = {
+        good: [verdict, elsewhere], kept: [verdict], broken: [verdict],
+        judged: [{"refused": "not a face"}],
+    }  # fmt: skip
+    (tmp_path / "verdicts.json").write_text(json.dumps(table))
+    counts = harvest(tmp_path, tmp_path / "real.npz", tmp_path / "verdicts.json")
+    assert +counts == {
+        "hand": 1, "kept for scoring": 1, "no verdict": 1, "unreadable": 1,
+        "refused: not a face": 1, "face not found again": 1,
+    }  # fmt: skip
+    assert len(load_real_masks(tmp_path / "real.npz")) == 1
+
+
+def test_a_tar_is_read_like_a_folder(
+    photo: Path, verdict: dict[str, Any], tmp_path: Path
+) -> None:
+    name = _name(scoring=False)
+    with tarfile.open(tmp_path / "photos.tar", "w") as archive:
+        archive.add(photo, name)
+    (tmp_path / "verdicts.json").write_text(json.dumps({name: [verdict]}))
+    counts = harvest(tmp_path / "photos.tar", tmp_path / "out.npz", tmp_path / "verdicts.json")
+    assert counts["hand"] == 1
+
+
+def test_photos_without_verdicts_are_an_error_that_says_so(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["harvest", str(pictures), "-o", str(tmp_path / "out.npz")]) == 1
+    said = capsys.readouterr().err
+    assert "has an outline in" in said and "no verdict" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_verdicts_that_cannot_be_read_are_an_error(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "verdicts.json").write_text("{")
+    with pytest.raises(ValueError, match="cannot be read"):
+        harvest(pictures, tmp_path / "out.npz", tmp_path / "verdicts.json")
+
+
+def test_the_shipped_verdicts_leave_the_scoring_photos_alone() -> None:
+    judged = json.loads(VERDICTS.read_text())
+    assert len(judged) > 400
+    for name, faces in judged.items():
+        assert not for_scoring(name), name
+        for face in faces:
+            if "refused" in face:
+                continue
+            assert len(face["eyes"]) == 4 and face["from"] in ("hand", "graph cut", "network")
+            assert face["mask"] and all(len(r) % 2 == 0 and len(r) >= 6 for r in face["mask"])
+
+
+def test_rings_inside_rings_are_holes_and_straps_are_unknown(faces: Faces) -> None:
+    mesh = faces.landmarks[0]
+    outer = mesh[list(_OUTLINE)]
+    inner = mesh[13] + np.array([(-6, -6), (6, -6), (6, 6), (-6, 6)], np.float32)
+    plane = coded_map([outer, inner], mesh)
+    x, y = mesh[13].round().astype(int)
+    assert plane[y, x] == 0 and plane[y, x - 20] == FULL
+    x, y = mesh[127].round().astype(int)  # where a loop goes round the ear
+    assert plane[y, x] == UNKNOWN
+    x, y = mesh[9].round().astype(int)  # between the brows
+    assert plane[y, x] == 0
+    assert not coded_map([], mesh).any()
+
+
+def test_labelled_views_move_picture_and_map_together(real: RealMasks) -> None:
+    labelled = Labelled(_whole(real))
+    for seed in range(12):
+        image, mesh, target, valid = labelled.view(np.random.default_rng(seed))
+        assert image.shape == (CROP, CROP, 3) and target.shape == valid.shape == (CROP, CROP)
+        assert 0 <= target.min() and target.max() <= 1
+        if target.any():
+            rows, columns = np.nonzero(target > 0.5)
+            middle = mesh[list(_OUTLINE)].mean(0)
+            assert np.abs(middle - (columns.mean(), rows.mean())).max() < 12
+            assert valid[target > 0.5].mean() > 0.95
+
+
+def test_photos_held_for_validation_are_not_learned_from(real: RealMasks) -> None:
+    held = _whole(real)
+    held.faces.split[1:] = "val"
+    assert len(Labelled(held).real) == 1
+    held.faces.split[:] = "val"
+    with pytest.raises(ValueError, match="serve as texture"):
+        Labelled(held)
+
+
+def test_map_samples_learn_from_photos_and_stay_the_same_for_the_same_number(
+    faces: Faces, real: RealMasks
+) -> None:
+    make = partial(data.map_sample, real=Labelled(_whole(real)))
+    stream = data.Stream(faces, make, seed=3)
+    without = data.Stream(faces, data.map_sample, seed=3)
+    other = 0
+    for number in range(16):
+        sample = stream.sample(number)
+        assert sample["image"].shape == (3, CROP, CROP)
+        assert sample["target"].shape == sample["valid"].shape == (1, CROP, CROP)
+        again = stream.sample(number)
+        assert all(np.array_equal(sample[key], again[key]) for key in sample)
+        other += not np.array_equal(sample["image"], without.sample(number)["image"])
+    assert other > 8
+
+
+def _whole(real: RealMasks) -> RealMasks:
+    """A copy whose splits may be changed, and whose masks all serve as texture."""
+    copy = real.where(np.ones(len(real), bool))
+    copy.texture[:] = ~copy.bare
+    return copy
