@@ -90,7 +90,7 @@ class LatestSlot(Generic[T]):
 
 
 class BoundedQueue(Generic[T]):
-    """Room for some items, taken in the order in which they came; when full, the new one is dropped.
+    """Room for some items, taken in the order in which they came; full: the new one is dropped.
 
     After close() what is inside can still be taken.
 

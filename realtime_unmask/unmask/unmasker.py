@@ -177,6 +177,16 @@ class Unmasker(Closing):
             raise ValueError("Another backend, thread count or precision needs a new Unmasker.")
         self._settings = settings
 
+    @property
+    def backend(self) -> str:
+        """What runs the networks."""
+        return self._editor_engine.backend
+
+    @property
+    def reason(self) -> str:
+        """Why that."""
+        return self._editor_engine.reason
+
     def process(
         self, frame: Frame | UInt8, state: State | None = None, *, given_map: UInt8 | None = None
     ) -> FrameResult:

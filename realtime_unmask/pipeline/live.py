@@ -1,0 +1,416 @@
+"""A source that runs: camera -> newest frame -> worker -> window and outputs.
+
+    capture thread -> LatestSlot -> worker -> LatestSlot           -> the window, which polls it
+                                           -> queue or slot, thread -> recording
+                                           -> slot, thread          -> virtual camera, page, ...
+
+    with LiveSession(spec_of("camera:...")) as session:
+        session.start()
+        session.latest.take(timeout_s=1.0).shown
+
+Frames never change their order. A frame that comes too late is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from realtime_unmask.capture.stream import SourceSpec
+from realtime_unmask.closing import Closing
+from realtime_unmask.errors import EngineLost, UnmaskError, UsageError
+from realtime_unmask.pipeline.live_input import Input
+from realtime_unmask.pipeline.live_outputs import Output, SinkFactory, end_all
+from realtime_unmask.pipeline.live_values import LiveFrame, LiveOptions, LiveStats, Notice
+from realtime_unmask.pipeline.live_worker import (
+    MakeUnmasker,
+    PassThrough,
+    Sequence,
+    Turn,
+    Worker,
+    on_cpu,
+)
+from realtime_unmask.pipeline.slots import LatestSlot
+from realtime_unmask.pipeline.stats import Meter, rss_mb
+from realtime_unmask.settings import Settings
+from realtime_unmask.sinks.badge import with_badge
+from realtime_unmask.sinks.images import write_picture
+from realtime_unmask.types import Frame, FrameResult
+from realtime_unmask.unmask.faces_wanted import face_at
+from realtime_unmask.unmask.unmasker import Unmasker
+
+# The camera is released when nobody has looked for so long.
+IDLE_S = 10.0
+# All threads end within this.
+STOP_S = 1.8
+__all__ = ["LiveFrame", "LiveOptions", "LiveSession", "LiveStats", "Notice"]
+_SETTINGS = frozenset(field.name for field in fields(Settings))
+_OPTIONS = frozenset(field.name for field in fields(LiveOptions))
+
+
+def _default(settings: Settings) -> Unmasker:
+    return Unmasker.default(settings)
+
+
+class LiveSession(Closing):
+    """Runs one source; all methods may be called from any thread.
+
+    Until the networks are ready the camera's own picture is shown.
+
+    Args:
+        source: what to begin with.
+        make_unmasker: makes the unmasker, in the thread that then owns it.
+        settings, options: how to work; see update().
+        idle_s: seconds after which the camera is released when nobody looks, and no output is on.
+
+    Attributes:
+        latest: the newest finished frame, for the one who shows it.
+    """
+
+    def __init__(
+        self,
+        source: SourceSpec,
+        make_unmasker: MakeUnmasker = _default,
+        settings: Settings = Settings(),  # noqa: B008  frozen
+        options: LiveOptions = LiveOptions(),  # noqa: B008  frozen
+        *,
+        idle_s: float = IDLE_S,
+    ) -> None:
+        self.latest: LatestSlot[LiveFrame] = LatestSlot()
+        self.frames: LatestSlot[Frame] = LatestSlot()  # on their way to the worker
+        self.settings, self.options = settings, options
+        self._make = make_unmasker
+        self._lock = threading.RLock()
+        self._meter = Meter()
+        self._stop = threading.Event()
+        self._started = False
+        self._visible = True
+        self._needed_at = time.monotonic()
+        self._outputs: dict[str, Output] = {}
+        self._passing: dict[str, Notice] = {}
+        self._ended: dict[str, Notice] = {}  # outputs that ended, by name
+        self._newest: LiveFrame | None = None
+        self._turn = Turn()
+        self._input = Input(source, self.frames, self._meter, self._wanted, self._look)
+        self._standby = Worker(self, self._turn, PassThrough, settings, standby=True)
+        self._turn.holder = self._standby
+        self._workers: list[Worker] = [self._standby]
+        self._current: Worker | None = None
+        self._busy_drops: int | None = None
+        self._idle_s = idle_s
+
+    # Life
+
+    def start(self) -> None:
+        """Open the source and load the networks, each in its thread; returns at once.
+
+        Raises:
+            UsageError: it was started or stopped before.
+        """
+        with self._lock:
+            if self._started or self._stop.is_set():
+                raise UsageError("A live session is started once; make another one.")
+            self._started = True
+            self._standby.start()
+            self._input.start()
+        self.replace_unmasker(self._make)
+
+    def stop(self) -> tuple[str, ...]:
+        """End everything within two seconds, from any state; safe to call again.
+
+        Returns:
+            Sentences on what is stuck and was left behind; threads that are stuck do not keep
+            the program from ending.
+        """
+        until = time.monotonic() + STOP_S
+        with self._lock:
+            self._stop.set()
+            outputs, self._outputs = list(self._outputs.values()), {}
+            workers = list(self._workers)
+        if not self._started:
+            return ()
+        self._input.stop()
+        stuck = [f"The output “{name}” is not finished yet." for name in end_all(outputs, until)]
+        self._input.join(max(0.0, until - time.monotonic()))
+        if self._input.is_alive():
+            stuck.append("The source does not answer; it was left behind.")
+        with self._turn.changed:
+            self._turn.changed.notify_all()
+        if self._busy_drops is None:
+            self._busy_drops = self.frames.dropped
+        self.frames.close()
+        for worker in workers:
+            worker.join(max(0.0, until - time.monotonic()))
+            if worker.is_alive():
+                stuck.append("The networks are still at work; they end by themselves.")
+        self.latest.close()
+        return tuple(stuck)
+
+    def close(self) -> None:
+        """stop(), without the sentences."""
+        self.stop()
+
+    # What is asked for
+
+    def update(self, **changes: Any) -> None:
+        """Change fields of Settings and LiveOptions, in force from the next frame on.
+
+        Another backend, thread count or precision is built and warmed up beside the one that
+        runs, and takes over when it is ready.
+
+        Raises:
+            UsageError: there is no such field, or the value is out of its range.
+        """
+        unknown = changes.keys() - _SETTINGS - _OPTIONS
+        if unknown:
+            raise UsageError(f"There is no setting {', '.join(sorted(unknown))}.")
+        with self._lock:
+            options = {k: v for k, v in changes.items() if k in _OPTIONS}
+            settings = {k: v for k, v in changes.items() if k in _SETTINGS}
+            before = self.settings
+            new_options, new_settings = (
+                replace(self.options, **options),
+                replace(before, **settings),
+            )
+            self.options, self.settings = new_options, new_settings
+        if before.engine_choice != new_settings.engine_choice and self._started:
+            self.replace_unmasker(self._make)
+
+    def choose_face(self, x: float, y: float) -> int | None:
+        """Paint the face at (x, y) px of the shown picture; its track_id, None if there is none.
+
+        Counts where settings.faces is "chosen".
+        """
+        newest = self._newest
+        face = face_at(newest.result.faces, x, y) if newest is not None else None
+        if face is None:
+            return None
+        with self._turn.changed:
+            choice = self._turn.sequence.state.choice
+            choice.track_id, choice.box = face.track_id, face.box
+        return face.track_id
+
+    def choose_source(self, source: SourceSpec) -> None:
+        """Show another source from now on; also to open the same one anew."""
+        self._input.choose(source)
+
+    def set_visible(self, visible: bool) -> None:
+        """Whether anybody looks: without, and without outputs, the camera is released."""
+        with self._lock:
+            self._visible = visible
+            self._needed_at = time.monotonic()
+        self._input.wake()
+
+    def replace_unmasker(self, make: MakeUnmasker) -> None:
+        """Build and warm up another unmasker beside the one that runs; it then takes over.
+
+        It does so between two frames, with the memory of the sequence; no frame is lost. If it
+        cannot be made, the one that runs goes on, and a notice says why.
+        """
+        with self._lock:
+            if self._stop.is_set():
+                return
+            self._workers = [one for one in self._workers if one.is_alive()]
+            worker = Worker(self, self._turn, make, self.settings)
+            self._workers.append(worker)
+            self._passing.pop("engines", None)
+            worker.start()
+
+    def attach(
+        self, name: str, make: SinkFactory, *, keep_all: bool = False, timeout_s: float = 3.0
+    ) -> None:
+        """Send the frames to a sink as well.
+
+        Args:
+            name: "record", "virtual_camera", "page" or any other; an older one is detached.
+            make: makes the sink in its own thread, when the first frame comes; see
+                pipeline.live_outputs.PacedSink for one that is to be fed all the time.
+            keep_all: it gets each frame in order (a recording) instead of the newest.
+            timeout_s: how long to wait for its opening; then it goes on in the background.
+
+        Raises:
+            UnmaskError: it cannot be opened; then it is not attached.
+            UsageError: the session does not run.
+        """
+        self.detach(name)
+        with self._lock:
+            if not self._started or self._stop.is_set():
+                raise UsageError("Start the camera first.")
+            self._ended.pop(name, None)
+            output = Output(
+                name,
+                make,
+                keep_all=keep_all,
+                badge=lambda: self.options.badge,
+                trouble=self._why_no_frames,
+                report=self._output_ended,
+            )
+            self._outputs[name] = output
+        self._input.wake()
+        try:
+            output.wait_opened(timeout_s)
+        except UnmaskError:
+            with self._lock:
+                if self._outputs.get(name) is output:
+                    del self._outputs[name]
+            raise
+
+    def detach(self, name: str, timeout_s: float = 30.0) -> None:
+        """End an output: what it was handed is written, its sink is closed.
+
+        Raises:
+            UnmaskError: the sink could not be finished, or is not finished in that time.
+        """
+        with self._lock:
+            output = self._outputs.pop(name, None)
+            self._needed_at = time.monotonic()
+        if output is None:
+            return
+        if not output.end(timeout_s):
+            raise UnmaskError(f"The output “{name}” is not finished yet; it goes on.")
+        if output.error is not None:
+            with self._lock:
+                self._ended.pop(name, None)
+            raise output.error
+
+    def snapshot(self, folder: Path) -> Path:
+        """Write the newest shown picture as a PNG into `folder`; its name says when.
+
+        Raises:
+            UsageError: there is no picture yet.
+            OutputError: it cannot be written.
+        """
+        newest = self._newest
+        if newest is None:
+            raise UsageError("There is no picture yet. Wait for the camera.")
+        frame = with_badge(newest.shown) if self.options.badge else newest.shown
+        stem = f"unmasked {datetime.now():%Y-%m-%d %H-%M-%S}"
+        path, number = folder / f"{stem}.png", 2
+        while path.exists():
+            path, number = folder / f"{stem} {number}.png", number + 1
+        write_picture(path, frame.image, reconstructed=True)
+        return path
+
+    # What is told
+
+    def stats(self) -> LiveStats:
+        """The figures of now."""
+        with self._lock:
+            outputs = {name: one.stats for name, one in self._outputs.items()}
+            worker = self._current
+        captured, shown, drops = self._meter.books()
+        replaced = self.frames.dropped
+        busy = replaced if self._busy_drops is None else self._busy_drops
+        drops |= {k: v for k, v in (("worker busy", busy), ("stopped", replaced - busy)) if v}
+        fps_in, fps_out = self._meter.rates()
+        p50, p95 = self._meter.ages_ms()
+        return LiveStats(
+            captured=captured,
+            shown=shown,
+            in_flight=captured - shown - sum(drops.values()),
+            drops=drops,
+            fps_in=fps_in,
+            fps_out=fps_out,
+            age_p50_ms=p50,
+            age_p95_ms=p95,
+            stages_ms=self._meter.stages_ms(),
+            backend=worker.backend if worker is not None else "",
+            reason=worker.reason if worker is not None else "",
+            outputs=outputs,
+            rss_mb=rss_mb(),
+            asleep=self._input.asleep,
+        )
+
+    def notices(self) -> tuple[Notice, ...]:
+        """What a person should know now."""
+        with self._lock:
+            found = [*self._passing.values(), *self._ended.values()]
+        trouble = self._input.trouble() if self._started and not self._stop.is_set() else None
+        return tuple(found if trouble is None else [trouble, *found])
+
+    # For the threads
+
+    @property
+    def stopping(self) -> bool:
+        """Has stop() been called?"""
+        return self._stop.is_set()
+
+    def publish(self, result: FrameResult, sequence: Sequence, done: bool) -> None:
+        """See live_worker.Host."""
+        captured_ns = result.frame.captured_ns
+        shown = result.output
+        if done:
+            shown, lost = sequence.lost.choose(result, self.options.lost, captured_ns)
+            status = "lost" if lost else "done"
+        else:
+            status = "starting" if self._current is None else "late"
+        live = LiveFrame(result, shown, status, captured_ns, sequence.state.choice.track_id)
+        self._newest = live
+        waited = time.monotonic_ns() - captured_ns - sum(result.timings.values())
+        self._meter.went(captured_ns, {"wait": max(0, waited), **result.timings})
+        self.latest.put(live)
+        with self._lock:
+            outputs = tuple(self._outputs.values())
+        for output in outputs:
+            output.put(live)
+
+    def came_late(self) -> None:
+        """See live_worker.Host."""
+        self._meter.drop("late")
+
+    def took_turn(self, worker: Worker) -> None:
+        """See live_worker.Host."""
+        if worker.standby:
+            return
+        with self._lock:
+            self._current = worker
+            self._passing.pop("late", None)
+
+    def failed(self, worker: Worker, error: Exception) -> None:
+        """See live_worker.Host."""
+        self._turn.give(self._standby, instead_of=worker)
+        if not isinstance(error, UnmaskError):
+            detail = f"{type(error).__name__}: {error}"
+            error = UnmaskError(f"A fault of this program ({detail}). Please report it.")
+        with self._lock:
+            was_running = self._current is worker
+            if was_running:
+                self._current = None
+        if was_running and worker.settings.backend != on_cpu(worker.settings).backend:
+            kind = "engine_lost" if isinstance(error, EngineLost) else "engines"
+            self.replace_unmasker(lambda settings: self._make(on_cpu(settings)))
+            self._say(Notice(kind, f"{error} It goes on with the CPU."))
+            return
+        going_on = "" if self._current is not None else " The picture is shown as it is."
+        self._say(Notice("engines", f"{error}{going_on}", True))
+
+    def _say(self, notice: Notice) -> None:
+        with self._lock:
+            self._passing[notice.kind] = notice
+
+    def _output_ended(self, notice: Notice) -> None:
+        with self._lock:
+            self._ended[notice.output] = notice
+            self._outputs.pop(notice.output, None)
+
+    def _wanted(self) -> bool:
+        with self._lock:
+            now = time.monotonic()
+            if self._visible or any(one.alive for one in self._outputs.values()):
+                self._needed_at = now
+            return now - self._needed_at < self._idle_s
+
+    def _why_no_frames(self) -> str:
+        trouble = self._input.trouble()
+        return trouble.text if trouble is not None else ""
+
+    def _look(self) -> None:
+        """Is the worker stuck? Then the camera's own picture is shown until it comes back."""
+        holder = self._turn.holder
+        if holder is not None and holder.is_late and self._turn.give(self._standby, holder):
+            text = "The networks take too long: the picture is shown as it is, until they answer."
+            self._say(Notice("late", text, True))

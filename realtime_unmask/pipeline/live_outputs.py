@@ -1,0 +1,177 @@
+"""The outputs of a live session: one thread, one edge and one sink each, none in another's way."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from realtime_unmask.errors import UnmaskError
+from realtime_unmask.pipeline.live_values import LiveFrame, Notice, OutputStats
+from realtime_unmask.pipeline.slots import BoundedQueue, LatestSlot
+from realtime_unmask.sinks.badge import with_badge
+from realtime_unmask.sinks.sink import Sink
+from realtime_unmask.types import Frame
+
+# Makes the sink, in the output's own thread; gets the first frame, whose size counts.
+SinkFactory = Callable[[Frame], Sink]
+# Frames that wait for a recording whose disk is slow for a moment; 1080p: 6 MB each.
+QUEUE = 24
+_LOOK_S = 0.25
+
+
+@runtime_checkable
+class PacedSink(Protocol):
+    """A sink that has to be fed all the time, also when no frame comes.
+
+    Attributes:
+        interval_s: how often.
+    """
+
+    interval_s: float
+
+    def tick(self, trouble: str) -> None:
+        """No frame came in time; `trouble` says why, "" for no reason.
+
+        Raises:
+            OutputError: the sink has ended.
+        """
+        ...
+
+
+class Output:
+    """Feeds one sink from a thread of its own until it is ended.
+
+    Args:
+        name: "record", "virtual_camera", "page" or any other.
+        make: makes the sink when the first frame comes.
+        keep_all: the sink gets every frame, in order, as long as it keeps up; else the newest.
+        badge: whether the frames get the badge, asked for each.
+        trouble: why no frames come, "" if they do.
+        report: takes the notice when the sink fails.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make: SinkFactory,
+        *,
+        keep_all: bool,
+        badge: Callable[[], bool],
+        trouble: Callable[[], str],
+        report: Callable[[Notice], None],
+    ) -> None:
+        self.name = name
+        self._make, self._badge, self._trouble, self._report = make, badge, trouble, report
+        self._edge: BoundedQueue[LiveFrame] | LatestSlot[LiveFrame] = (
+            BoundedQueue(QUEUE) if keep_all else LatestSlot()
+        )
+        self._offered = self._written = self._lost = 0
+        self._ending = threading.Event()
+        self._opened = threading.Event()
+        self._sink: Sink | None = None
+        self._paced: PacedSink | None = None
+        self.error: UnmaskError | None = None
+        self._thread = threading.Thread(target=self._run, name=f"live output {name}", daemon=True)
+        self._thread.start()
+
+    def put(self, frame: LiveFrame) -> None:
+        """Hand over one frame; from one thread at a time."""
+        self._offered += 1
+        self._edge.put(frame)
+
+    def wait_opened(self, timeout_s: float) -> None:
+        """Wait until the sink took its first frame.
+
+        Raises:
+            UnmaskError: it could not be opened.
+        """
+        self._opened.wait(timeout_s)
+        if self.error is not None:
+            raise self.error
+
+    def end(self, timeout_s: float) -> bool:
+        """Finish what was handed over, close the sink; False: it is not done yet."""
+        self._ending.set()
+        self._edge.close()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    @property
+    def alive(self) -> bool:
+        """Does it take frames?"""
+        return self._thread.is_alive() and not self._ending.is_set()
+
+    @property
+    def stats(self) -> OutputStats:
+        """Its books."""
+        dropped = self._edge.dropped + self._lost
+        return OutputStats(self._offered, self._written, dropped, self._edge.waiting)
+
+    def _run(self) -> None:
+        try:
+            self._feed()
+            if self._sink is not None:
+                self._sink.close()
+        except UnmaskError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001  a thread's edge: a fault must be heard of
+            detail = f"{type(error).__name__}: {error}"
+            self._fail(UnmaskError(f"A fault of this program ended it ({detail})."))
+        finally:
+            if isinstance(self._edge, BoundedQueue):
+                self._edge.abandon()
+            else:
+                self._edge.close()
+            self._opened.set()
+
+    def _feed(self) -> None:
+        while True:
+            interval = self._paced.interval_s if self._paced is not None else _LOOK_S
+            frame = self._edge.take(interval)
+            if frame is not None:
+                self._write(with_badge(frame.shown) if self._badge() else frame.shown)
+            elif self._ending.is_set():
+                return
+            elif self._paced is not None:
+                self._paced.tick(self._trouble())
+
+    def _write(self, frame: Frame) -> None:
+        try:
+            if self._sink is None:
+                self._sink = self._make(frame)
+                if isinstance(self._sink, PacedSink):
+                    self._paced = self._sink
+            self._sink.write(frame)
+        except BaseException:
+            self._lost += 1
+            raise
+        self._written += 1
+        self._opened.set()
+
+    def _fail(self, error: UnmaskError) -> None:
+        first = not self._opened.is_set()
+        self.error = error
+        self._ending.set()
+        if self._sink is not None:
+            self._sink.abort()
+        if not first:  # before, it is raised in wait_opened()
+            kind = str(getattr(error, "kind", "")) or _kind(error)
+            self._report(Notice(kind, str(error), True, self.name))
+
+
+def _kind(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if getattr(cause, "errno", None) in (28, 122, 27):  # ENOSPC, EDQUOT, EFBIG
+            return "disk_full"
+        cause = cause.__cause__
+    return "output_failed"
+
+
+def end_all(outputs: list[Output], until: float) -> list[str]:
+    """End all at once; the names of those that are not done at time.monotonic() == `until`."""
+    for output in outputs:
+        output.end(0)
+    return [one.name for one in outputs if not one.end(max(0.0, until - time.monotonic()))]

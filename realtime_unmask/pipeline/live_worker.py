@@ -1,0 +1,258 @@
+"""The threads that unmask: one has the turn, others build and warm up what is to follow it.
+
+A worker owns its networks: built, used and freed in its thread. The one without networks shows
+the camera's picture until others are ready, and while they fail or take too long.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from realtime_unmask.pipeline.live_values import LiveOptions, LiveUnmasker
+from realtime_unmask.pipeline.policy import LostFaces
+from realtime_unmask.pipeline.slots import LatestSlot
+from realtime_unmask.settings import Settings
+from realtime_unmask.types import Frame, FrameResult, UInt8
+from realtime_unmask.unmask.unmasker import State
+
+MakeUnmasker = Callable[[Settings], LiveUnmasker]
+# A frame that takes so much longer than usual, and at least so long, is passed over.
+LATE_S, LATE_TIMES = 1.0, 4.0
+_LOOK_S = 0.25
+_TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+
+
+class PassThrough:
+    """Gives each frame back as it is; a LiveUnmasker without networks."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.backend = self.reason = ""
+
+    def process(self, frame: Frame, state: State) -> FrameResult:
+        """Nothing is painted."""
+        return FrameResult(frame, frame, None)
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class Host(Protocol):
+    """What the workers need of the session; all may be called from any worker."""
+
+    @property
+    def frames(self) -> LatestSlot[Frame]: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def options(self) -> LiveOptions: ...
+
+    @property
+    def stopping(self) -> bool: ...
+
+    def publish(self, result: FrameResult, sequence: Sequence, done: bool) -> None:
+        """Show one frame; not `done`: there were no networks for it."""
+        ...
+
+    def came_late(self) -> None:
+        """A frame was finished after the picture had gone on without it."""
+        ...
+
+    def took_turn(self, worker: Worker) -> None:
+        """From now on `worker` unmasks."""
+        ...
+
+    def failed(self, worker: Worker, error: Exception) -> None:
+        """Its networks cannot be made or used; it has ended."""
+        ...
+
+
+@dataclass(slots=True)
+class Sequence:
+    """What the frames of one kind have in common, passed on from worker to worker.
+
+    Attributes:
+        state: the unmasker's memory.
+        lost: which faces are lost.
+        kind: size and orientation of the pictures; another one begins another sequence.
+    """
+
+    state: State = field(default_factory=State)
+    lost: LostFaces = field(default_factory=LostFaces)
+    kind: tuple[object, ...] = ()
+
+
+class Turn:
+    """Who unmasks now: given away between two frames, or taken from a worker that is late."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.holder: Worker | None = None
+        self.sequence = Sequence()
+        self._next: Worker | None = None
+        self._owner: Worker | None = None  # the last holder that has networks
+
+    def wait_for(self, worker: Worker, stopping: Callable[[], bool]) -> bool:
+        """Ask for the turn and wait; False: there is no more need of `worker`."""
+        with self.changed:
+            if not worker.standby and self.holder is not worker and not worker.retired:
+                if self._next is not None and self._next is not worker:
+                    self._next.retired = True
+                self._next = worker
+            while self.holder is not worker:
+                if stopping() or worker.retired:
+                    return False
+                self.changed.wait(_LOOK_S)
+            return True
+
+    def keep(self, worker: Worker) -> bool:
+        """May `worker` take another frame? Else the turn is with the one that asked for it."""
+        with self.changed:
+            if self.holder is worker and self._next is None:
+                return True
+            if self.holder is worker and self._next is not None:
+                self.holder, self._next = self._next, None
+                if self._owner is not None and self._owner is not self.holder:
+                    self._owner.retired = True
+                self._owner = self.holder
+                self.changed.notify_all()
+            return False
+
+    def give(self, standby: Worker, instead_of: Worker | None) -> bool:
+        """Give the turn to `standby` if `instead_of` has it; whether it had."""
+        with self.changed:
+            if self.holder is not instead_of:
+                return False
+            self.holder = standby
+            self.changed.notify_all()
+            return True
+
+
+class Worker(threading.Thread):
+    """Builds an unmasker, warms it up, and unmasks while it has the turn.
+
+    Args:
+        host: the session.
+        turn: shared by all workers.
+        make: makes the unmasker.
+        settings: to make it with.
+        standby: it has no networks, lives as long as the session, and steps in for others.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        turn: Turn,
+        make: MakeUnmasker,
+        settings: Settings,
+        *,
+        standby: bool = False,
+    ) -> None:
+        super().__init__(name="live standby" if standby else "live worker", daemon=True)
+        self._host, self._turn, self._make = host, turn, make
+        self.settings, self.standby = settings, standby
+        self.backend = self.reason = ""
+        self.retired = False
+        self._busy_since: float | None = None
+        self._took: deque[float] = deque(maxlen=30)
+
+    def run(self) -> None:
+        """The thread's work."""
+        try:
+            unmasker = self._make(self.settings)
+        except Exception as error:  # noqa: BLE001  a thread's edge: the session says what it was
+            self._host.failed(self, error)
+            return
+        try:
+            self.backend, self.reason = unmasker.backend, unmasker.reason
+            if not self.standby and not self._host.stopping:
+                # The first run of a network takes longer than the others.
+                unmasker.process(Frame(np.zeros((96, 128, 3), np.uint8)), State())
+            self._serve(unmasker)
+        except Exception as error:  # noqa: BLE001
+            self._host.failed(self, error)
+        finally:
+            unmasker.close()
+
+    @property
+    def is_late(self) -> bool:
+        """Has it worked at one frame for much too long?"""
+        since = self._busy_since
+        if since is None or self.standby:
+            return False
+        took = list(self._took)
+        usual = median(took) if took else 0.0
+        return time.monotonic() - since > max(LATE_S, LATE_TIMES * usual)
+
+    def _serve(self, unmasker: LiveUnmasker) -> None:
+        host = self._host
+        while self._turn.wait_for(self, lambda: host.stopping):
+            host.took_turn(self)
+            while not host.stopping and self._turn.keep(self):
+                frame = host.frames.take(_LOOK_S)
+                if frame is not None:
+                    self._one(unmasker, frame)
+            if host.stopping:
+                return
+
+    def _one(self, unmasker: LiveUnmasker, frame: Frame) -> None:
+        options, settings = self._host.options, self._host.settings
+        unmasker.settings = with_engines_of(unmasker.settings, settings)
+        turned = turn_picture(frame, options)
+        sequence = self._sequence(turned, options)
+        failure: Exception | None = None
+        began = self._busy_since = time.monotonic()
+        try:
+            result = unmasker.process(turned, sequence.state)
+        except Exception as error:  # noqa: BLE001  raised below, after the frame was shown
+            failure, result = error, FrameResult(turned, turned, None)
+        self._busy_since = None
+        self._took.append(time.monotonic() - began)
+        with self._turn.changed:  # or a newer frame of another worker might come before this one
+            if self._turn.holder is self:
+                self._host.publish(result, sequence, not self.standby and failure is None)
+            else:
+                self._host.came_late()
+        if failure is not None:
+            raise failure
+
+    def _sequence(self, frame: Frame, options: LiveOptions) -> Sequence:
+        """That of the frame before, or a fresh one where pictures of another kind begin."""
+        kind = (frame.image.shape, options.mirror, options.rotate)
+        if self._turn.sequence.kind != kind:
+            self._turn.sequence = Sequence(kind=kind)
+        return self._turn.sequence
+
+
+def turn_picture(frame: Frame, options: LiveOptions) -> Frame:
+    """`frame` turned and mirrored; itself where there is nothing to do."""
+    image: UInt8 = frame.image
+    if options.rotate:
+        image = cv2.rotate(image, _TURNS[options.rotate]).astype(np.uint8, copy=False)
+    if options.mirror:
+        image = cv2.flip(image, 1).astype(np.uint8, copy=False)
+    return frame if image is frame.image else replace(frame, image=image)
+
+
+def with_engines_of(made_with: Settings, settings: Settings) -> Settings:
+    """`settings`, but for what a running unmasker cannot change."""
+    if made_with.engine_choice == settings.engine_choice:
+        return settings
+    backend, threads, precision = made_with.engine_choice
+    return replace(settings, backend=backend, threads=threads, precision=precision)
+
+
+def on_cpu(settings: Settings) -> Settings:
+    """`settings` with the backend that needs no other device."""
+    return replace(settings, backend="openvino", precision="auto")
