@@ -86,6 +86,7 @@ def _packages() -> bool:
 
 def _backends() -> bool:
     from realtime_unmask.inference.engine import probe_backends
+    from realtime_unmask.inference.plans import PlanCache
 
     say("")
     say("Backends")
@@ -94,6 +95,8 @@ def _backends() -> bool:
         works = "works" if status.available else "does not work"
         version = f" ({status.version})" if status.version else ""
         _row(status.name, f"{works}{version}: {status.reason}")
+    folder = PlanCache.default().folder
+    _row("compiled engines", f"in {folder}" if folder else "not kept: no home folder")
     return any(status.available for status in statuses)
 
 

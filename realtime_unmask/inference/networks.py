@@ -1,4 +1,4 @@
-"""The two networks in torch. Training imports them; the CPU run-time uses their ONNX exports.
+"""The two networks in torch, for training and the torch backend; the others use ONNX exports.
 
 Both take 256 px crops and fold them to 128 px with four times the channels at once
 (pixel unshuffle, Shi et al. 2016), so that the full resolution costs nothing but the first and
