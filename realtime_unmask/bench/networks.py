@@ -11,13 +11,13 @@ from statistics import median
 import numpy as np
 
 from realtime_unmask.bench import seeds
-from realtime_unmask.errors import UsageError
-from realtime_unmask.inference.engine import Engine
+from realtime_unmask.errors import EngineUnavailable, UsageError
+from realtime_unmask.inference.engine import Engine, first_line
 from realtime_unmask.types import Float32
 
 Run = Callable[[], object]
 BACKENDS = ("openvino", "onnxruntime")
-_ROUNDS = 12
+ROUNDS = 12
 _OURS_A_ROUND = 3
 
 
@@ -46,7 +46,11 @@ class Reference:
 
 
 def compare(
-    map_engine: Engine, editor_engine: Engine, threads: int, others: Sequence[Path]
+    map_engine: Engine,
+    editor_engine: Engine,
+    threads: int,
+    others: Sequence[Path],
+    rounds: int = ROUNDS,
 ) -> Reference | None:
     """Time the pairs; None on a backend that runs no foreign ONNX files.
 
@@ -57,32 +61,31 @@ def compare(
     if backend not in BACKENDS:
         return None
     pair = [seeds.build(name) for name in seeds.GMAC]
-    fp32 = [_ready(seed.onnx, backend, "fp32", threads) for seed in pair]
-    same = fp32
-    if precision != "fp32":
-        same = [_ready(seed.onnx, backend, precision, threads) for seed in pair]
     ours = [_ours(map_engine), _ours(editor_engine)]
-    runs = {"fp32": _all(fp32), "same": _all(same)}
+    runs = {
+        kind: _all([_ready(seed.onnx, backend, kind, threads) for seed in pair])
+        for kind in sorted({"fp32", precision})
+    }
     for path in others:
-        runs[path.name] = _other(path, backend, precision, threads)
-    spent = _turn_by_turn(_all(ours), runs)
+        runs[path.name] = other(path, backend, precision, threads)
+    spent = _turn_by_turn(_all(ours), runs, rounds)
     return Reference(
         round(spent["ours"], 3),
         precision,
         round(spent["fp32"], 3),
-        round(spent["same"], 3),
+        round(spent[precision], 3),
         round(spent["fp32"] / spent["ours"], 2),
-        round(spent["same"] / spent["ours"], 2),
+        round(spent[precision] / spent["ours"], 2),
         {seed.name: round(seed.macs / 1e9, 3) for seed in pair},
         {path.name: round(spent[path.name], 3) for path in others},
     )
 
 
-def _turn_by_turn(ours: Run, others: Mapping[str, Run]) -> dict[str, float]:
+def _turn_by_turn(ours: Run, others: Mapping[str, Run], rounds: int) -> dict[str, float]:
     """Median milliseconds of each."""
     spent: dict[str, list[float]] = {"ours": [], **{name: [] for name in others}}
     runs = {"ours": ours, **others}
-    for turn in range(_ROUNDS + 1):
+    for turn in range(rounds + 1):
         for name, run in runs.items():
             for _ in range(_OURS_A_ROUND if name == "ours" else 1):
                 began = time.perf_counter()
@@ -109,13 +112,18 @@ def _ours(engine: Engine) -> Run:
     return lambda: engine.infer(inputs)
 
 
-def _other(path: Path, backend: str, precision: str, threads: int) -> Run:
+def other(path: Path, backend: str, precision: str, threads: int) -> Run:
+    """A call that runs the ONNX file `path` on one crop of its own size.
+
+    Raises:
+        UsageError: it cannot be read or run.
+    """
     try:
         return _ready(path.read_bytes(), backend, precision, threads)
     except OSError as error:
         raise UsageError(f"{path} cannot be read ({error.strerror}).") from error
-    except (RuntimeError, ValueError) as error:
-        raise UsageError(f"{backend} cannot run {path}: {error}") from error
+    except (RuntimeError, ValueError, TypeError, EngineUnavailable) as error:
+        raise UsageError(f"{backend} cannot run {path}: {first_line(error)}") from error
 
 
 def _ready(onnx: bytes, backend: str, precision: str, threads: int) -> Run:
@@ -135,7 +143,7 @@ def _ready(onnx: bytes, backend: str, precision: str, threads: int) -> Run:
         return lambda: request.infer(inputs, share_inputs=True)
     from realtime_unmask.inference.onnxruntime import open_session
 
-    session = open_session(onnx, threads)
+    session = open_session("reference", onnx, threads)
     for port in session.get_inputs():
         inputs[port.name] = rng.random([1, *port.shape[1:]], np.float32)
     return lambda: session.run(None, inputs)

@@ -75,24 +75,17 @@ def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> OnnxRunti
     """See engine.Backend.load."""
     if settings.precision == "bf16":
         raise EngineUnavailable("ONNX Runtime computes in fp32 only; use precision fp32 or auto.")
-    _package()
     threads = settings.threads or _processors()
-    try:
-        session = open_session(files.onnx, threads)
-    except _fault() as error:
-        raise EngineUnavailable(
-            f"ONNX Runtime refuses the '{spec.name}' network: {first_line(error)}"
-        ) from error
+    session = open_session(spec.name, files.onnx, threads)
     _check(spec, session)
     return OnnxRuntimeEngine(spec, session, threads)
 
 
-def open_session(onnx: bytes, threads: int) -> Any:
+def open_session(name: str, onnx: bytes, threads: int) -> Any:
     """An InferenceSession on the CPU; 0 threads: all that this process may use.
 
     Raises:
-        EngineUnavailable: the package cannot be imported.
-        RuntimeError, or another fault of ONNX Runtime's own: it refuses the network.
+        EngineUnavailable: the package cannot be imported, or refuses the network.
     """
     package = _package()
     options = package.SessionOptions()
@@ -102,7 +95,12 @@ def open_session(onnx: bytes, threads: int) -> Any:
     options.log_severity_level = _ERRORS_ONLY
     # Threads that spin between batches would take the cores from decoding and encoding.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return package.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    try:
+        return package.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    except _fault() as error:
+        raise EngineUnavailable(
+            f"ONNX Runtime refuses the '{name}' network: {first_line(error)}"
+        ) from error
 
 
 def _package() -> Any:
