@@ -11,8 +11,8 @@ import cv2
 
 from realtime_unmask.bench.figures import Spread
 from realtime_unmask.bench.scene import Camera
+from realtime_unmask.pipeline.ladder import RUNGS, Ladder
 from realtime_unmask.types import Frame, UInt8
-from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.unmasker import State, Unmasker
 
 RATE = 30
@@ -29,7 +29,8 @@ class Live:
     shown: frames.
     dropped_late: replaced by a newer one before the unmasker could take them.
     missed_by_camera: moments at which decoding was still busy with the frame before.
-    unmasked_share: share of the frames shown in which every face was unmasked, at full effort.
+    unmasked_share: share of the frames shown in which every face was unmasked, with the quality
+        ladder at its top.
     cores_busy: processor time of the whole program per second.
     """
 
@@ -50,7 +51,7 @@ def at_camera_pace(
     slot = _Slot()
     stop = threading.Event()
     camera = threading.Thread(target=_capture, args=(pictures, slot, stop), name="bench camera")
-    state, ages, unmasked, shown = State(), [], 0, 0
+    state, ladder, ages, unmasked, shown = State(), Ladder(1 / RATE), [], 0, 0
     camera.start()
     try:
         began, cpu, warm = time.perf_counter(), 0.0, False
@@ -59,14 +60,17 @@ def at_camera_pace(
             if not warm and time.perf_counter() - began >= _WARM_UP_S:
                 slot.restart()
                 began, cpu, warm = time.perf_counter(), time.process_time(), True
+            unmasker.effort = effort = ladder.effort
+            started = time.perf_counter()
             result = unmasker.process(frame, state)
             cv2.cvtColor(result.output.image, cv2.COLOR_RGB2BGRA)
             now = time.monotonic_ns()
+            ladder.took(time.perf_counter() - started)
             if not warm:
                 continue
             ages.append((now - frame.captured_ns) / 1e6)
             shown += 1
-            unmasked += len(result.reconstructions) >= faces and unmasker.effort == Effort()
+            unmasked += len(result.reconstructions) >= faces and effort == RUNGS[0]
             elapsed = time.perf_counter() - began
             if elapsed >= seconds:
                 break

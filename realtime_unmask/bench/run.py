@@ -71,7 +71,6 @@ def measure(
         EngineError: no backend can run the networks.
         UsageError: one of `against` cannot be run.
     """
-    settings = Settings(backend=settings.backend, threads=settings.threads, max_faces=faces)
     tell("start-up")
     started = start.launch(settings)
     pictures = scene.jpegs(*size, faces, _CLIP)
