@@ -81,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
             step.add_argument("--against", type=Path, metavar="FOLDER", help="earlier engines")
             step.add_argument("--faces", type=Path, metavar="CHECKPOINT",
                               help="of `train faces --design judge`: distance and identity")
+            step.add_argument("--prior", action="store_true",
+                              help="also what a guess from another picture of the person is worth")
 
     step = steps.add_parser("ablate", help="what each part of the editor's training is worth")
     step.add_argument("--data", type=Path, default=DATA)
@@ -215,14 +217,20 @@ def _evaluate_map(options: argparse.Namespace) -> None:
 
 
 def _evaluate_editor(options: argparse.Namespace) -> None:
-    from training.evaluation import editor, report
+    from training.evaluation import editor, prior, report
     from training.shards import load_shards
 
+    faces = load_shards(options.data)
     judged, answers = editor.evaluate(
-        load_shards(options.data), options.engines,
+        faces, options.engines,
         against=options.against, judge=options.faces, limit=options.limit,
         workers=options.workers,
     )  # fmt: skip
+    if options.prior:
+        judged.tables["guesses, unseen painter"] = prior.evaluate(
+            faces, options.engines,
+            judge=options.faces, limit=options.limit, workers=options.workers,
+        )  # fmt: skip
     title = f"Editor, evaluation set {judged.digest}"
     text = report.document(title, judged.tables | judged.groups)
     print(text)

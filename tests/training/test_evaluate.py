@@ -12,7 +12,7 @@ import pytest
 from realtime_unmask import resources
 from training import data
 from training.__main__ import main
-from training.evaluation import baselines, cases, editor, maps, photos, pool, report, scores
+from training.evaluation import baselines, cases, editor, maps, photos, pool, prior, report, scores
 from training.evaluation.engines import Engines
 from training.real_masks import for_scoring
 from training.shards import Faces, save_shard
@@ -158,6 +158,18 @@ def test_map_tables_are_in_range(judged: Faces) -> None:
         row["n"] for name, row in made.tables["things that are no mask"].items() if "all" in name
     ) == 2 * len(cells)
     assert shown == []
+
+
+def test_guesses_of_the_same_person_and_of_a_stranger(faces: Faces) -> None:
+    studio = faces.where(np.arange(len(faces)) < 4)
+    studio.set = np.array([prior.STUDIO] * 4)
+    studio.origin = np.array(["001_03.jpg", "001_08.jpg", "002_03.jpg", "002_08.jpg"])
+    assert prior.pairs(studio) == [prior.Pair(0, 1, 3), prior.Pair(3, 2, 0)]
+    table = prior.evaluate(studio, ENGINES, workers=0)
+    assert list(table) == [prior.NO_GUESS, prior.SAME, prior.STRANGER]
+    assert all(row["n"] == 2 and row["outside"] == 0 for row in table.values())
+    with pytest.raises(ValueError, match="shows nobody with two"):
+        prior.evaluate(faces, ENGINES)
 
 
 def test_no_held_out_face_is_an_error(faces: Faces) -> None:

@@ -134,8 +134,8 @@ class _Worker:
         case = cases.make(self._faces, job, self._number[job.face])
         found = self._ours.find(case.masked)
         results = self._results(case, found)
-        rows = {name: self._judged(case, *made) for name, made in results.items()}
-        true = self._judged(case, case.bare, found.hole)
+        rows = {name: judged(case, *made, self._judge) for name, made in results.items()}
+        true = judged(case, case.bare, found.hole, self._judge)
         trio = np.hstack([case.masked, results[OURS][0], case.bare])
         thumbs = cv2.resize(trio, (3 * THUMB, THUMB), interpolation=cv2.INTER_AREA)
         return Answer(
@@ -160,25 +160,32 @@ class _Worker:
         made[TRUE_MAP] = (self._ours.unmask(masked, exact, valid), exact)
         return made
 
-    def _judged(self, case: Case, result: UInt8, hole: UInt8) -> Opinion:
-        inside = case.mask & case.valid
-        similar = scores.ssim_map(result, case.bare)
-        change = np.abs(result.astype(int) - case.masked).max(2)
-        numbers = {
-            "psnr": scores.psnr(result, case.bare, inside),
-            "ssim": float(similar[inside].mean()),
-            "l1": scores.l1(result, case.bare, inside),
-            "full_psnr": scores.psnr(result, case.bare, case.valid),
-            "full_ssim": float(similar[case.valid].mean()),
-            "area": float(hole[case.valid].sum() / max(int(inside.sum()), 1)),
-            "seam": scores.seam(result, hole, case.valid),
-            "outside": float(change[hole == 0].max(initial=0)),
-            "found": float(hole.any()),
-        }
-        if self._judge is None:
-            return Opinion(numbers)
-        numbers["perceptual"] = self._judge.distance(result, case.bare, inside)
-        return Opinion(numbers, *self._judge.describe(result))
+
+def judged(case: Case, result: UInt8, hole: UInt8, judge: Judge | None) -> Opinion:
+    """Compare a result, (256, 256, 3) uint8, with the case's bare face.
+
+    Args:
+        hole: (256, 256) uint8, 1 where it may differ from the masked picture.
+        judge: the face network's view, if there is one.
+    """
+    inside = case.mask & case.valid
+    similar = scores.ssim_map(result, case.bare)
+    change = np.abs(result.astype(int) - case.masked).max(2)
+    numbers = {
+        "psnr": scores.psnr(result, case.bare, inside),
+        "ssim": float(similar[inside].mean()),
+        "l1": scores.l1(result, case.bare, inside),
+        "full_psnr": scores.psnr(result, case.bare, case.valid),
+        "full_ssim": float(similar[case.valid].mean()),
+        "area": float(hole[case.valid].sum() / max(int(inside.sum()), 1)),
+        "seam": scores.seam(result, hole, case.valid),
+        "outside": float(change[hole == 0].max(initial=0)),
+        "found": float(hole.any()),
+    }
+    if judge is None:
+        return Opinion(numbers)
+    numbers["perceptual"] = judge.distance(result, case.bare, inside)
+    return Opinion(numbers, *judge.describe(result))
 
 
 def _report(answers: list[Answer]) -> Report:
@@ -198,7 +205,8 @@ def _report(answers: list[Answer]) -> Report:
 
 
 def _table(answers: list[Answer]) -> dict[str, dict[str, float]]:
-    table = {row: _row(answers, [a.rows[row] for a in answers]) for row in answers[0].rows}
+    truths = [a.true for a in answers]
+    table = {name: row(truths, [a.rows[name] for a in answers]) for name in answers[0].rows}
     table["true picture"] = {
         "n": float(len(answers)),
         "seam": float(np.mean([a.true.numbers["seam"] for a in answers])),
@@ -206,16 +214,17 @@ def _table(answers: list[Answer]) -> dict[str, dict[str, float]]:
     return table
 
 
-def _row(answers: list[Answer], opinions: list[Opinion]) -> dict[str, float]:
+def row(truths: list[Opinion], opinions: list[Opinion]) -> dict[str, float]:
+    """Means of one row of a table; `truths` are the opinions on the true pictures."""
     values = {"n": float(len(opinions))}
     for name in opinions[0].numbers:
         column = [opinion.numbers[name] for opinion in opinions]
         values[name] = float(np.max(column) if name in WORST else np.mean(column))
     if opinions[0].identity.size:
         values["identity"] = float(
-            np.mean([o.identity @ a.true.identity for o, a in zip(opinions, answers, strict=True)])
+            np.mean([o.identity @ t.identity for o, t in zip(opinions, truths, strict=True)])
         )
-        values["frechet"] = scores.frechet(_stacked(opinions), _stacked(a.true for a in answers))
+        values["frechet"] = scores.frechet(_stacked(opinions), _stacked(truths))
     return values
 
 
@@ -224,7 +233,7 @@ def _stacked(opinions: Iterable[Opinion]) -> NDArray[np.float64]:
 
 
 def _group(answers: list[Answer]) -> dict[str, float]:
-    ours = _row(answers, [a.rows[OURS] for a in answers])
+    ours = row([a.true for a in answers], [a.rows[OURS] for a in answers])
     kept = ("n", "psnr", "ssim", "l1", "area", "found", "perceptual", "identity")
     values = {name: ours[name] for name in kept if name in ours}
     noop = np.mean([a.rows[NOOP].numbers["psnr"] for a in answers])

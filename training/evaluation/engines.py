@@ -53,12 +53,18 @@ class Engines(Closing):
         """The mask in a (S, S, 3) uint8 RGB crop."""
         return found(self._mapper, crop)
 
-    def unmask(self, masked: UInt8, hole: UInt8, valid: Bool) -> UInt8:
-        """(S, S, 3) uint8: the hole painted, its colour matched, blended in."""
+    def unmask(
+        self, masked: UInt8, hole: UInt8, valid: Bool, prior: Float32 | None = None
+    ) -> UInt8:
+        """(S, S, 3) uint8: the hole painted, its colour matched, blended in.
+
+        Args:
+            prior: a guess, (S, S, 3) float32 in [0, 255].
+        """
         if not hole.any():
             return masked
         planes = normalise(masked)[None]
-        made = paint(self._editor, planes, hole[None].astype(np.float32), [None])[0].rgb
+        made = paint(self._editor, planes, hole[None].astype(np.float32), [prior])[0].rgb
         return put_in(made, masked, hole, valid)
 
     def close(self) -> None:
