@@ -1,7 +1,8 @@
 """harvest: photographs of people in masks, with checked outlines -> labelled crops and textures.
 
 The verdicts (real_masks.json) are text: per photograph a list of faces, each with the place of its
-eyes and either the outline of its mask in the photograph's own pixels or why it is of no use.
+eyes and either the outline of its mask in the photograph's own pixels, with where that comes from
+("network", "graph cut", "hand", or "bare" where no mask is worn), or why it is of no use.
 They were made from the map network's answers and from graph cuts, looked at one by one, and drawn
 by hand where no proposal fitted. A quarter of the photographs is kept for scoring: those are
 refused here by the digest of their names.
@@ -39,9 +40,9 @@ SAME_FACE = 0.35
 # Close-ups are found when there is something around them.
 PADDING = (0.0, 0.25, 0.6, 1.6)
 # What a mask needs to be cut out and worn by others.
-TEXTURE_EYE_PX = 50.0
-TEXTURE_YAW = 0.5
-TEXTURE_SHARPNESS = 25.0
+TEXTURE_EYE_PX = 40.0
+TEXTURE_YAW = 0.75
+TEXTURE_SHARPNESS = 12.0
 
 
 def for_scoring(name: str) -> bool:
@@ -84,6 +85,7 @@ class _Row:
     landmarks: Float32
     corners: Float32
     name: str
+    source: str
     texture: bool
     bare: bool
 
@@ -162,7 +164,7 @@ def _row(name: str, image: UInt8, mesh: Float32, verdict: dict[str, Any]) -> _Ro
     )[1]
     return _Row(
         jpeg.ravel(), cv2.imencode(".png", plane)[1].ravel(), landmarks,
-        to_crop(corners, alignment), name, texture, not rings,
+        to_crop(corners, alignment), name, verdict["from"], texture, not rings,
     )  # fmt: skip
 
 
@@ -215,7 +217,7 @@ def _save(path: Path, rows: list[_Row]) -> None:
         np.stack([r.corners for r in rows]),
         np.array(["val" if _held(name) else "train" for name in names]),
         np.full(len(rows), MASKED),
-        names,
+        np.array([r.source for r in rows]),
         names,
     )
     arrays = packed(faces) | {

@@ -106,8 +106,12 @@ def test_a_mirrored_texture_looks_the_other_way_and_still_fits(
     again = mirrored(other)
     assert np.array_equal(again.image, texture.image) and np.allclose(again.mesh, texture.mesh)
     seen = data.view(faces, 0, None)
-    worn = paste(seen.image, seen.mesh, other, np.random.default_rng(0))[1]
-    assert _overlap(worn, texture.map) > 0.8
+    left = texture.map * (np.arange(CROP) < seen.mesh[4, 0])
+    half = mirrored(Texture(texture.image, left.astype(np.float32), texture.mesh))
+    worn = paste(seen.image, seen.mesh, half, np.random.default_rng(0))[1]
+    assert worn[:, int(seen.mesh[4, 0]) + 8 :].sum() > 0.8 * worn.sum() > 0
+    whole = paste(seen.image, seen.mesh, other, np.random.default_rng(0))[1]
+    assert _overlap(whole, texture.map) > 0.8
 
 
 def test_a_mask_outside_the_picture_changes_nothing(faces: Faces, texture: Texture) -> None:
