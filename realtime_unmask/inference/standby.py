@@ -60,11 +60,16 @@ def on_cpu(settings: Settings) -> Settings:
 class Standby(Closing):
     """The process that builds the plans and chooses, for one Settings.
 
-    `lines` and `found` belong to one thread; `close` may be called from another, and ends `lines`.
+    `lines` and what it sets belong to one thread; `close` may be called from another, and ends
+    `lines`.
+
+    Attributes:
+        completed: it came to a choice.
+        found: a GPU serves best.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.found = False
+        self.completed = self.found = False
         self._stopped = self._reading = False
         self._process = subprocess.Popen(
             [*_COMMAND, json.dumps(asdict(settings))],
@@ -75,23 +80,22 @@ class Standby(Closing):
         )
 
     def lines(self) -> Iterator[str]:
-        """What it is doing, as sentences; ends when it is done. Sets `found` if a GPU serves best.
+        """What it is doing, as sentences; ends when it is done.
 
         A process that ends too soon gives a line that says so: the CPU goes on.
         """
         assert self._process.stdout is not None
         self._reading = True
-        done = False
         with self._process.stdout as stream:
             for line in stream:
                 told = _table(line)
                 if "chosen" in told:
-                    done = True
+                    self.completed = True
                     self.found = any(name in ON_GPU for name in told["chosen"].values())
                 elif "say" in told:
                     yield str(told["say"])
         code = self._process.wait()
-        if not done and not self._stopped:
+        if not self.completed and not self._stopped:
             yield f"Getting the GPU ready failed (exit code {code}); the CPU goes on."
 
     def close(self) -> None:

@@ -23,6 +23,8 @@ from typing import Any
 from realtime_unmask.capture.stream import SourceSpec
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import EngineLost, UnmaskError, UsageError
+from realtime_unmask.inference import standby
+from realtime_unmask.pipeline.live_gpu import GpuSearch
 from realtime_unmask.pipeline.live_input import Input
 from realtime_unmask.pipeline.live_outputs import Output, SinkFactory, end_all
 from realtime_unmask.pipeline.live_values import LiveFrame, LiveOptions, LiveStats, Notice
@@ -102,6 +104,7 @@ class LiveSession(Closing):
         self._current: Worker | None = None
         self._busy_drops: int | None = None
         self._idle_s = idle_s
+        self._gpu: GpuSearch | None = None
 
     # Life
 
@@ -117,7 +120,7 @@ class LiveSession(Closing):
             self._started = True
             self._standby.start()
             self._input.start()
-        self.replace_unmasker(self._make)
+        self._load_engines()
 
     def stop(self) -> tuple[str, ...]:
         """End everything within two seconds, from any state; safe to call again.
@@ -133,6 +136,8 @@ class LiveSession(Closing):
             workers = list(self._workers)
         if not self._started:
             return ()
+        if self._gpu is not None:
+            self._gpu.stop()
         self._input.stop()
         stuck = [f"The output “{name}” is not finished yet." for name in end_all(outputs, until)]
         self._input.join(max(0.0, until - time.monotonic()))
@@ -387,6 +392,25 @@ class LiveSession(Closing):
             return
         going_on = "" if self._current is not None else " The picture is shown as it is."
         self._say(Notice("engines", f"{error}{going_on}", True))
+
+    def _load_engines(self) -> None:
+        """Where a GPU may serve better, on the CPU first: getting it ready takes a while."""
+        if not standby.may_gain(self.settings):
+            self.replace_unmasker(self._make)
+            return
+        self.replace_unmasker(lambda settings: self._make(standby.on_cpu(settings)))
+        self._gpu = GpuSearch(self.settings, self._gpu_says, self._gpu_found)
+        self._gpu.start()
+
+    def _gpu_says(self, text: str) -> None:
+        with self._lock:
+            self._passing.pop("gpu", None)
+            if text:
+                self._passing["gpu"] = Notice("gpu", text)
+
+    def _gpu_found(self) -> None:
+        if self.settings.backend == "auto":  # else something else was chosen meanwhile
+            self.replace_unmasker(self._make)
 
     def _say(self, notice: Notice) -> None:
         with self._lock:

@@ -69,7 +69,7 @@ class Notice:
     Attributes:
         kind: what it is, for programs: "no_camera", "camera_busy", "camera_denied",
             "camera_failed", "no_stream", "source", "stalled", "opening", "asleep", "engines",
-            "engine_lost", "late", "disk_full", "output_failed", "no_virtual_camera",
+            "engine_lost", "gpu", "late", "disk_full", "output_failed", "no_virtual_camera",
             "virtual_camera_gone", "quality".
         text: a sentence.
         grave: something does not work.

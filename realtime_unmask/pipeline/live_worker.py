@@ -6,6 +6,7 @@ the camera's picture until others are ready, and while they fail or take too lon
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -93,6 +94,9 @@ class Sequence:
     kind: tuple[object, ...] = ()
 
 
+_NUMBERS = itertools.count()
+
+
 class Turn:
     """Who unmasks now: given away between two frames, or taken from a worker that is late."""
 
@@ -106,6 +110,10 @@ class Turn:
     def wait_for(self, worker: Worker, stopping: Callable[[], bool]) -> bool:
         """Ask for the turn and wait; False: there is no more need of `worker`."""
         with self.changed:
+            for other in (self._owner, self._next):
+                # Made later, and ready sooner: it is the one that is wanted.
+                if other is not None and not worker.standby and other.number > worker.number:
+                    worker.retired = True
             if not worker.standby and self.holder is not worker and not worker.retired:
                 if self._next is not None and self._next is not worker:
                     self._next.retired = True
@@ -162,6 +170,7 @@ class Worker(threading.Thread):
         super().__init__(name="live standby" if standby else "live worker", daemon=True)
         self._host, self._turn, self._make = host, turn, make
         self.settings, self.standby = settings, standby
+        self.number = next(_NUMBERS)  # in the order in which they were asked for
         self.backend = self.reason = ""
         self.retired = False
         self._busy_since: float | None = None
