@@ -25,7 +25,7 @@ class Settings:
     Attributes:
         backend: one of BACKENDS; "auto" takes the one that serves best here.
         threads: CPU threads for the networks; 0 leaves the choice to the backend.
-        precision: "auto" (bf16 where the CPU has it), "fp32" or "bf16".
+        precision: "auto" (the fastest that loses nothing visible), "fp32", "bf16" or "int8".
         max_faces: how many faces are followed in a video; a still has no limit.
         mask_threshold: a map value from which a crop pixel counts as mask, 0..1. Below a half,
             since a missed piece of mask looks worse than a pixel of skin painted anew.
@@ -54,8 +54,8 @@ class Settings:
             raise UsageError(
                 f"There is no backend '{self.backend}'. Choose one of: {', '.join(BACKENDS)}."
             )
-        if self.precision not in ("auto", "fp32", "bf16"):
-            raise UsageError(f"Precision is auto, fp32 or bf16, not '{self.precision}'.")
+        if self.precision not in ("auto", "fp32", "bf16", "int8"):
+            raise UsageError(f"Precision is auto, fp32, bf16 or int8, not '{self.precision}'.")
         if self.threads < 0:
             raise UsageError(f"threads must be 0 or more, not {self.threads}.")
         if self.max_faces < 1:

@@ -29,7 +29,8 @@ class Reference:
         ours_ms: map and editor at 256 px, through Engine.infer.
         precision: theirs.
         seeds_fp32_ms: the seeds' pair at 128 px in fp32.
-        seeds_same_ms: the seeds' pair in our precision.
+        seeds_same_ms: the seeds' pair in our precision; None for int8, which is compared with
+            fp32 only.
         against_fp32, against_same: how many times faster ours are.
         seeds_gmac: multiply-adds of the seeds' two networks, 1e9.
         others_ms: networks named by --against, by file name, in our precision.
@@ -38,9 +39,9 @@ class Reference:
     ours_ms: float
     precision: str
     seeds_fp32_ms: float
-    seeds_same_ms: float
+    seeds_same_ms: float | None
     against_fp32: float
-    against_same: float
+    against_same: float | None
     seeds_gmac: dict[str, float]
     others_ms: dict[str, float]
 
@@ -64,18 +65,19 @@ def compare(
     ours = [_ours(map_engine), _ours(editor_engine)]
     runs = {
         kind: _all([_ready(seed.onnx, backend, kind, threads) for seed in pair])
-        for kind in sorted({"fp32", precision})
+        for kind in sorted({"fp32", precision} - {"int8"})
     }
     for path in others:
         runs[path.name] = other(path, backend, precision, threads)
     spent = _turn_by_turn(_all(ours), runs, rounds)
+    same = spent.get(precision)
     return Reference(
         round(spent["ours"], 3),
         precision,
         round(spent["fp32"], 3),
-        round(spent[precision], 3),
+        round(same, 3) if same else None,
         round(spent["fp32"] / spent["ours"], 2),
-        round(spent[precision] / spent["ours"], 2),
+        round(same / spent["ours"], 2) if same else None,
         {seed.name: round(seed.macs / 1e9, 3) for seed in pair},
         {path.name: round(spent[path.name], 3) for path in others},
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module, metadata
 from pathlib import Path
 from types import TracebackType
@@ -47,7 +47,7 @@ class EngineSpec:
         name: the network's.
         inputs: name -> shape, in order; a size of None is the batch N, 1 or more.
         outputs: likewise.
-        precision: that of the arithmetic, "fp32", "bf16" or "fp16".
+        precision: that of the arithmetic, "fp32", "bf16", "fp16", or "int8" (most of it).
         prior_supported: whether the network was trained to use the input `prior`.
     """
 
@@ -228,6 +228,19 @@ class NetworkFiles:
         folder = resources.folder("engines") if folder is None else folder
         entry = Manifest.load(folder).entry(network)
         return cls(read_network(folder, entry), entry, folder)
+
+    def in_8_bits(self) -> NetworkFiles | None:
+        """The files of the same network in 8 bits; None where there is none.
+
+        Raises:
+            EngineDamaged: it is missing, altered, or refers to other files.
+        """
+        if not self.entry.int8:
+            return None
+        entry = replace(
+            self.entry, file=self.entry.int8, sha256=self.entry.int8_sha256, int8="", int8_sha256=""
+        )
+        return NetworkFiles(read_network(self.folder, entry), entry, self.folder)
 
     def weights(self) -> bytes:
         """The content of the safetensors file, checked. Raises EngineDamaged."""

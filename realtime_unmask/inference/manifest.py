@@ -63,6 +63,9 @@ class NetworkEntry:
         weights: the name of the safetensors file with the same weights, in the manifest's
             folder; empty where there is none.
         weights_sha256: its digest; empty where there is none.
+        int8: the name of the same network in 8 bits, an ONNX file in the manifest's folder; empty
+            where there is none.
+        int8_sha256: its digest; empty where there is none.
     """
 
     file: str
@@ -79,6 +82,8 @@ class NetworkEntry:
     opset: int = 0
     weights: str = ""
     weights_sha256: str = ""
+    int8: str = ""
+    int8_sha256: str = ""
 
     @classmethod
     def describe(cls, network: Network, path: Path, **about: Any) -> NetworkEntry:
@@ -225,6 +230,11 @@ def _entry(row: Any) -> NetworkEntry:
         raise ValueError("'sha256' is not a SHA-256 digest")
     if not re.fullmatch(r"[\w-][\w.-]*\.onnx", known["file"]):
         raise ValueError(f"'{known['file']}' is not the bare name of an .onnx file")
+    int8 = known.get("int8")
+    if int8 and not re.fullmatch(r"[\w-][\w.-]*\.onnx", int8):
+        raise ValueError(f"'{int8}' is not the bare name of an .onnx file")
+    if int8 and not re.fullmatch(r"[0-9a-f]{64}", known.get("int8_sha256", "")):
+        raise ValueError("'int8_sha256' is not a SHA-256 digest")
     weights = known.get("weights")
     if weights and not re.fullmatch(r"[\w-][\w.-]*\.safetensors", weights):
         raise ValueError(f"'{weights}' is not the bare name of a .safetensors file")
@@ -249,6 +259,8 @@ _KINDS: dict[str, type] = {
     "opset": int,
     "weights": str,
     "weights_sha256": str,
+    "int8": str,
+    "int8_sha256": str,
 }
 
 

@@ -73,7 +73,7 @@ def probe() -> str:
 
 def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> OnnxRuntimeEngine:
     """See engine.Backend.load."""
-    if settings.precision == "bf16":
+    if settings.precision in ("bf16", "int8"):
         raise EngineUnavailable("ONNX Runtime computes in fp32 only; use precision fp32 or auto.")
     threads = settings.threads or _processors()
     session = open_session(spec.name, files.onnx, threads)

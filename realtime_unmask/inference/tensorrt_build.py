@@ -71,7 +71,7 @@ RTX = Flavour("tensorrt_rtx", "TensorRT-RTX", "gpu-rtx", portable=True)
 
 def precision(settings: Settings) -> str:
     """That of the arithmetic. Raises EngineUnavailable."""
-    if settings.precision == "bf16":
+    if settings.precision in ("bf16", "int8"):
         raise EngineUnavailable("TensorRT computes in fp16 or fp32 here; use precision auto.")
     return "fp16" if settings.precision == "auto" else settings.precision
 

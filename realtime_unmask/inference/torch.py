@@ -192,7 +192,7 @@ def probe() -> str:
 
 def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> BackendEngine:
     """See engine.Backend.load."""
-    if settings.precision == "bf16":
+    if settings.precision in ("bf16", "int8"):
         raise EngineUnavailable("On a GPU torch computes in fp16 or fp32; use precision auto.")
     if not is_apple():
         cuda.card()
@@ -212,7 +212,7 @@ def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> BackendEn
 def load_on_cpu(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> TorchEngine:
     """As engine.Backend.load, in fp32 on the CPU: what the others are compared with."""
     torch = package()
-    if settings.precision == "bf16":
+    if settings.precision in ("bf16", "int8"):
         raise EngineUnavailable("The reference computes in fp32; use precision fp32 or auto.")
     if settings.threads:
         torch.set_num_threads(settings.threads)

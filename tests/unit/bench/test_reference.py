@@ -59,13 +59,12 @@ def test_the_same_seed_is_built_every_time(pair: dict[str, seeds.Seed]) -> None:
 
 def test_our_networks_are_many_times_faster_than_the_seeds() -> None:
     """At four times the pixels, on the default backend, turn by turn in one process."""
-    settings = Settings()
+    settings = Settings(backend="openvino")
     with load_engine("map", settings) as mapper, load_engine("editor", settings) as editor:
         found = networks.compare(mapper, editor, 0, [], rounds=4)
-    if found is None:
-        pytest.skip(f"{editor.backend} runs no foreign networks")
+    assert found is not None
     assert found.against_fp32 >= 8
-    assert found.against_same >= 4
+    assert found.against_same is None or found.against_same >= 4
 
 
 def test_a_network_of_ones_own_is_timed_as_well(tmp_path: Path) -> None:
