@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from PyQt6.QtCore import QLibraryInfo, QLocale, QTranslator
@@ -17,18 +18,17 @@ TRANSLATIONS = Path(__file__).parent / "translations"
 _NAME = "realtime_unmask"
 
 
-def check_display(environment: Mapping[str, str] = os.environ) -> None:
-    """Can a window be opened here? Qt itself would end the whole program if not.
+@contextmanager
+def display(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
+    """Make sure that a window can be opened; Qt itself would end the whole program if not.
 
     Raises:
-        WindowError: no.
+        WindowError: it cannot.
     """
-    if not sys.platform.startswith("linux"):
-        return
     platform = environment.get("QT_QPA_PLATFORM", "")
-    if platform and not platform.startswith("xcb"):
-        return
-    if environment.get("WAYLAND_DISPLAY"):
+    other = platform != "" and not platform.startswith("xcb")
+    if not sys.platform.startswith("linux") or other or environment.get("WAYLAND_DISPLAY"):
+        yield
         return
     if not environment.get("DISPLAY"):
         raise WindowError(
@@ -45,13 +45,16 @@ def check_display(environment: Mapping[str, str] = os.environ) -> None:
         ) from error
     xcb.xcb_connect.restype = ctypes.c_void_p
     connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
-    refused = xcb.xcb_connection_has_error(connection)
-    xcb.xcb_disconnect(connection)
-    if refused:
-        raise WindowError(
-            f"The display {environment['DISPLAY']} does not answer. "
-            "Start it from a desktop, or correct DISPLAY."
-        )
+    try:
+        if xcb.xcb_connection_has_error(connection):
+            raise WindowError(
+                f"The display {environment['DISPLAY']} does not answer. "
+                "Start it from a desktop, or correct DISPLAY."
+            )
+        yield
+    finally:
+        # Only now: some servers begin anew when nobody is connected, and Qt would meet that.
+        xcb.xcb_disconnect(connection)
 
 
 def make_application(arguments: list[str]) -> QApplication:
@@ -62,13 +65,11 @@ def make_application(arguments: list[str]) -> QApplication:
     """
     # OpenCV brings plugins of another Qt, and `import cv2` leads Qt to them.
     os.environ.pop("QT_QPA_PLATFORM_PLUGIN_PATH", None)
-    check_display()
-    application = QApplication(arguments)
+    with display():
+        application = QApplication(arguments)
     application.setApplicationName("realtime-unmask")
     application.setApplicationDisplayName("Realtime Unmask")
     application.setDesktopFileName("realtime-unmask")
-    # Set again: making the application may have imported nothing yet that imports cv2.
-    os.environ.pop("QT_QPA_PLATFORM_PLUGIN_PATH", None)
     return application
 
 
@@ -85,12 +86,15 @@ class Language:
             self._application.removeTranslator(translator)
         self._installed = []
         locale = QLocale.system() if language == "system" else QLocale(language)
-        QLocale.setDefault(locale)
-        if locale.language() == QLocale.Language.English:
-            return
+        spoken = QLocale(QLocale.Language.English)
         qt = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
-        for name, folder in (("qtbase", qt), (_NAME, str(TRANSLATIONS))):
+        for name, folder in ((_NAME, str(TRANSLATIONS)), ("qtbase", qt)):
             translator = QTranslator(self._application)
-            if translator.load(locale, name, "_", folder):
-                self._application.installTranslator(translator)
-                self._installed.append(translator)
+            if locale.language() == QLocale.Language.English or not translator.load(
+                locale, name, "_", folder
+            ):
+                break  # Qt's own words in another language than ours would be odd
+            self._application.installTranslator(translator)
+            self._installed.append(translator)
+            spoken = locale
+        QLocale.setDefault(spoken)

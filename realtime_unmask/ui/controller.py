@@ -22,9 +22,7 @@ _FIGURES_MS = 500
 _SAVE_MS = 800
 _SEARCH_MS = 2000  # between two looks for a camera while there is none
 # What a running source takes over between two frames.
-_LIVE = frozenset(
-    "mirror rotate faces lost strength feather_px colour_match badge backend".split()
-)
+_LIVE = frozenset("mirror rotate faces lost strength feather_px colour_match badge backend".split())
 
 
 class Controller(QObject):
@@ -176,6 +174,7 @@ class Controller(QObject):
         if key == self.source_key:
             return
         self.source_key = key
+        self.change("resolution", "")  # of the other camera
         if any(camera.key == key for camera in self._cameras):
             self.change("camera", key)
         self.sources_changed.emit()

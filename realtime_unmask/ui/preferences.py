@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,6 +25,7 @@ _ONE_OF: dict[str, tuple[Any, ...]] = {
     "rotate": ROTATIONS,
     "backend": BACKENDS,
 }
+_RESOLUTION = re.compile(r"|[1-9]\d{1,4}x[1-9]\d{1,4}@\d{1,3}(\.\d{1,3})?")
 _RANGES = {"strength": (0.0, 1.0), "feather_px": (0.0, 3.0), "audio_offset_ms": (-1000, 1000)}
 
 
@@ -97,6 +99,8 @@ def _sensible(name: str, value: Any, default: Any) -> Any:
     if type(value) is not type(default):
         return None
     if name in _ONE_OF and value not in _ONE_OF[name]:
+        return None
+    if name == "resolution" and not _RESOLUTION.fullmatch(value):
         return None
     low, high = _RANGES.get(name, (None, None))
     if low is not None and high is not None and not low <= value <= high:

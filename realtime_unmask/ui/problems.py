@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from PyQt6.QtCore import QCoreApplication
+from PyQt6.QtCore import QCoreApplication, QLocale
 
 from realtime_unmask.errors import UnmaskError
 from realtime_unmask.ui.notices import Said
@@ -106,6 +106,42 @@ def button_text(name: str) -> str:
     }[name]
 
 
+def _states() -> dict[str, str]:
+    """What is the matter, for those kinds that need no more than their name to be said."""
+    return {
+        "opening": translate("problems", "Waiting for the first picture."),
+        "stalled": translate("problems", "The picture has stalled: waiting for it."),
+        "asleep": translate("problems", "The camera is released: nobody looks at its picture."),
+        "loading": translate(
+            "problems",
+            "The networks are being loaded. Until they are ready, you see the camera’s picture.",
+        ),
+        "late": translate(
+            "problems",
+            "The networks take too long. Until they answer, you see the camera’s picture.",
+        ),
+        "gpu": translate(
+            "problems", "A faster engine is being made ready; it takes over by itself."
+        ),
+        "disk_full": translate("problems", "The disk is full."),
+        "camera_busy": translate("problems", "The camera is used by another program."),
+        "camera_denied": translate("problems", "This program may not use the camera."),
+        "no_camera": translate("problems", "The camera is not there. Connect it: it is noticed."),
+        "no_virtual_camera": translate("problems", "There is no virtual camera on this computer."),
+        "virtual_camera_gone": translate("problems", "The virtual camera is gone."),
+    }
+
+
+def _text(kind: str, given: str) -> str:
+    """`given` in English; in other languages the words for `kind`, where there are any.
+
+    What comes from below is in English, and says more than the kind: names and numbers.
+    """
+    words = _states().get(kind, "")
+    english = QLocale().language() in (QLocale.Language.English, QLocale.Language.C)
+    return given if given and (english or not words) else words
+
+
 def sentence(error: Exception) -> str:
     """What `error` says to a person."""
     if isinstance(error, UnmaskError):
@@ -126,6 +162,7 @@ def said(key: str, matter: Exception | Problem, *, passing: bool = False) -> Sai
         kind, text, grave = matter.kind, matter.text, matter.grave
     else:
         kind, text, grave = str(getattr(matter, "kind", "")), sentence(matter), True
+    text = _text(kind, text)
     more, commands, buttons = advice(kind)
     return Said(
         key,

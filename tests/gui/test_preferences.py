@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from realtime_unmask.errors import WindowError
 from realtime_unmask.ui import preferences
-from realtime_unmask.ui.app import check_display
+from realtime_unmask.ui.app import display
 from realtime_unmask.ui.background import Background
 from realtime_unmask.ui.preferences import Preferences
 
@@ -35,7 +35,8 @@ def test_spoilt_file_gives_the_defaults(tmp_path: Path, text: str) -> None:
     ("name", "value"),
     [
         ("strength", 7.0), ("strength", "1"), ("strength", float("nan")), ("rotate", 45),
-        ("view", "none"), ("mirror", 1), ("badge", "no"), ("camera", 3), ("audio_offset_ms", 10**9),
+        ("view", "none"), ("mirror", 1), ("badge", "no"), ("camera", 3),
+        ("resolution", "huge"), ("resolution", "1280x720"), ("audio_offset_ms", 10**9),
     ],
 )  # fmt: skip
 def test_value_that_makes_no_sense_becomes_the_default(
@@ -67,15 +68,16 @@ def test_missing_display_is_a_sentence(
 ) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("DISPLAY", environment.get("DISPLAY", ""))
-    with pytest.raises(WindowError, match=words):
-        check_display(environment)
+    with pytest.raises(WindowError, match=words), display(environment):
+        pass
 
 
 @pytest.mark.parametrize(
     "environment", [{"QT_QPA_PLATFORM": "offscreen"}, {"WAYLAND_DISPLAY": "wayland-0"}]
 )
 def test_other_platforms_need_no_x_display(environment: dict[str, str]) -> None:
-    check_display(environment)
+    with display(environment):
+        pass
 
 
 def test_background_works_in_order_and_tells_in_this_thread(qtbot: QtBot) -> None:

@@ -277,7 +277,7 @@ def test_language_changes_at_once(window: Window, qapp: QApplication, qtbot: QtB
         assert window.panel.mirror.text() == "Spiegeln"
         assert "nicht die Person" in window.strip.caption.text()
     finally:
-        language.choose("en")
+        window.controller.change("language", "en")
     qtbot.waitUntil(lambda: window.bar.button("panel").text() == "Settings")
 
 

@@ -730,6 +730,54 @@
       <translation>Anderer Ordner</translation>
     </message>
     <message>
+      <source>Waiting for the first picture.</source>
+      <translation>Das erste Bild wird erwartet.</translation>
+    </message>
+    <message>
+      <source>The picture has stalled: waiting for it.</source>
+      <translation>Das Bild steht: Es wird auf die Kamera gewartet.</translation>
+    </message>
+    <message>
+      <source>The camera is released: nobody looks at its picture.</source>
+      <translation>Die Kamera ist freigegeben: Niemand sieht ihr Bild an.</translation>
+    </message>
+    <message>
+      <source>The networks are being loaded. Until they are ready, you see the camera’s picture.</source>
+      <translation>Die Netze werden geladen. Bis sie bereit sind, sehen Sie das Bild der Kamera.</translation>
+    </message>
+    <message>
+      <source>The networks take too long. Until they answer, you see the camera’s picture.</source>
+      <translation>Die Netze brauchen zu lange. Bis sie antworten, sehen Sie das Bild der Kamera.</translation>
+    </message>
+    <message>
+      <source>A faster engine is being made ready; it takes over by itself.</source>
+      <translation>Ein schnelleres Backend wird bereitet; es übernimmt von selbst.</translation>
+    </message>
+    <message>
+      <source>The disk is full.</source>
+      <translation>Der Datenträger ist voll.</translation>
+    </message>
+    <message>
+      <source>The camera is used by another program.</source>
+      <translation>Ein anderes Programm benutzt die Kamera.</translation>
+    </message>
+    <message>
+      <source>This program may not use the camera.</source>
+      <translation>Dieses Programm darf die Kamera nicht benutzen.</translation>
+    </message>
+    <message>
+      <source>The camera is not there. Connect it: it is noticed.</source>
+      <translation>Die Kamera ist nicht da. Schließen Sie sie an: Sie wird bemerkt.</translation>
+    </message>
+    <message>
+      <source>There is no virtual camera on this computer.</source>
+      <translation>Auf diesem Rechner gibt es keine virtuelle Kamera.</translation>
+    </message>
+    <message>
+      <source>The virtual camera is gone.</source>
+      <translation>Die virtuelle Kamera ist weg.</translation>
+    </message>
+    <message>
       <source>A fault of this program ({detail}). Please report it.</source>
       <translation>Ein Fehler dieses Programms ({detail}). Bitte melden Sie ihn.</translation>
     </message>
