@@ -61,6 +61,19 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class AudioBlock:
+    """A piece of recorded sound.
+
+    Attributes:
+        samples: (N, channels) float32 in [-1, 1].
+        began_ns: time.monotonic_ns() of its first sample.
+    """
+
+    samples: Float32
+    began_ns: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Face:
     """One face in one frame.
 

@@ -1,0 +1,152 @@
+"""Sound from a microphone, in blocks that say when they were recorded."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from realtime_unmask.capture.devices import DeviceInfo
+from realtime_unmask.closing import Closing
+from realtime_unmask.errors import CameraError
+from realtime_unmask.types import AudioBlock, Float32
+
+_BLOCK_S = 0.02
+# Blocks that wait while nobody takes them: ten seconds.
+_MOST = 500
+
+
+class Microphone(Protocol):
+    """Records from its making until close().
+
+    Attributes:
+        rate: samples a second.
+        channels: 1 or 2.
+    """
+
+    rate: int
+    channels: int
+
+    def take(self) -> Sequence[AudioBlock]:
+        """What was recorded since the last call; returns at once."""
+        ...
+
+    def close(self) -> None:
+        """Stop; safe to call again."""
+        ...
+
+
+class SystemMicrophone(Closing):
+    """A microphone of this machine, through PortAudio; see Microphone.
+
+    Args:
+        device: its name, or "" for the system's choice.
+
+    Raises:
+        CameraError: there is none, or it cannot be used.
+    """
+
+    def __init__(self, device: str = "") -> None:
+        sounddevice = _sounddevice()
+        self._lock = threading.Lock()
+        self._blocks: deque[AudioBlock] = deque(maxlen=_MOST)
+        try:
+            info = sounddevice.query_devices(device or None, "input")
+            self.rate = int(info["default_samplerate"])
+            self.channels = min(2, int(info["max_input_channels"]))
+            self._stream = sounddevice.InputStream(
+                device=device or None,
+                samplerate=self.rate,
+                channels=self.channels,
+                dtype="float32",
+                blocksize=round(self.rate * _BLOCK_S),
+                callback=self._take_block,
+            )
+            self._stream.start()
+        except (sounddevice.PortAudioError, ValueError) as error:
+            raise CameraError(
+                f"The microphone cannot be used ({error}). Choose another one, or record "
+                "without sound.",
+                "no_microphone",
+            ) from error
+
+    def take(self) -> Sequence[AudioBlock]:
+        """See Microphone."""
+        with self._lock:
+            taken = list(self._blocks)
+            self._blocks.clear()
+        return taken
+
+    def close(self) -> None:
+        """See Microphone."""
+        self._stream.close()
+
+    def _take_block(self, data: Float32, frames: int, times: Any, status: Any) -> None:
+        # PortAudio's clock is its own: only differences of it are used.
+        age_s = max(0.0, times.currentTime - times.inputBufferAdcTime)
+        if not 0 < age_s < 1:  # some systems do not tell
+            age_s = frames / self.rate
+        began = time.monotonic_ns() - round(age_s * 1e9)
+        with self._lock:
+            self._blocks.append(AudioBlock(data.copy(), began))
+
+
+class ScriptedMicrophone(Closing):
+    """Plays given samples as if they were recorded in real time; see Microphone.
+
+    Args:
+        samples: (N, channels) float32 in [-1, 1].
+        rate: samples a second.
+        drift: by which share its clock is fast.
+    """
+
+    def __init__(self, samples: Float32, rate: int = 48000, drift: float = 0.0) -> None:
+        self.rate, self.channels = rate, samples.shape[1]
+        self._samples, self._drift = samples, drift
+        self._began_ns = time.monotonic_ns()
+        self._given = 0
+
+    @property
+    def began_ns(self) -> int:
+        """time.monotonic_ns() of the first sample."""
+        return self._began_ns
+
+    def take(self) -> Sequence[AudioBlock]:
+        """See Microphone."""
+        real_rate = self.rate * (1 + self._drift)
+        due = int((time.monotonic_ns() - self._began_ns) / 1e9 * real_rate)
+        size = round(self.rate * _BLOCK_S)
+        taken = []
+        while self._given + size <= min(due, len(self._samples)):
+            began = self._began_ns + round(self._given / real_rate * 1e9)
+            taken.append(AudioBlock(self._samples[self._given : self._given + size], began))
+            self._given += size
+        return taken
+
+    def close(self) -> None:
+        """See Microphone."""
+
+
+def input_devices() -> tuple[DeviceInfo, ...]:
+    """See capture.devices.microphones."""
+    try:
+        sounddevice = _sounddevice()
+        listed = sounddevice.query_devices()
+    except (CameraError, OSError):
+        return ()
+    names = [one["name"] for one in listed if one["max_input_channels"] > 0]
+    return tuple(DeviceInfo(name, name) for name in dict.fromkeys(names))
+
+
+def _sounddevice() -> Any:
+    try:
+        import sounddevice
+    except (ImportError, OSError) as error:  # OSError: PortAudio itself is missing
+        raise CameraError(
+            "Sound cannot be recorded: PortAudio is missing. On Debian: "
+            "sudo apt-get install libportaudio2.",
+            "no_microphone",
+        ) from error
+    return sounddevice

@@ -1,0 +1,130 @@
+"""Files as live sources: a video or photos, at their own pace, again and again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from realtime_unmask.capture.images import read_picture
+from realtime_unmask.capture.video import VideoSource
+from realtime_unmask.errors import MediaDamaged, MediaError, MediaMissing, MediaUnsupported
+from realtime_unmask.types import Frame
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+# How often a photo is given, and for how long each of a folder is shown.
+PHOTO_FPS, PHOTO_S = 10, 3
+# After a pause (a suspended machine, a slow disk) time goes on from now.
+_LATE_S = 0.5
+
+
+class LoopingSource:
+    """See LiveSource; for a video, a photo, or a folder of photos.
+
+    Args:
+        path: the file or folder; nothing is opened before read().
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.missed = 0
+        self._path = path
+        self._stop = threading.Event()
+        self._frames = _for_ever(path)
+        self._next: Frame | None = None
+        self._began: float | None = None  # when a frame with pts 0 would be due
+        self._index = 0
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """See LiveSource.
+
+        Raises:
+            MediaError: nothing of it can be shown.
+        """
+        if self._stop.is_set():
+            return None
+        if self._next is None:
+            self._next = next(self._frames)
+        pts = float(self._next.pts or 0)
+        now = time.monotonic()
+        if self._began is None or now - (self._began + pts) > _LATE_S:
+            self._began = now - pts
+        wait = self._began + pts - now
+        if wait > timeout_s:
+            self._stop.wait(timeout_s)
+            return None
+        if wait > 0 and self._stop.wait(wait):
+            return None
+        frame, self._next = self._next, None
+        self._index += 1
+        return replace(frame, captured_ns=time.monotonic_ns(), index=self._index - 1)
+
+    def interrupt(self) -> None:
+        """See LiveSource."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """See LiveSource."""
+        self._stop.set()
+        self._frames.close()
+
+
+def _for_ever(path: Path) -> Generator[Frame, None, None]:
+    """The frames of `path` from the beginning to the end and again; `pts` go on rising."""
+    start = Fraction(0)
+    while True:
+        end = start
+        for frame, until in _once(path):
+            end = start + until
+            yield replace(frame, pts=start + (frame.pts or 0))
+        if end == start:
+            raise MediaUnsupported(f"{path} holds no picture that could be shown.")
+        start = end
+
+
+def _once(path: Path) -> Iterator[tuple[Frame, Fraction]]:
+    """(frame, when it ends) from the beginning to the end, seconds from 0."""
+    if not path.exists():
+        raise MediaMissing(f"There is no file or folder {path}. Check the name.")
+    if path.is_dir():
+        yield from _folder(path)
+    elif path.suffix.lower() in PICTURES:
+        yield from _photo(path, Fraction(0))
+    else:
+        yield from _video(path)
+
+
+def _video(path: Path) -> Iterator[tuple[Frame, Fraction]]:
+    any_frame = False
+    with VideoSource(path) as source:
+        try:
+            for frame in source:
+                any_frame = True
+                yield frame, (frame.pts or Fraction(0)) + source.info.step
+        except MediaDamaged:
+            if not any_frame:
+                raise
+
+
+def _folder(path: Path) -> Iterator[tuple[Frame, Fraction]]:
+    start, problem = Fraction(0), None
+    for one in sorted(path.iterdir()):
+        if one.suffix.lower() not in PICTURES:
+            continue
+        try:
+            yield from _photo(one, start)
+        except MediaError as error:  # the other photos can be shown all the same
+            problem = error
+            continue
+        start += PHOTO_S
+    if start == 0 and problem is not None:
+        raise problem
+
+
+def _photo(path: Path, start: Fraction) -> Iterator[tuple[Frame, Fraction]]:
+    frame = read_picture(path).frame
+    for number in range(PHOTO_FPS * PHOTO_S):
+        pts = start + Fraction(number, PHOTO_FPS)
+        yield replace(frame, pts=pts), pts + Fraction(1, PHOTO_FPS)

@@ -1,0 +1,54 @@
+"""Video streams over http and rtsp, read in a process of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import av
+import numpy as np
+
+from realtime_unmask.errors import CameraError
+from realtime_unmask.media import DECODER_FAULTS, reason
+from realtime_unmask.types import UInt8
+
+# Seconds to connect, and to wait for data.
+_TIMEOUT_S = (10.0, 5.0)
+
+
+def without_password(url: str) -> str:
+    """`url` without the name and password that it may hold."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+
+
+def read_url(url: str) -> Iterator[UInt8]:
+    """The pictures of a stream as they come, (H, W, 3) uint8 RGB.
+
+    Raises:
+        CameraError: it cannot be reached, is no video, or has ended.
+    """
+    name = without_password(url)
+    options = {"protocol_whitelist": "http,https,tcp,tls,udp,rtp,rtsp,rtsps,crypto"}
+    if url.startswith("rtsp"):
+        options["rtsp_transport"] = "tcp"
+    try:
+        container = av.open(url, timeout=_TIMEOUT_S, container_options=options)
+    except DECODER_FAULTS as error:
+        raise CameraError(
+            f"{name} cannot be reached or is no video ({reason(error)}). Check the address.",
+            "no_stream",
+        ) from error
+    with container:
+        if not container.streams.video:
+            raise CameraError(f"{name} has no pictures.", "no_stream")
+        container.streams.video[0].thread_type = "SLICE"  # frames in parallel would come late
+        try:
+            for picture in container.decode(video=0):
+                yield picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+        except DECODER_FAULTS as error:
+            raise CameraError(
+                f"{name} gives no more pictures ({reason(error)}).", "no_stream"
+            ) from error
+    raise CameraError(f"{name} has ended.", "no_stream")
