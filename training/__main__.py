@@ -97,6 +97,12 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("-o", "--out", type=Path, help="(default RUN/curves.png)")
     step.set_defaults(do=_plots)
 
+    step = steps.add_parser("quantise", help="engines/ in 8 bits as well (pip install nncf)")
+    step.add_argument("network", nargs="?", choices=("map", "editor"), help="both unless named")
+    step.add_argument("--data", type=Path, default=DATA)
+    step.add_argument("--engines", type=Path, default=Path("engines"))
+    step.set_defaults(do=_quantise)
+
     step = steps.add_parser("export", help="a run's averaged weights -> engines/")
     step.add_argument("network", choices=("map", "editor"))
     step.add_argument("--folder", type=Path)
@@ -244,6 +250,16 @@ def _plots(options: argparse.Namespace) -> None:
     from training.plots import plot
 
     print(plot(options.run, options.out or options.run / "curves.png"))
+
+
+def _quantise(options: argparse.Namespace) -> None:
+    from training.quantise import quantise
+    from training.shards import load_shards
+
+    faces = load_shards(options.data)
+    for network in [options.network] if options.network else ["map", "editor"]:
+        loss = quantise(network, faces, options.engines)
+        print(f"{network}: {loss.before:.4f} before, {loss.after:.4f} in 8 bits")
 
 
 def _export(options: argparse.Namespace) -> None:
