@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import av
 import numpy as np
+from av.container import OutputContainer
 from av.packet import Packet
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -40,6 +42,29 @@ _INTRA = 1  # AV_PICTURE_TYPE_I
 _BT709, _RGB = 1, 0
 
 
+class Tracks(Protocol):
+    """What else is in the file, written in step with the pictures; as TrackCopier does it."""
+
+    def copy_until(self, time: Fraction | None) -> None:
+        """Write what begins before `time`, seconds."""
+        ...
+
+    def mux(self, packet: Packet[Any]) -> None:
+        """Give `packet` to the output."""
+        ...
+
+    def finish(self) -> None:
+        """Write the rest."""
+        ...
+
+    def close(self) -> None:
+        """Free everything; safe to call again."""
+        ...
+
+
+MakeTracks = Callable[[OutputContainer], Tracks]
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """A picture that is to be encoded; `begins` in ticks."""
@@ -67,7 +92,8 @@ class VideoSink:
         encoding: codec and quality.
         size: (width, height) of the frames, px; None = those of `like`.
         notice: say in the metadata that the pictures are AI-reconstructed.
-        tracks: copy sound and subtitles from like.path.
+        tracks: copy sound and subtitles from like.path; or what makes other tracks, given the
+            output before it is started.
         force: replace `path` and a partial file of an earlier run.
 
     Attributes:
@@ -86,7 +112,7 @@ class VideoSink:
         *,
         size: tuple[int, int] | None = None,
         notice: bool = True,
-        tracks: bool = True,
+        tracks: bool | MakeTracks = True,
         force: bool = False,
     ) -> None:
         check_target(path, force=force)
@@ -104,7 +130,7 @@ class VideoSink:
         self._durations: dict[int, int] = {}  # of the frames inside the encoder, by time
         self._frames = 0
         self._ended = False
-        self._tracks: TrackCopier | None = None
+        self._tracks: Tracks | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = OutputFile(self.partial)
@@ -120,7 +146,7 @@ class VideoSink:
                 raise self._cannot_write(error) from error
             raise
 
-    def _open(self, encoding: Encoding, tracks: bool, notice: bool) -> None:
+    def _open(self, encoding: Encoding, tracks: bool | MakeTracks, notice: bool) -> None:
         like = self._like
         self._container = av.open(
             self._file,
@@ -133,7 +159,9 @@ class VideoSink:
         self._stream = self._add_video(codec, encoding)
         self._note_reductions(codec)
         self._container.metadata.update(_metadata(like, notice))
-        if tracks:
+        if callable(tracks):
+            self._tracks = tracks(self._container)
+        elif tracks:
             self._tracks = TrackCopier(like, self._container, self.notes)
         self._container.start_encoding()
 

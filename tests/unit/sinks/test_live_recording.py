@@ -1,0 +1,184 @@
+"""Recordings of a live session: times of the pictures, sound in step with them, what is kept."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from realtime_unmask.errors import UsageError
+from realtime_unmask.sinks.live_recording import LiveRecording
+from realtime_unmask.types import AudioBlock, Frame
+
+RATE = 48_000
+BLOCK = 960
+
+
+class Sound:
+    """A microphone whose blocks are made from `signal` with a clock of its own."""
+
+    rate, channels = RATE, 1
+
+    def __init__(
+        self, signal: NDArray[np.float32], began_ns: int, drift: float = 0.0, lost: range = range(0)
+    ) -> None:
+        self.blocks = [
+            AudioBlock(
+                signal[at : at + BLOCK, None],
+                began_ns + round(at / (RATE * (1 + drift)) * 1e9),
+            )
+            for number, at in enumerate(range(0, len(signal) - BLOCK + 1, BLOCK))
+            if number not in lost
+        ]
+        self.closed = False
+
+    def take_until(self, now_ns: int) -> None:
+        """From now on take() gives what was recorded before `now_ns`."""
+        self.now_ns = now_ns
+
+    def take(self) -> list[AudioBlock]:
+        due = [b for b in self.blocks if b.began_ns + 20_000_000 <= self.now_ns]
+        self.blocks = self.blocks[len(due) :]
+        return due
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _frame(at_s: float, value: int = 0, size: tuple[int, int] = (64, 48)) -> Frame:
+    image = np.full((size[1], size[0], 3), value, np.uint8)
+    return Frame(image, Fraction(round(at_s * 1e9), 10**9), round(at_s * 1e9))
+
+
+def _record(path: Path, sound: Sound | None, seconds: float, flash_s: list[float], **more: int) -> None:  # noqa: E501
+    """25 pictures a second, taken from 5 s on: black, and white for 40 ms at each flash."""
+    recording: LiveRecording | None = None
+    for number in range(round(seconds * 25)):
+        at = 5 + number / 25
+        white = any(flash <= number / 25 < flash + 0.039 for flash in flash_s)
+        frame = _frame(at, 255 if white else 0)
+        if sound is not None:
+            sound.take_until(frame.captured_ns)
+        if recording is None:
+            recording = LiveRecording(path, frame, sound, **more)
+        recording.write(frame)
+    assert recording is not None
+    recording.close()
+
+
+def _clicks(length_s: float, at_s: list[float], drift: float = 0.0) -> NDArray[np.float32]:
+    signal = np.zeros(round(length_s * RATE * (1 + drift)), np.float32)
+    for at in at_s:
+        start = round(at * RATE * (1 + drift))
+        signal[start : start + 200] = np.sin(np.arange(200) / 5) * 0.9
+    return signal
+
+
+def _heard(path: Path) -> list[float]:
+    """When the clicks are, seconds."""
+    times = []
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            assert frame.pts is not None and frame.time_base is not None
+            loud = np.abs(frame.to_ndarray()[0]) > 0.3
+            if loud.any():
+                times.append(float(frame.pts * frame.time_base) + int(loud.argmax()) / RATE)
+    return [t for i, t in enumerate(times) if i == 0 or t - times[i - 1] > 0.1]
+
+
+def _seen(path: Path) -> list[float]:
+    """When the flashes are, seconds."""
+    with av.open(str(path)) as container:
+        frames = [(f.time, f.to_ndarray(format="gray").mean()) for f in container.decode(video=0)]
+    bright = [t for t, level in frames if level > 128]
+    return [t for i, t in enumerate(bright) if i == 0 or t - bright[i - 1] > 0.1]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_clap_is_heard_when_it_is_seen(tmp_path: Path, suffix: str) -> None:
+    path, claps = tmp_path / f"clap{suffix}", [1.0, 2.52, 3.8]
+    # The microphone was on 0.7 s before the first picture was taken.
+    sound = Sound(_clicks(6, [0.7 + c for c in claps]), round(4.3e9))
+    _record(path, sound, 5, claps)
+    assert _seen(path) == pytest.approx(claps, abs=0.021)
+    assert _heard(path) == pytest.approx(claps, abs=0.045)
+    assert sound.closed
+
+
+def test_a_microphone_that_starts_late_has_silence_before(tmp_path: Path) -> None:
+    path = tmp_path / "late.mp4"
+    _record(path, Sound(_clicks(3, [1.0]), round(6.5e9)), 4, [2.5])
+    assert _heard(path) == pytest.approx([2.5], abs=0.045)
+
+
+def test_the_offset_moves_the_sound(tmp_path: Path) -> None:
+    path = tmp_path / "offset.mp4"
+    _record(path, Sound(_clicks(4, [1.0]), round(5e9)), 3, [1.0], offset_ms=250)
+    assert _heard(path) == pytest.approx([1.25], abs=0.045)
+
+
+def test_a_clock_that_drifts_is_followed(tmp_path: Path) -> None:
+    path, claps = tmp_path / "drift.mp4", [1.0, 15.0, 29.0]
+    # 29 s at 0.1 % would be off by 29 ms at the end, and by 3.6 s an hour.
+    sound = Sound(_clicks(31, claps, drift=0.001), round(5e9), drift=0.001)
+    _record(path, sound, 30, claps)
+    assert _heard(path) == pytest.approx(claps, abs=0.015)
+
+
+def test_lost_sound_becomes_silence(tmp_path: Path) -> None:
+    path = tmp_path / "lost.mp4"
+    sound = Sound(_clicks(4, [0.5, 3.0]), round(5e9), lost=range(50, 100))
+    _record(path, sound, 4, [])
+    assert _heard(path) == pytest.approx([0.5, 3.0], abs=0.045)
+
+
+def test_pictures_keep_the_times_at_which_they_were_taken(tmp_path: Path) -> None:
+    path, times = tmp_path / "vfr.mp4", [3.0, 3.041, 3.2, 3.233, 4.9]
+    recording = LiveRecording(path, _frame(times[0]))
+    for at in times:
+        recording.write(_frame(at))
+    assert recording.seconds == pytest.approx(1.9)
+    assert recording.partial.exists() and not path.exists()
+    recording.close()
+    with av.open(str(path)) as container:
+        assert "AI-reconstructed" in container.metadata["comment"]
+        found = [frame.time for frame in container.decode(video=0)]
+    assert found == pytest.approx([t - 3 for t in times], abs=2e-5)
+
+
+def test_odd_and_changing_sizes_stay_one_video(tmp_path: Path) -> None:
+    path = tmp_path / "sizes.mp4"
+    recording = LiveRecording(path, _frame(0, 255, (65, 49)))
+    for number, size in enumerate([(65, 49), (48, 64), (128, 96)]):
+        recording.write(_frame(number / 10, 255, size))
+    recording.close()
+    with av.open(str(path)) as container:
+        pictures = [f.to_ndarray(format="gray") for f in container.decode(video=0)]
+    assert [p.shape for p in pictures] == [(48, 64)] * 3
+    assert pictures[0].min() > 230 and pictures[2].min() > 230
+    assert pictures[1][:, :8].max() < 40 and pictures[1][:, 24:40].min() > 200  # bars at the sides
+
+
+def test_what_was_recorded_is_kept_when_it_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "kept.mp4"
+    recording = LiveRecording(path, _frame(0))
+    for number in range(10):
+        recording.write(_frame(number / 10))
+    recording.abort()
+    assert not path.exists()
+    with av.open(str(recording.partial)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 10
+
+
+def test_a_file_is_not_overwritten_and_the_microphone_let_go(tmp_path: Path) -> None:
+    path = tmp_path / "there.mp4"
+    path.touch()
+    sound = Sound(_clicks(1, []), time.monotonic_ns())
+    with pytest.raises(UsageError, match="exists already"):
+        LiveRecording(path, _frame(0), sound)
+    assert sound.closed
