@@ -136,12 +136,15 @@ def load_face_network(path: Path, design: Design = "judge") -> FaceNet:
 
 def perceptual_distance(network: FaceNet, a: Tensor, b: Tensor, weight: Tensor) -> Tensor:
     """(N,) distance of unit-length features (as Zhang et al. 2018) where `weight` (N, 1, S, S)."""
-    features_a, _ = network.trunk(a)
-    features_b, _ = network.trunk(b)
-    total = torch.zeros(len(a), device=a.device)
-    for ours, theirs in zip(features_a, features_b, strict=True):
+    return feature_distance(network.trunk(a)[0], network.trunk(b)[0], weight)
+
+
+def feature_distance(a: list[Tensor], b: list[Tensor], weight: Tensor) -> Tensor:
+    """The same of feature maps that are at hand already."""
+    total = torch.zeros(len(weight), device=weight.device)
+    for ours, theirs in zip(a, b, strict=True):
         near = F.adaptive_avg_pool2d(weight, ours.shape[-1])
         difference = (F.normalize(ours, dim=1) - F.normalize(theirs, dim=1)) ** 2
         spread = (difference.sum(1, keepdim=True) * near).sum((1, 2, 3))
         total = total + spread / near.sum((1, 2, 3)).clamp(min=1e-3)
-    return total / len(features_a)
+    return total / len(a)

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from realtime_unmask import resources
-from training import data
+from training import checkpoint, data
 from training.__main__ import main
 from training.evaluation import baselines, cases, editor, maps, photos, pool, prior, report, scores
 from training.evaluation.engines import Engines
+from training.evaluation.judge import Judge
+from training.face_networks import JudgeNet, architecture
 from training.real_masks import for_scoring
 from training.shards import Faces, save_shard
 
@@ -147,6 +149,40 @@ def test_editor_tables_have_every_row_and_nothing_changes_outside(judged: Faces)
     assert made.groups["age"]["20-39"]["n"] == 3
     again, _ = editor.evaluate(judged, ENGINES, workers=0, limit=1)
     assert again.digest != made.digest
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An evaluation network as it begins."""
+    path = tmp_path_factory.mktemp("judge") / "best.safetensors"
+    network = JudgeNet()
+    checkpoint.save(
+        path, architecture("judge"), checkpoint.Progress(),
+        {"network": network, "average": network}, {},
+    )  # fmt: skip
+    return path
+
+
+def test_a_judge_finds_the_same_picture_at_no_distance(judge: Path) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (256, 256, 3)).astype(np.uint8)
+    other = np.where(square(0, 0, 64).repeat(4, 0).repeat(4, 1)[..., None], 255 - picture, picture)
+    inside = np.ones((256, 256), bool)
+    same, apart = Judge(judge).look([picture, other], picture, inside)
+    assert same.distance == pytest.approx(0, abs=1e-6) and apart.distance > 1e-4
+    assert np.linalg.norm(same.identity) == pytest.approx(1, abs=1e-4)
+
+
+def test_with_a_judge_tables_have_distance_and_identity_and_of_many_frechet(
+    judged: Faces, judge: Path
+) -> None:
+    made, _ = editor.evaluate(judged, ENGINES, judge=judge, workers=0)
+    ours = made.tables[cases.SETS[0]]["ours"]
+    assert ours["perceptual"] > 0 and -1 <= ours["identity"] <= 1
+    assert "frechet" not in ours
+    rng = np.random.default_rng(2)
+    many = [editor.Opinion({}, v, v / np.linalg.norm(v)) for v in rng.normal(size=(200, 5))]
+    row = editor.row(many, many)
+    assert row["frechet"] == pytest.approx(0, abs=1e-6) and row["identity"] == pytest.approx(1)
 
 
 def test_map_tables_are_in_range(judged: Faces) -> None:

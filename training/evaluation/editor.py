@@ -26,11 +26,13 @@ from training.evaluation.judge import Judge
 from training.evaluation.pool import spread
 from training.shards import Faces
 
-NOOP, MEAN, RIDGE, BEFORE, OURS, TRUE_MAP = (
-    "no-op", "mean face", "ridge", "previous weights", "ours", "ours, true map"
+NOOP, MEAN, RIDGE, BEFORE, OURS, TRUE_MAP, TRUE = (
+    "no-op", "mean face", "ridge", "previous weights", "ours", "ours, true map", "true picture"
 )  # fmt: skip
 # Measures of one result; "outside" is the worst, all others are means.
 WORST = ("outside",)
+# A Fréchet distance of fewer pictures says more about their number than about them.
+FRECHET_FROM = 100
 THUMB = 128
 
 
@@ -134,8 +136,8 @@ class _Worker:
         case = cases.make(self._faces, job, self._number[job.face])
         found = self._ours.find(case.masked)
         results = self._results(case, found)
-        rows = {name: judged(case, *made, self._judge) for name, made in results.items()}
-        true = judged(case, case.bare, found.hole, self._judge)
+        rows = opinions(case, results | {TRUE: (case.bare, found.hole)}, self._judge)
+        true = rows.pop(TRUE)
         trio = np.hstack([case.masked, results[OURS][0], case.bare])
         thumbs = cv2.resize(trio, (3 * THUMB, THUMB), interpolation=cv2.INTER_AREA)
         return Answer(
@@ -161,17 +163,32 @@ class _Worker:
         return made
 
 
-def judged(case: Case, result: UInt8, hole: UInt8, judge: Judge | None) -> Opinion:
-    """Compare a result, (256, 256, 3) uint8, with the case's bare face.
+def opinions(
+    case: Case, results: dict[str, tuple[UInt8, UInt8]], judge: Judge | None
+) -> dict[str, Opinion]:
+    """Compare results with the case's bare face.
 
     Args:
-        hole: (256, 256) uint8, 1 where it may differ from the masked picture.
-        judge: the face network's view, if there is one.
+        results: by name: a picture, (256, 256, 3) uint8, and (256, 256) uint8, 1 where it may
+            differ from the masked one.
+        judge: the face network, if there is one.
     """
+    measured = {name: _measured(case, *made) for name, made in results.items()}
+    if judge is None:
+        return {name: Opinion(numbers) for name, numbers in measured.items()}
+    pictures = [picture for picture, _ in results.values()]
+    views = judge.look(pictures, case.bare, case.mask & case.valid)
+    return {
+        name: Opinion(numbers | {"perceptual": view.distance}, view.features, view.identity)
+        for (name, numbers), view in zip(measured.items(), views, strict=True)
+    }
+
+
+def _measured(case: Case, result: UInt8, hole: UInt8) -> dict[str, float]:
     inside = case.mask & case.valid
     similar = scores.ssim_map(result, case.bare)
     change = np.abs(result.astype(int) - case.masked).max(2)
-    numbers = {
+    return {
         "psnr": scores.psnr(result, case.bare, inside),
         "ssim": float(similar[inside].mean()),
         "l1": scores.l1(result, case.bare, inside),
@@ -182,10 +199,6 @@ def judged(case: Case, result: UInt8, hole: UInt8, judge: Judge | None) -> Opini
         "outside": float(change[hole == 0].max(initial=0)),
         "found": float(hole.any()),
     }
-    if judge is None:
-        return Opinion(numbers)
-    numbers["perceptual"] = judge.distance(result, case.bare, inside)
-    return Opinion(numbers, *judge.describe(result))
 
 
 def _report(answers: list[Answer]) -> Report:
@@ -207,24 +220,25 @@ def _report(answers: list[Answer]) -> Report:
 def _table(answers: list[Answer]) -> dict[str, dict[str, float]]:
     truths = [a.true for a in answers]
     table = {name: row(truths, [a.rows[name] for a in answers]) for name in answers[0].rows}
-    table["true picture"] = {
+    table[TRUE] = {
         "n": float(len(answers)),
         "seam": float(np.mean([a.true.numbers["seam"] for a in answers])),
     }
     return table
 
 
-def row(truths: list[Opinion], opinions: list[Opinion]) -> dict[str, float]:
-    """Means of one row of a table; `truths` are the opinions on the true pictures."""
-    values = {"n": float(len(opinions))}
-    for name in opinions[0].numbers:
-        column = [opinion.numbers[name] for opinion in opinions]
+def row(truths: list[Opinion], ours: list[Opinion]) -> dict[str, float]:
+    """Means of one row of a table; `truths` say what the judge made of the true pictures."""
+    values = {"n": float(len(ours))}
+    for name in ours[0].numbers:
+        column = [opinion.numbers[name] for opinion in ours]
         values[name] = float(np.max(column) if name in WORST else np.mean(column))
-    if opinions[0].identity.size:
+    if ours[0].identity.size:
         values["identity"] = float(
-            np.mean([o.identity @ t.identity for o, t in zip(opinions, truths, strict=True)])
+            np.mean([o.identity @ t.identity for o, t in zip(ours, truths, strict=True)])
         )
-        values["frechet"] = scores.frechet(_stacked(opinions), _stacked(truths))
+    if ours[0].features.size and len(ours) >= FRECHET_FROM:
+        values["frechet"] = scores.frechet(_stacked(ours), _stacked(truths))
     return values
 
 

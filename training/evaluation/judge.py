@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -10,7 +12,22 @@ import torch
 
 from realtime_unmask.types import Float64, UInt8
 from training.evaluation.scores import Bool
-from training.face_networks import SIZE, load_face_network, perceptual_distance
+from training.face_networks import SIZE, feature_distance, load_face_network
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the network sees one picture.
+
+    Attributes:
+        distance: from the true picture, inside the hole.
+        features: the vector that Fréchet distances compare.
+        identity: of length 1.
+    """
+
+    distance: float
+    features: Float64
+    identity: Float64
 
 
 class Judge:
@@ -24,27 +41,22 @@ class Judge:
         torch.set_num_threads(1)
         self._network = load_face_network(checkpoint)
 
-    def distance(self, result: UInt8, true: UInt8, where: Bool) -> float:
-        """Perceptual distance inside `where`; 0 for the same picture."""
-        weight = torch.from_numpy(where.astype(np.float32))[None, None]
+    def look(self, pictures: Sequence[UInt8], true: UInt8, where: Bool) -> list[View]:
+        """Compare pictures with the true one inside `where`."""
+        planes = torch.from_numpy(np.stack([_planes(one) for one in (true, *pictures)]))
+        count = len(pictures)
+        small = cv2.resize(where.astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+        weight = torch.from_numpy(small.astype(np.float32)).expand(count, 1, SIZE, SIZE)
         with torch.no_grad():
-            apart = perceptual_distance(
-                self._network, _planes(result), _planes(true), _small(weight)
-            )
-        return float(apart[0])
-
-    def describe(self, image: UInt8) -> tuple[Float64, Float64]:
-        """The vector that Fréchet distances compare, and the identity (of length 1)."""
-        with torch.no_grad():
-            _, vector = self._network.trunk(_planes(image))
-            identity = torch.nn.functional.normalize(self._network.embed(vector), dim=1)
-        return vector[0].double().numpy(), identity[0].double().numpy()
+            maps, vectors = self._network.trunk(planes)
+            identities = torch.nn.functional.normalize(self._network.embed(vectors), dim=1)
+            apart = feature_distance([m[1:] for m in maps], [m[:1] for m in maps], weight)
+        return [
+            View(float(distance), vector.double().numpy(), identity.double().numpy())
+            for distance, vector, identity in zip(apart, vectors[1:], identities[1:], strict=True)
+        ]
 
 
-def _planes(image: UInt8) -> torch.Tensor:
+def _planes(image: UInt8) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     small = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    return torch.from_numpy(small.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1)[None]
-
-
-def _small(weight: torch.Tensor) -> torch.Tensor:
-    return torch.nn.functional.adaptive_avg_pool2d(weight, SIZE)
+    return small.transpose(2, 0, 1).astype(np.float32) / np.float32(127.5) - 1

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import cv2
 
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -33,8 +36,29 @@ def spread(
         return
     # Not forked: the networks' threads would not survive that.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, context, initializer=_begin, initargs=(make,)) as pool:
-        yield from pool.map(_answer, jobs, chunksize=2)
+    with (
+        _one_thread_each(),
+        ProcessPoolExecutor(count, context, initializer=_begin, initargs=(make,)) as pool,
+    ):
+        for number, result in enumerate(pool.map(_answer, jobs, chunksize=2), 1):
+            if number % 100 == 0 or number == len(jobs):
+                print(f"{number} of {len(jobs)}", file=sys.stderr, flush=True)
+            yield result
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """numpy reads how many threads it may use when a process begins."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _begin(make: Callable[[], Callable[[Any], Any]]) -> None:

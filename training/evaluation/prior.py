@@ -94,13 +94,13 @@ class _Worker:
             SAME: self._bent(pair.same, case.mesh),
             STRANGER: self._bent(pair.stranger, case.mesh),
         }
-        rows = {
-            name: editor.judged(
-                case, self._engines.unmask(case.masked, hole, case.valid, guess), hole, self._judge
-            )
+        made = {
+            name: (self._engines.unmask(case.masked, hole, case.valid, guess), hole)
             for name, guess in guesses.items()
         }
-        return rows, editor.judged(case, case.bare, hole, self._judge)
+        rows = editor.opinions(case, made | {editor.TRUE: (case.bare, hole)}, self._judge)
+        true = rows.pop(editor.TRUE)
+        return rows, true
 
     def _bent(self, other: int, mesh: Float32) -> Float32:
         """(S, S, 3) float32 in [0, 255], another picture bent to this mesh."""
