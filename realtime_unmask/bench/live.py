@@ -51,7 +51,7 @@ def at_camera_pace(
     slot = _Slot()
     stop = threading.Event()
     camera = threading.Thread(target=_capture, args=(pictures, slot, stop), name="bench camera")
-    state, ladder, ages, unmasked, shown = State(), Ladder(1 / RATE), [], 0, 0
+    state, ladder, ages, unmasked, shown = State(), Ladder(), [], 0, 0
     camera.start()
     try:
         began, cpu, warm = time.perf_counter(), 0.0, False
@@ -65,7 +65,7 @@ def at_camera_pace(
             result = unmasker.process(frame, state)
             cv2.cvtColor(result.output.image, cv2.COLOR_RGB2BGRA)
             now = time.monotonic_ns()
-            ladder.took(time.perf_counter() - started)
+            ladder.took(time.perf_counter() - started, 1 / RATE)
             if not warm:
                 continue
             ages.append((now - frame.captured_ns) / 1e6)

@@ -21,23 +21,11 @@ _NEW = 0.15
 
 
 class Ladder:
-    """Chooses the rung from how long frames take. Pure: the caller tells it the time.
+    """Chooses the rung from how long frames take. Pure: the caller tells it the time."""
 
-    Args:
-        step_s: seconds between two frames of the camera.
-        rungs: from the most work to the least.
-
-    Raises:
-        ValueError: step_s is not above 0, or there are no rungs.
-    """
-
-    def __init__(self, step_s: float, rungs: tuple[Effort, ...] = RUNGS) -> None:
-        if not step_s > 0 or not rungs:
-            raise ValueError("A ladder needs a time between two frames, and rungs.")
-        self._step_s = step_s
-        self._rungs = rungs
+    def __init__(self) -> None:
         self._rung = 0
-        self._mean_s = 0.0
+        self._mean = 0.0  # share of the time between two frames
         self._frames = 0  # on this rung
         self._slow = self._easy = 0
 
@@ -49,16 +37,21 @@ class Ladder:
     @property
     def effort(self) -> Effort:
         """How much work the next frame gets."""
-        return self._rungs[self._rung]
+        return RUNGS[self._rung]
 
-    def took(self, seconds: float) -> bool:
-        """Note how long the work on a frame took; true where the rung has changed."""
+    def took(self, seconds: float, step_s: float) -> bool:
+        """Note how long the work on a frame took; true where the rung has changed.
+
+        Args:
+            seconds: that time.
+            step_s: seconds between two frames of the camera, above 0.
+        """
         self._frames += 1
         weight = max(_NEW, 1 / self._frames)
-        self._mean_s += weight * (seconds - self._mean_s)
-        self._slow = self._slow + 1 if self._mean_s > _TOO_SLOW * self._step_s else 0
-        self._easy = self._easy + 1 if self._mean_s < _EASY * self._step_s else 0
-        if self._slow >= _DOWN_AFTER and self._rung + 1 < len(self._rungs):
+        self._mean += weight * (seconds / step_s - self._mean)
+        self._slow = self._slow + 1 if self._mean > _TOO_SLOW else 0
+        self._easy = self._easy + 1 if self._mean < _EASY else 0
+        if self._slow >= _DOWN_AFTER and self._rung + 1 < len(RUNGS):
             self._change(1)
             return True
         if self._easy >= _UP_AFTER and self._rung > 0:
@@ -67,14 +60,14 @@ class Ladder:
         return False
 
     def notice(self) -> str | None:
-        """A sentence part for the person; None at the top."""
+        """A sentence for the person; None at the top."""
         if self._rung == 0:
             return None
         paint = self.effort.edit_every
         words = f"the paint is renewed in every {_nth(paint)} frame" if paint > 1 else (
             f"the mask is looked for in every {_nth(self.effort.map_every)} frame"
         )
-        return f"this computer is busy: {words}"
+        return f"This computer is busy: {words}."
 
     def _change(self, by: int) -> None:
         self._rung += by

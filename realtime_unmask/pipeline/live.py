@@ -52,6 +52,9 @@ STOP_S = 1.8
 __all__ = ["LiveFrame", "LiveOptions", "LiveSession", "LiveStats", "Notice"]
 _SETTINGS = frozenset(field.name for field in fields(Settings))
 _OPTIONS = frozenset(field.name for field in fields(LiveOptions))
+# The frames a second that a camera is taken to have at least and at most.
+_RATES = (10.0, 60.0)
+_USUAL_STEP_S = 1 / 30
 
 
 def _default(settings: Settings) -> Unmasker:
@@ -344,6 +347,19 @@ class LiveSession(Closing):
         """Has stop() been called?"""
         return self._stop.is_set()
 
+    @property
+    def step_s(self) -> float:
+        """See live_worker.Host; a thirtieth until it is known."""
+        rate = self._meter.rates()[0]
+        return 1 / min(max(rate, _RATES[0]), _RATES[1]) if rate > 0 else _USUAL_STEP_S
+
+    def quality(self, less: str | None) -> None:
+        """See live_worker.Host."""
+        with self._lock:
+            self._passing.pop("quality", None)
+            if less is not None:
+                self._passing["quality"] = Notice("quality", less)
+
     def publish(self, result: FrameResult, sequence: Sequence, done: bool) -> None:
         """See live_worker.Host."""
         captured_ns = result.frame.captured_ns
@@ -374,6 +390,7 @@ class LiveSession(Closing):
         with self._lock:
             self._current = worker
             self._passing.pop("late", None)
+            self._passing.pop("quality", None)
 
     def failed(self, worker: Worker, error: Exception) -> None:
         """See live_worker.Host."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from realtime_unmask.errors import UsageError
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult
+from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.unmasker import State
 
 LOST = ("masked", "hold", "blur")
@@ -140,7 +141,10 @@ class LiveUnmasker(Protocol):
 
     Attributes:
         settings: set between two frames.
+        effort: how much work a frame gets; likewise.
     """
+
+    effort: Effort
 
     @property
     def settings(self) -> Settings: ...

@@ -18,11 +18,13 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from realtime_unmask.pipeline.ladder import Ladder
 from realtime_unmask.pipeline.live_values import LiveOptions, LiveUnmasker
 from realtime_unmask.pipeline.policy import LostFaces
 from realtime_unmask.pipeline.slots import LatestSlot
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult, UInt8
+from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.unmasker import State
 
 MakeUnmasker = Callable[[Settings], LiveUnmasker]
@@ -37,6 +39,7 @@ class PassThrough:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.effort = Effort()
         self.backend = self.reason = ""
 
     def process(self, frame: Frame, state: State) -> FrameResult:
@@ -61,6 +64,15 @@ class Host(Protocol):
 
     @property
     def stopping(self) -> bool: ...
+
+    @property
+    def step_s(self) -> float:
+        """Seconds between two frames of the camera."""
+        ...
+
+    def quality(self, less: str | None) -> None:
+        """What is left out from now on because frames came too late, in words; None: nothing."""
+        ...
 
     def publish(self, result: FrameResult, sequence: Sequence, done: bool) -> None:
         """Show one frame; not `done`: there were no networks for it."""
@@ -175,6 +187,7 @@ class Worker(threading.Thread):
         self.retired = False
         self._busy_since: float | None = None
         self._took: deque[float] = deque(maxlen=30)
+        self._ladder = Ladder()
 
     def run(self) -> None:
         """The thread's work."""
@@ -218,6 +231,7 @@ class Worker(threading.Thread):
     def _one(self, unmasker: LiveUnmasker, frame: Frame) -> None:
         options, settings = self._host.options, self._host.settings
         unmasker.settings = with_engines_of(unmasker.settings, settings)
+        unmasker.effort = self._ladder.effort
         turned = turn_picture(frame, options)
         sequence = self._sequence(turned, options)
         failure: Exception | None = None
@@ -228,6 +242,8 @@ class Worker(threading.Thread):
             failure, result = error, FrameResult(turned, turned, None)
         self._busy_since = None
         self._took.append(time.monotonic() - began)
+        if not self.standby and self._ladder.took(self._took[-1], self._host.step_s):
+            self._host.quality(self._ladder.notice())
         with self._turn.changed:  # or a newer frame of another worker might come before this one
             if self._turn.holder is self:
                 self._host.publish(result, sequence, not self.standby and failure is None)
