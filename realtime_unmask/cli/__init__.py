@@ -18,16 +18,21 @@ from realtime_unmask.cli.demo import demo as run_demo
 from realtime_unmask.cli.doctor import doctor as run_doctor
 from realtime_unmask.cli.engines import app as engines_app
 from realtime_unmask.cli.image import image as run_image
+from realtime_unmask.cli.live import live as run_live
 from realtime_unmask.cli.video import video as run_video
 from realtime_unmask.errors import UnmaskError, UsageError
 from realtime_unmask.memory import keep_freed_memory
 
 PROGRAM = "realtime-unmask"
 
-_GROUPS = {"Unmask": ("image", "video", "demo"), "This machine": ("doctor", "bench", "engines")}
+_GROUPS = {
+    "Unmask": ("live", "image", "video", "demo"),
+    "This machine": ("doctor", "bench", "engines"),
+}
 
 _EPILOG = """\b
 Examples:
+  realtime-unmask                                the window: yourself before the camera, unmasked
   realtime-unmask demo                           see what it does
   realtime-unmask image me.jpg -o unmasked       one photo
   realtime-unmask image holiday -o unmasked      a folder and its subfolders
@@ -83,13 +88,16 @@ def _start(
         typer.Option("--debug", help="Show the details of an unexpected fault (works anywhere)."),
     ] = False,
 ) -> None:
-    """Show a person without the face mask they wear, in photos and videos."""
+    """Show a person without the face mask they wear: live, in photos and in videos.
+
+    Without a command the window is opened, as by `live`.
+    """
     if ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help(), err=True)
-        raise typer.Exit(ExitCode.USAGE)
+        raise typer.Exit(run_live())
 
 
 # Bound to other names than their modules', which would be hidden behind them otherwise.
+app.command("live")(run_live)
 app.command("image")(run_image)
 app.command("video")(run_video)
 app.command("demo")(run_demo)

@@ -24,7 +24,7 @@ def advice(kind: str) -> tuple[str, str, tuple[str, ...]]:
     """What can be done about a problem.
 
     Args:
-        kind: as `kind_of` tells it.
+        kind: that of a Problem, or of an error that has one.
 
     Returns:
         (a sentence, "" if the error's own says it all; commands to copy; names of buttons).
@@ -82,8 +82,16 @@ def advice(kind: str) -> tuple[str, str, tuple[str, ...]]:
             "",
             ("again",),
         )
-    if kind == "no_camera":
+    if kind in ("no_camera", "camera_failed", "no_stream"):
         return "", "", ("again", "demo")
+    if kind == "no_sound":
+        return translate("problems", "The recording has no sound."), "", ()
+    if kind == "no_microphone":
+        return (
+            translate("problems", "To record without sound, switch “Record sound” off."),
+            "",
+            (),
+        )
     if kind == "disk_full":
         return (
             translate(

@@ -710,6 +710,14 @@
       <translation>Schließen Sie das andere Programm, das die Kamera benutzt, oder wählen Sie eine andere Kamera.</translation>
     </message>
     <message>
+      <source>The recording has no sound.</source>
+      <translation>Die Aufnahme hat keinen Ton.</translation>
+    </message>
+    <message>
+      <source>To record without sound, switch “Record sound” off.</source>
+      <translation>Um ohne Ton aufzunehmen, schalten Sie „Ton aufnehmen“ aus.</translation>
+    </message>
+    <message>
       <source>Free some space, or choose another folder. What was recorded so far plays.</source>
       <translation>Schaffen Sie Platz oder wählen Sie einen anderen Ordner. Was bisher aufgenommen wurde, lässt sich abspielen.</translation>
     </message>

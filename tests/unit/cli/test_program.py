@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from realtime_unmask.errors import MediaMissing, UsageError
 from .conftest import Ran
 
 Command = Callable[..., Ran]
+DEMO = str(Path(__file__).resolve().parents[3] / "assets" / "demo.mp4")
 
 
 def python(code: str) -> str:
@@ -37,23 +39,63 @@ def test_help_names_every_command_under_a_heading_with_examples(
     text = "\n".join(ran.out)
     for word in ("Unmask:", "This machine:", "Examples:", "Exit codes:", "plausible guess"):
         assert word in text
-    for name in ("image", "video", "demo", "doctor"):
+    for name in ("live", "image", "video", "demo", "doctor"):
         assert any(line.startswith(f"  {name} ") and len(line.split()) > 3 for line in ran.out)
     assert "completion" not in text
 
 
-@pytest.mark.parametrize("name", ["image", "video", "demo", "doctor"])
+@pytest.mark.parametrize("name", ["live", "image", "video", "demo", "doctor"])
 def test_each_command_has_help(command: Command, name: str) -> None:
     ran = command(name, "--help")
     assert ran.code == 0
     assert f"realtime-unmask {name}" in ran.out[0]
 
 
-def test_no_arguments_show_the_help_as_wrong_usage(command: Command) -> None:
-    ran = command()
+def test_no_arguments_open_the_window(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[str, str, bool]] = []
+
+    def run_window(source: str, backend: str, *, serve: bool) -> int:
+        opened.append((source, backend, serve))
+        return 0
+
+    monkeypatch.setattr("realtime_unmask.ui.program.run_window", run_window)
+    assert command().code == 0
+    assert command("live", "--source", DEMO, "--serve", "--backend", "onnxruntime").code == 0
+    assert opened == [("", "", False), (DEMO, "onnxruntime", True)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a display")
+@pytest.mark.parametrize("arguments", [[], ["live"]])
+def test_missing_display_is_one_sentence(arguments: list[str]) -> None:
+    bare = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    }
+    ran = subprocess.run(
+        [sys.executable, "-m", "realtime_unmask", *arguments],
+        capture_output=True, text=True, check=False, env=bare, timeout=60,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("error: There is no display for a window")
+    assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--source", "nowhere.mp4"], "There is no file or folder nowhere.mp4"),
+        (["--backend", "abacus"], "There is no backend 'abacus'"),
+    ],
+)
+def test_live_refuses_what_there_is_not(
+    command: Command, arguments: list[str], words: str
+) -> None:
+    ran = command("live", *arguments)
     assert ran.code == 2
-    assert ran.out == []
-    assert "Usage: realtime-unmask" in ran.err[0]
+    assert words in ran.err[0]
 
 
 def test_unknown_command_is_one_line_and_code_2(command: Command) -> None:

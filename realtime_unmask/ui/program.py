@@ -1,0 +1,65 @@
+"""The window as a program: from its opening to its end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from realtime_unmask.settings import Settings
+from realtime_unmask.ui import preferences
+from realtime_unmask.ui.app import Language, make_application
+from realtime_unmask.ui.controller import Controller
+from realtime_unmask.ui.files import FileJobs
+from realtime_unmask.ui.live_studio import LiveStudio
+from realtime_unmask.ui.window import Window
+
+if TYPE_CHECKING:
+    from realtime_unmask.unmask.unmasker import Unmasker
+
+
+def make_unmasker(settings: Settings) -> Unmasker:
+    """Unmasker.default; its imports take a second or two, so they wait for the worker's thread."""
+    from realtime_unmask.unmask.unmasker import Unmasker
+
+    return Unmasker.default(settings)
+
+
+def run_window(source: str = "", backend: str = "", *, serve: bool = False) -> int:
+    """Show the window until it is closed.
+
+    Args:
+        source: what to show instead of the camera of last time: a camera's identity, a file, a
+            folder or an address; "" for none.
+        backend: as in Settings; "" leaves the one of last time.
+        serve: begin with the web page on.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        WindowError: no window can be opened here.
+    """
+    application = make_application(sys.argv[:1])
+    controller = Controller(LiveStudio(), preferences.default_path(), source)
+    language = Language(application)
+    language.choose(controller.preferences.language)
+    window = Window(controller, FileJobs(make_unmasker))
+    spoken = controller.preferences.language
+
+    def speak(now: preferences.Preferences) -> None:
+        nonlocal spoken
+        if now.language != spoken:
+            spoken = now.language
+            language.choose(spoken)
+
+    controller.preferences_changed.connect(speak)
+    if backend:
+        controller.change("backend", backend)
+    if serve:
+        controller.serve_when_running()
+    # Python sees a signal between two lines of its own; the window's timers see to those.
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    window.show()
+    controller.begin()
+    return application.exec()
