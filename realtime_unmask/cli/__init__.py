@@ -15,6 +15,7 @@ from realtime_unmask import __version__
 from realtime_unmask.cli.bench import bench as run_bench
 from realtime_unmask.cli.common import ExitCode, fail
 from realtime_unmask.cli.demo import demo as run_demo
+from realtime_unmask.cli.devices import devices as run_devices
 from realtime_unmask.cli.doctor import doctor as run_doctor
 from realtime_unmask.cli.engines import app as engines_app
 from realtime_unmask.cli.image import image as run_image
@@ -27,7 +28,7 @@ PROGRAM = "realtime-unmask"
 
 _GROUPS = {
     "Unmask": ("live", "image", "video", "demo"),
-    "This machine": ("doctor", "bench", "engines"),
+    "This machine": ("doctor", "devices", "bench", "engines"),
 }
 
 _EPILOG = """\b
@@ -102,6 +103,7 @@ app.command("image")(run_image)
 app.command("video")(run_video)
 app.command("demo")(run_demo)
 app.command("doctor")(run_doctor)
+app.command("devices")(run_devices)
 app.command("bench")(run_bench)
 app.add_typer(engines_app, name="engines")
 

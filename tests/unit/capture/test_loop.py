@@ -1,0 +1,139 @@
+"""Files and addresses as live sources."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from realtime_unmask.capture.loop import LoopingSource
+from realtime_unmask.capture.stream import CameraSpec, FileSpec, UrlSpec, spec_of
+from realtime_unmask.capture.stream_url import without_password
+from realtime_unmask.errors import CameraError, MediaError, MediaMissing, MediaUnsupported
+from realtime_unmask.types import Frame
+from tests.media.make import Video, write
+
+LONG = 30.0
+
+
+def _read(source: LoopingSource, count: int) -> list[Frame]:
+    frames = []
+    while len(frames) < count:
+        frame = source.read(LONG)
+        assert frame is not None
+        frames.append(frame)
+    return frames
+
+
+def test_a_video_goes_on_from_its_end_at_its_own_pace(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.mp4", Video(frames=5, rate=50))
+    with closing(LoopingSource(path)) as source:
+        frames = _read(source, 12)
+    assert [f.index for f in frames] == list(range(12))
+    times = [float(f.pts or 0) for f in frames]
+    assert np.diff(times) == pytest.approx(np.full(11, 0.02), abs=1e-3)
+    assert (frames[0].image == frames[5].image).all()
+    took = (frames[-1].captured_ns - frames[0].captured_ns) / 1e9
+    assert took > 0.15  # not as fast as it can be read
+
+
+def test_a_frame_that_is_not_due_is_not_given(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.mp4", Video(frames=4, rate=2))
+    with closing(LoopingSource(path)) as source:
+        assert source.read(LONG) is not None
+        assert source.read(0.01) is None
+
+
+def test_interrupt_ends_the_wait_for_a_frame(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.mp4", Video(frames=3, rate=1))
+    with closing(LoopingSource(path)) as source:
+        _read(source, 1)
+        threading.Timer(0.05, source.interrupt).start()
+        assert source.read(LONG) is None
+
+
+def test_a_folder_shows_its_photos_in_turn(tmp_path: Path) -> None:
+    for name, value in (("b.png", 200), ("a.jpg", 50)):
+        Image.fromarray(np.full((24, 32, 3), value, np.uint8)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no photo")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n")
+    with closing(LoopingSource(tmp_path)) as source:
+        source._began = -1e9  # long ago: everything is due
+        values = [int(f.image[0, 0, 0]) for f in _skim(source, 70)]
+    changes = [v for i, v in enumerate(values) if i == 0 or v != values[i - 1]]
+    assert changes == [50, 200, 50]
+
+
+def _skim(source: LoopingSource, count: int) -> Iterator[Frame]:
+    """The next frames, without waiting for them."""
+    for _ in range(count):
+        yield next(source._frames)
+
+
+@pytest.mark.parametrize("kind", ["missing", "text", "empty folder"])
+def test_what_cannot_be_shown_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "it.mp4"
+    if kind == "text":
+        path.write_text("no video")
+    if kind == "empty folder":
+        path.mkdir()
+    expected: dict[str, type[MediaError]] = {
+        "missing": MediaMissing, "text": MediaError, "empty folder": MediaUnsupported,
+    }  # fmt: skip
+    with closing(LoopingSource(path)) as source, pytest.raises(expected[kind]):
+        source.read(1.0)
+
+
+def test_a_word_names_a_file_an_address_or_a_camera() -> None:
+    assert spec_of("clip.mp4") == FileSpec(Path("clip.mp4"))
+    assert spec_of("rtsp://cam/1") == UrlSpec("rtsp://cam/1")
+    assert spec_of("camera:HD@usb-1") == CameraSpec("camera:HD@usb-1")
+    assert spec_of("camera:HD@usb-1").name == "HD"
+
+
+def test_a_password_is_not_shown() -> None:
+    assert without_password("rtsp://me:secret@cam:554/x?token=1") == "rtsp://cam:554/x"
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """A web server with a video."""
+    write(tmp_path / "v.mp4", Video(frames=30, rate=30))
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *more: object) -> None:
+            super().__init__(*more, directory=str(tmp_path))  # type: ignore[arg-type]
+
+        def log_message(self, *more: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_stream_is_read_over_http(address: str) -> None:
+    with closing(UrlSpec(f"{address}/v.mp4").open()) as source:
+        frame = source.read(LONG)
+        assert frame is not None and frame.image.std() > 5
+        with pytest.raises(CameraError, match="has ended"):
+            while True:
+                source.read(LONG)
+
+
+def test_a_stream_that_is_not_there_is_said(address: str) -> None:
+    with (
+        closing(UrlSpec(f"{address}/nothing.mp4").open()) as source,
+        pytest.raises(CameraError, match="cannot be reached") as caught,
+    ):
+        source.read(LONG)
+    assert caught.value.kind == "no_stream"
