@@ -110,14 +110,16 @@ class TensorRtEngine(BackendEngine):
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _free(self) -> None:
-        if self._kernels is not None:
-            self._kernels.keep()
-        # In this order: contexts hold the engine, and all of them memory on the card.
-        self._launches.clear()
-        self._contexts.clear()
-        self._kernels = self._config = self._engine = None
-        self._arrays.clear()
-        self._memory.close()
+        try:
+            if self._kernels is not None:
+                self._kernels.keep()
+        finally:
+            # In this order: contexts hold the engine, and all of them memory on the card.
+            self._launches.clear()
+            self._contexts.clear()
+            self._kernels = self._config = self._engine = None
+            self._arrays.clear()
+            self._memory.close()
 
     def _prepare(self, batch: int) -> Launch:
         """A context for batches of that size, and what starts it."""
@@ -175,9 +177,9 @@ class _Kernels:
 
     def keep(self) -> None:
         """Store what came anew."""
-        made = bytes(self.runtime_cache.serialize())
-        if made != self.loaded:
-            self.cache.store(self.key, made)
+        made = self.runtime_cache.serialize()
+        if made is not None and bytes(made) != self.loaded:
+            self.cache.store(self.key, bytes(made))
 
 
 def probe_flavour(flavour: Flavour) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +106,8 @@ class CudaEngine(BackendEngine):
 
         self._network = self._run = None
         self._runs.clear()
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):  # a card that is lost has nothing to give back
+            torch.cuda.empty_cache()
 
     def _prepare(self, batch: int) -> _Run:
         assert self._network is not None
