@@ -82,7 +82,8 @@ class VirtualCameraError(OutputError):
     """There is no virtual camera, or it is gone.
 
     Attributes:
-        kind: "no_vcam_package", "no_virtual_camera" or "virtual_camera_gone".
+        kind: "no_vcam_package", "no_virtual_camera", "virtual_camera_refused" (it is there, and
+            cannot be used) or "virtual_camera_gone".
     """
 
     def __init__(self, message: str, kind: str) -> None:
