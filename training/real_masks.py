@@ -1,20 +1,22 @@
 """harvest: photographs of people in masks, with checked outlines -> labelled crops and textures.
 
-The verdicts (real_masks.json) are text: per photograph a list of faces, each with the place of its
-eyes and either the outline of its mask in the photograph's own pixels, with where that comes from
-("network", "graph cut", "hand", or "bare" where no mask is worn), or why it is of no use.
-They were made from the map network's answers and from graph cuts, looked at one by one, and drawn
-by hand where no proposal fitted. A quarter of the photographs is kept for scoring: those are
-refused here by the digest of their names.
+The verdicts (real_masks.json) are text: per photograph (see `numbered`) a list of faces, each with
+the place of its eyes and either the outline of its mask in the photograph's own pixels, with where
+that comes from ("network", "graph cut", "hand", or "bare" where no mask is worn), or why it is of
+no use. They were made from the map network's answers and from graph cuts, looked at one by one,
+and drawn by hand where no proposal fitted. A quarter of the photographs is kept for scoring: those
+are refused here by the digest of their names.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +48,20 @@ TEXTURE_SHARPNESS = 12.0
 
 
 def for_scoring(name: str) -> bool:
-    """Whether a photograph of ../shared/data/masked is kept for scoring."""
-    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % SCORING_SHARE == 0
+    """Whether a photograph of ../shared/data/masked is kept for scoring.
+
+    Namesakes (`numbered`) go together.
+    """
+    return _digest(name) % SCORING_SHARE == 0
+
+
+def numbered(names: Iterable[str]) -> Iterator[str]:
+    """Names that tell namesakes apart: a.webp, a__1.webp, a__2.webp; tars may hold such."""
+    seen: Counter[str] = Counter()
+    for name in names:
+        path = Path(name)
+        yield f"{path.stem}__{seen[name]}{path.suffix}" if seen[name] else name
+        seen[name] += 1
 
 
 def harvest(place: Path, out: Path, verdicts: Path = VERDICTS) -> Counter[str]:
@@ -63,7 +77,7 @@ def harvest(place: Path, out: Path, verdicts: Path = VERDICTS) -> Counter[str]:
     counts: Counter[str] = Counter()
     rows: list[_Row] = []
     with Detector() as detector:
-        for name, image, _ in pictures([place]):
+        for name, image in _named(place):
             if for_scoring(name):
                 counts["kept for scoring"] += 1
             elif name not in judged:
@@ -88,6 +102,12 @@ class _Row:
     source: str
     texture: bool
     bare: bool
+
+
+def _named(place: Path) -> Iterator[tuple[str, UInt8 | None]]:
+    found, again = tee(pictures([place]))
+    for name, (_, image, _) in zip(numbered(name for name, _, _ in again), found, strict=True):
+        yield name, image
 
 
 def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
@@ -119,7 +139,8 @@ def _faces(
                 waiting.remove(verdict)
                 counts[verdict["from"]] += 1
                 yield _row(name, image, mesh, verdict)
-    counts["face not found again"] += len(waiting)
+    if waiting:
+        counts["face not found again"] += len(waiting)
 
 
 def _look(image: UInt8, detector: Detector, share: float) -> list[Float32]:
@@ -232,6 +253,9 @@ def _save(path: Path, rows: list[_Row]) -> None:
 
 
 def _held(name: str) -> bool:
-    return int(hashlib.sha256(name.encode()).hexdigest(), 16) // SCORING_SHARE % (
-        VALIDATION_SHARE
-    ) == 0
+    return _digest(name) // SCORING_SHARE % VALIDATION_SHARE == 0
+
+
+def _digest(name: str) -> int:
+    first = re.sub(r"__\d+(?=\.\w+$)", "", name)
+    return int(hashlib.sha256(first.encode()).hexdigest(), 16)

@@ -18,7 +18,7 @@ from realtime_unmask.faces.landmarker import Landmarker
 from training import data
 from training.__main__ import main
 from training.labelled import FULL, UNKNOWN, Labelled, RealMasks, load_real_masks
-from training.real_masks import VERDICTS, coded_map, for_scoring, harvest
+from training.real_masks import VERDICTS, coded_map, for_scoring, harvest, numbered
 from training.shards import CROP, MARGIN, STORED, Faces
 
 # Outline of a mask on the mesh: ears, nose, and along the jaw.
@@ -102,7 +102,7 @@ def test_what_cannot_serve_is_counted_with_its_reason(
     }  # fmt: skip
     (tmp_path / "verdicts.json").write_text(json.dumps(table))
     counts = harvest(tmp_path, tmp_path / "real.npz", tmp_path / "verdicts.json")
-    assert +counts == {
+    assert counts == {
         "hand": 1, "kept for scoring": 1, "no verdict": 1, "unreadable": 1,
         "refused: not a face": 1, "face not found again": 1,
     }  # fmt: skip
@@ -118,6 +118,32 @@ def test_a_tar_is_read_like_a_folder(
     (tmp_path / "verdicts.json").write_text(json.dumps({name: [verdict]}))
     counts = harvest(tmp_path / "photos.tar", tmp_path / "out.npz", tmp_path / "verdicts.json")
     assert counts["hand"] == 1
+
+
+def test_namesakes_in_a_tar_are_told_apart_and_go_together(
+    photo: Path, verdict: dict[str, Any], tmp_path: Path
+) -> None:
+    assert list(numbered(["a.png", "b.png", "a.png", "a.png"])) == [
+        "a.png", "b.png", "a__1.png", "a__2.png",
+    ]  # fmt: skip
+    for scoring in (False, True):
+        name = _name(scoring)
+        twin = name.replace(".png", "__1.png")
+        assert for_scoring(twin) == scoring
+        with tarfile.open(tmp_path / "photos.tar", "w") as archive:
+            for folder in ("one", "two"):
+                archive.add(photo, f"{folder}/{name}")
+        judged = {name: [{"refused": "blurred"}], twin: [verdict], "other.png": [verdict]}
+        (tmp_path / "verdicts.json").write_text(json.dumps(judged))
+        make = partial(
+            harvest, tmp_path / "photos.tar", tmp_path / "out.npz", tmp_path / "verdicts.json"
+        )
+        if scoring:
+            with pytest.raises(ValueError, match="'kept for scoring': 2"):
+                make()
+        else:
+            assert make() == {"refused: blurred": 1, "hand": 1}
+            assert load_real_masks(tmp_path / "out.npz").faces.name[0] == twin
 
 
 def test_photos_without_verdicts_are_an_error_that_says_so(
