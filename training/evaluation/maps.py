@@ -256,7 +256,12 @@ def _photos(place: Path, engines: Path, negative: Float64) -> tuple[Table, list[
         for photo in photos.crops(kept):
             seen = [found(mapper, one) for one in photo.crops]
             best.append(max((s.map.coverage for s in seen), default=-1.0))
-            cells += [_cell(c, s, None) for c, s in zip(photo.crops, seen, strict=True)]
+            for one, s in zip(photo.crops, seen, strict=True):
+                cell = _cell(one, s, None)
+                number = (str(len(cells) + 1), (2, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4)
+                cv2.putText(cell, *number, (0, 0, 0), 3, cv2.LINE_AA)
+                cv2.putText(cell, *number, (255, 255, 0), 1, cv2.LINE_AA)
+                cells.append(cell)
     values = np.array(best)
     faces = values[values >= 0]
     table = {

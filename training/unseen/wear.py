@@ -172,7 +172,7 @@ def _draw(fine: NDArray[np.uint8], strap: Strap, pose: Head) -> None:
     px, _ = pose.project(strap.points[None])
     flat = head.to_cylinder(strap.points)
     out = np.stack([np.sin(flat[:, 0]), np.zeros(len(flat)), -np.cos(flat[:, 0])], 1)
-    seen = (out @ pose.turn.T)[:, 2] < 0.35
+    seen = (out @ pose.turn.T)[:, 2] < 0.06
     at = np.round((px[0] + 0.5) * 4 * 16).astype(np.int32)
     width = max(int(round(strap.width * pose.scale * 4)), 3)
     for a, b, here in zip(at[:-1], at[1:], seen[:-1] & seen[1:], strict=True):
