@@ -21,7 +21,9 @@ class Strip(QWidget):
         figures.setSpacing(18)
         for label in (self.rate, self.age, self.drops, self.backend):
             figures.addWidget(label)
-        figures.addStretch(1)
+        self.note = QLabel()
+        self.note.setWordWrap(True)
+        figures.addWidget(self.note, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 2, 12, 6)
         column.setSpacing(2)
@@ -66,6 +68,10 @@ class Strip(QWidget):
         causes = "\n".join(f"{cause}: {n}" for cause, n in drops.items() if n)
         self.drops.setToolTip(causes or self.tr("No frame was dropped."))
         self.backend.setText(backend)
+
+    def show_note(self, text: str) -> None:
+        """What is worth knowing just now, and nothing to worry about; "" for nothing."""
+        self.note.setText(text)
 
     def _tips(self) -> None:
         self.rate.setToolTip(self.tr("Frames a second from the camera → shown"))

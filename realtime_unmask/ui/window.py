@@ -26,7 +26,7 @@ from realtime_unmask.ui.details import Waterfall
 from realtime_unmask.ui.file_card import FileCard
 from realtime_unmask.ui.files import Done, FileJobs
 from realtime_unmask.ui.hotkeys import HotkeySheet
-from realtime_unmask.ui.notices import NoticeBar
+from realtime_unmask.ui.notices import NoticeBar, Said
 from realtime_unmask.ui.panel import Panel
 from realtime_unmask.ui.preferences import Preferences
 from realtime_unmask.ui.start_page import StartPage
@@ -105,7 +105,7 @@ class Window(QMainWindow):
         controller.sources_changed.connect(self._offer_sources)
         controller.picture.connect(self._show_picture)
         controller.figures.connect(self._show_figures)
-        controller.notices_changed.connect(self.notices.show_notices)
+        controller.notices_changed.connect(self._show_notices)
         controller.outputs_changed.connect(self._show_outputs)
         controller.devices_changed.connect(self._offer_devices)
         self.bar.camera.chosen.connect(controller.choose_source)
@@ -218,6 +218,12 @@ class Window(QMainWindow):
         self.panel.show_backend(figures.reason)
         if self.details.isVisible():
             self.details.show_stages(figures.stages_ms)
+
+    def _show_notices(self, notices: tuple[Said, ...]) -> None:
+        # What passes by itself and does no harm must not push the picture around.
+        quiet = [one for one in notices if one.passing and not one.grave]
+        self.notices.show_notices([one for one in notices if one not in quiet])
+        self.strip.show_note("  ".join(one.text for one in quiet))
 
     def _show_outputs(self, outputs: Any) -> None:
         self.bar.show_recording(outputs.recording_s)

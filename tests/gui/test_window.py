@@ -135,11 +135,23 @@ def test_missing_obs_is_said_elsewhere(
 def test_stalled_camera_is_said_while_it_lasts(
     window: Window, studio: FakeStudio, qtbot: QtBot
 ) -> None:
-    studio.now.found = (Problem("stalled", "Camera stalled, waiting."),)
+    studio.now.found = (Problem("stalled", "Camera stalled, waiting.", grave=True),)
     qtbot.waitUntil(lambda: "Camera stalled" in words(window), timeout=3000)
     assert window.controller.state == "running"
     studio.now.found = ()
     qtbot.waitUntil(lambda: window.notices.shown == (), timeout=3000)
+
+
+def test_what_does_no_harm_is_said_below_and_does_not_move_the_picture(
+    window: Window, studio: FakeStudio, qtbot: QtBot
+) -> None:
+    height = window.viewport.height()
+    studio.now.found = (Problem("quality", "This computer is busy."),)
+    qtbot.waitUntil(lambda: window.strip.note.text() == "This computer is busy.", timeout=3000)
+    assert window.notices.shown == ()
+    assert window.viewport.height() == height
+    studio.now.found = ()
+    qtbot.waitUntil(lambda: window.strip.note.text() == "", timeout=3000)
 
 
 def test_recording_that_ended_by_itself_is_said_until_it_was_read(
