@@ -19,11 +19,15 @@ import cv2
 import numpy as np
 import pytest
 
+from realtime_unmask.capture.scripted import ScriptedCamera, Step
 from realtime_unmask.errors import OutputError
+from realtime_unmask.pipeline.live import LiveOptions, LiveSession
 from realtime_unmask.sinks import mjpeg_server
 from realtime_unmask.sinks.card import waiting_card
 from realtime_unmask.sinks.mjpeg import MjpegPage
 from realtime_unmask.types import Frame, UInt8
+
+from ..pipeline.live_fakes import FakeUnmasker
 
 Feed = Callable[[MjpegPage, UInt8], None]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -389,6 +393,26 @@ def test_a_fault_of_the_server_is_told_to_the_one_who_feeds_it(
     with pytest.raises(OutputError, match=r"RuntimeError: boom\)\. Switch it on again"):
         page.write(Frame(picture()))
     page.abort()
+
+
+def test_a_live_session_shows_the_card_while_its_camera_is_gone_and_goes_on_after() -> None:
+    camera = ScriptedCamera(
+        (Step(frames=40, gone_s=1.0),), lambda i, w, h: picture(w, h), (320, 180), fps=50.0
+    )
+    options = LiveOptions(badge=False)
+    with LiveSession(camera, FakeUnmasker, options=options) as session:
+        session.start()
+        pages: list[MjpegPage] = []
+        session.attach("page", lambda first: pages.append(MjpegPage()) or pages[0])
+        watcher = Watcher(pages[0])
+        seen = [watcher.picture()]
+        for wanted in (255 - picture(), waiting_card(255 - picture()), 255 - picture()):
+            deadline = time.monotonic() + 10
+            while not alike(seen[-1], wanted):
+                assert time.monotonic() < deadline, f"after {len(seen)} pictures"
+                seen.append(watcher.picture())
+        session.detach("page")
+        watcher.close()
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian's package chromium)")

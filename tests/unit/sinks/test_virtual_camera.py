@@ -16,11 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from realtime_unmask.capture.scripted import ScriptedCamera, Step
 from realtime_unmask.errors import VirtualCameraError
+from realtime_unmask.pipeline.live import LiveOptions, LiveSession
 from realtime_unmask.sinks import virtual_camera
 from realtime_unmask.sinks.card import waiting_card
 from realtime_unmask.sinks.virtual_camera import VirtualCamera
 from realtime_unmask.types import Frame, UInt8
+
+from ..pipeline.live_fakes import FakeUnmasker, wait_until
 
 FPS = 25.0
 STEP = 1 / FPS
@@ -312,6 +316,30 @@ def test_a_device_that_fails_is_said_to_be_gone(fake: type[FakeDevice], clock: C
         camera.write(grey(1))
     assert caught.value.kind == "virtual_camera_gone"
     assert fake.closed == 1
+
+
+def test_a_live_session_feeds_it_while_the_camera_is_gone_and_tells_its_end(
+    fake: type[FakeDevice], tmp_path: Path
+) -> None:
+    node = tmp_path / "video9"
+    node.touch()
+    fake.name = str(node)
+    camera = ScriptedCamera((Step(frames=20, gone_s=1.0),), size=(320, 180), fps=50.0)
+    with LiveSession(camera, FakeUnmasker, options=LiveOptions(badge=False)) as session:
+        session.start()
+        session.attach("virtual_camera", lambda first: VirtualCamera(first.width, first.height))
+        # The pictures are as good as white until then.
+        wait_until(lambda: bool(fake.sent) and fake.sent[-1].min() < 100, "the card")
+        count = len(fake.sent)
+        wait_until(lambda: len(fake.sent) > count + 5, "the card goes on")
+        wait_until(lambda: camera.given > 25, "the camera is back")
+        node.unlink()
+        wait_until(lambda: session.stats().outputs == {}, "the end of that output")
+        ended = [one for one in session.notices() if one.output == "virtual_camera"]
+        assert [one.kind for one in ended] == ["virtual_camera_gone"]
+        assert fake.closed == 1
+        shown = session.stats().shown
+        wait_until(lambda: session.stats().shown > shown + 5, "the session goes on")
 
 
 def test_linux_shows_the_device_by_its_label(
