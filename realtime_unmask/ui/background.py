@@ -54,7 +54,7 @@ class Background(QObject):
             self._jobs.put((job, done, failed))
 
     def close(self, timeout_s: float) -> bool:
-        """End after what is under way; nothing is told any more. False: it is stuck."""
+        """End when all is done that was asked for; nothing is told any more. False: it is stuck."""
         self._closed = True
         self._jobs.put(None)
         self._thread.join(timeout_s)
@@ -70,9 +70,8 @@ class Background(QObject):
                 tell = _bound(failed, error)
             else:
                 tell = _bound(done, value)
-            if self._closed:
-                return
-            self._ended.emit(tell)
+            if not self._closed:
+                self._ended.emit(tell)
 
     def _tell(self, tell: Callable[[], None]) -> None:
         self._pending -= 1

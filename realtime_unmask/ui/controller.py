@@ -20,6 +20,8 @@ from realtime_unmask.ui.studio import DEMO, Camera, Devices, Problem, Running, S
 _DISPLAY_MS = 15  # how often a new picture is looked for: at least as often as screens show one
 _FIGURES_MS = 500
 _SAVE_MS = 800
+_FADE_MS = 12_000  # good news stays for so long
+_FINISH_S = 30.0  # a recording may take so long to be finished when the window is closed
 _SEARCH_MS = 2000  # between two looks for a camera while there is none
 # What a running source takes over between two frames.
 _LIVE = frozenset("mirror rotate faces lost strength feather_px colour_match badge backend".split())
@@ -63,6 +65,7 @@ class Controller(QObject):
         self._cameras: tuple[Camera, ...] = ()
         self._devices = Devices()
         self.running: Running | None = None
+        self._last: Running | None = None  # the one that was started last; the work thread's
         self._wanted = True
         self._visible = False
         self._said: dict[str, Said] = {}
@@ -73,6 +76,8 @@ class Controller(QObject):
         self._display = self._timer(_DISPLAY_MS, self._look_for_picture)
         self._watch = self._timer(_FIGURES_MS, self._look_at_figures)
         self._search = self._timer(_SEARCH_MS, self.look_for_cameras)
+        self._fade = self._timer(_FADE_MS, self._forget_good_news)
+        self._fade.setSingleShot(True)
         self._save = self._timer(_SAVE_MS, self._write_preferences)
         self._save.setSingleShot(True)
 
@@ -91,12 +96,14 @@ class Controller(QObject):
 
     def close(self, timeout_s: float) -> bool:
         """Stop everything and remember; False: something is stuck and is left behind."""
-        for timer in (self._display, self._watch, self._search, self._save):
+        for timer in (self._display, self._watch, self._search, self._fade, self._save):
             timer.stop()
         self._write_preferences()
         running, self.running = self.running, None
-        if running is not None:
-            self._work.run(running.close)
+        if running is not None and self.outputs.recording_s is not None:
+            timeout_s += _FINISH_S
+            self.switches.end_all(running)
+        self._work.run(self._close_last)
         ended = [self._looking.close(timeout_s / 2), self._work.close(timeout_s)]
         return all(ended)
 
@@ -126,9 +133,17 @@ class Controller(QObject):
         self._forget("session")
         self._set_state("opening")
         key, preferences = self.source_key, self.preferences
-        self._work.run(
-            lambda: self._studio.start(key, preferences), self._started, self._start_failed
-        )
+
+        def begin() -> Running:
+            self._last = self._studio.start(key, preferences)
+            return self._last
+
+        self._work.run(begin, self._started, self._start_failed)
+
+    def _close_last(self) -> None:
+        # Also one that has started so late that the window was not told any more.
+        if self._last is not None:
+            self._last.close()
 
     def stop(self) -> None:
         """Stop the source, and all that leaves the window."""
@@ -139,7 +154,8 @@ class Controller(QObject):
         self._display.stop()
         self._watch.stop()
         running, self.running = self.running, None
-        self.switches.reset()
+        if running is not None:
+            self.switches.end_all(running)
         self._forget_passing()
         if running is None:
             if self.state != "opening":  # else it is let go as soon as it has started
@@ -335,8 +351,15 @@ class Controller(QObject):
             self._tell_notices()
 
     def say(self, said: Said) -> None:
-        """Say something above the picture, until it is closed."""
+        """Say something above the picture, until it is closed; good news fades by itself."""
+        self._said.pop(said.key, None)
         self._said[said.key] = said
+        if not said.grave:
+            self._fade.start()
+        self._tell_notices()
+
+    def _forget_good_news(self) -> None:
+        self._said = {key: said for key, said in self._said.items() if said.grave or said.passing}
         self._tell_notices()
 
     def _forget(self, key: str) -> None:

@@ -60,9 +60,19 @@ class Switchboard(QObject):
         self._busy: set[str] = set()
         self.now = Outputs()
 
-    def reset(self) -> None:
-        """The source was stopped, and everything with it."""
+    def end_all(self, running: Running) -> None:
+        """The source is going to be stopped: a recording is finished before."""
+        if self.now.recording_s is not None:
+            self._work.run(running.stop_recording, self._recorded, self._failed_to_record)
         self._set(Outputs())
+
+    def _recorded(self, path: Path | None) -> None:
+        if path is not None:
+            text = self.tr("The recording is complete: {path}").format(path=path)
+            self._host.say(Said("record", text, buttons=(("show_folder", self.tr("Open folder")),)))
+
+    def _failed_to_record(self, error: Exception) -> None:
+        self._host.say(problems.said("record", error))
 
     def ended(self, name: str) -> None:
         """An output ended by itself: its disk is full, or its device is gone."""
@@ -84,7 +94,9 @@ class Switchboard(QObject):
         folder = self._host.folder
 
         def saved(path: Path) -> None:
-            self._host.say(Said("snapshot", self.tr("Saved: {path}").format(path=path)))
+            text = self.tr("Saved: {path}").format(path=path)
+            button = ("show_folder", self.tr("Open folder"))
+            self._host.say(Said("snapshot", text, buttons=(button,)))
 
         self._switch("snapshot", lambda running: running.snapshot(folder), saved)
 
@@ -94,9 +106,7 @@ class Switchboard(QObject):
 
         def ended(path: Path | None) -> None:
             self._set(replace(self.now, recording_s=None))
-            if path is not None:
-                text = self.tr("The recording is complete: {path}").format(path=path)
-                self._host.say(Said("record", text))
+            self._recorded(path)
 
         if self.now.recording_s is not None:
             self._switch("record", lambda running: running.stop_recording(), ended)

@@ -6,8 +6,8 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer
-from PyQt6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer, QUrl
+from PyQt6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QKeyEvent
 from PyQt6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -26,6 +26,7 @@ from realtime_unmask.ui.details import Waterfall
 from realtime_unmask.ui.file_card import FileCard
 from realtime_unmask.ui.files import Done, FileJobs
 from realtime_unmask.ui.hotkeys import HotkeySheet
+from realtime_unmask.ui.icons import icon
 from realtime_unmask.ui.notices import NoticeBar, Said
 from realtime_unmask.ui.panel import Panel
 from realtime_unmask.ui.preferences import Preferences
@@ -60,6 +61,7 @@ class Window(QMainWindow):
         connect_actions(self)
         self.setAcceptDrops(True)
         self.setWindowTitle("Realtime Unmask")
+        self.setWindowIcon(icon("result", self.palette(), 64))
         self._show_preferences(controller.preferences)
         self._restore(controller.preferences)
         self._show_state(controller.state)
@@ -133,6 +135,7 @@ class Window(QMainWindow):
             "badge": self.toggle_badge,
             "page": self.controller.switches.toggle_page,
             "folder": self.choose_folder,
+            "show_folder": self.show_folder,
         }
         ways[name]()
 
@@ -152,6 +155,10 @@ class Window(QMainWindow):
         self._run_dialog(
             dialog, lambda: self.controller.change("folder", dialog.selectedFiles()[0])
         )
+
+    def show_folder(self) -> None:
+        """Show the folder with pictures and recordings."""
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.controller.folder)))
 
     def unmask_files(self, paths: list[Path]) -> None:
         """Unmask photos and videos in the background."""
@@ -325,6 +332,7 @@ class Window(QMainWindow):
         if not self.isFullScreen():
             geometry = base64.b64encode(self.saveGeometry().data()).decode()
             self.controller.change("window", geometry)
+        self.hide()  # at once; a recording may take a moment to be finished
         self.jobs.close(_CLOSE_S)
         self.controller.close(_CLOSE_S)
         super().closeEvent(event)

@@ -135,6 +135,25 @@ def test_recording_is_complete_when_the_window_says_so(
     assert np.abs(frames[-1][60, 80].astype(int) - GREEN).max() < 12
 
 
+@pytest.mark.parametrize("way", ["stop", "close"])
+def test_recording_under_way_is_finished_when_all_is_stopped(
+    live: Window, qtbot: QtBot, tmp_path: Path, way: str
+) -> None:
+    live.controller.change("folder", str(tmp_path))
+    live.controller.change("microphone", False)
+    live.commands["record"].trigger()
+    qtbot.waitUntil(lambda: live.commands["record"].isChecked())
+    qtbot.wait(300)
+    if way == "close":
+        live.close()
+    else:
+        live.commands["start"].trigger()
+        qtbot.waitUntil(lambda: live.controller.state == "ready", timeout=10_000)
+        assert "The recording is complete: " in words(live)
+    (path,) = tmp_path.glob("*.mp4")
+    assert ".partial" not in path.name
+
+
 def test_recording_into_a_folder_that_cannot_be_made_is_said(
     live: Window, qtbot: QtBot, tmp_path: Path
 ) -> None:

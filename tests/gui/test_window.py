@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QColor, QFont, QPalette
+from PyQt6.QtGui import QColor, QDesktopServices, QFont, QPalette
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
@@ -169,6 +169,26 @@ def test_recording_that_ended_by_itself_is_said_until_it_was_read(
     assert window.notices.shown == ()
 
 
+def test_good_news_fades_and_trouble_stays(window: Window, qtbot: QtBot) -> None:
+    window.controller.say(Said("a", "Saved."))
+    window.controller.say(Said("b", "Broken.", grave=True))
+    window.controller._fade.start(50)
+    qtbot.waitUntil(lambda: words(window) == "Broken.")
+
+
+def test_folder_of_what_was_saved_can_be_shown(
+    window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    window.commands["snapshot"].trigger()
+    qtbot.waitUntil(lambda: window.notices.findChild(QPushButton, "show_folder") is not None)
+    button = window.notices.findChild(QPushButton, "show_folder")
+    assert button is not None
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert opened == [str(window.controller.folder)]
+
+
 def test_failed_snapshot_is_said(window: Window, studio: FakeStudio, qtbot: QtBot) -> None:
     studio.now.fails["snapshot"] = KindError("disk_full", "The disk is full.")
     window.commands["snapshot"].trigger()
@@ -199,6 +219,7 @@ def test_window_closes_while_the_camera_is_starting(
     threading.Timer(0.2, studio.gate.set).start()
     window.close()
     assert not window.isVisible()
+    assert studio.now.closed
 
 
 def test_stop_while_starting_ends_in_stopped(

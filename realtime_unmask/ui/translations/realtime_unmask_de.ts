@@ -578,12 +578,16 @@
   <context>
     <name>Switchboard</name>
     <message>
-      <source>Saved: {path}</source>
-      <translation>Gespeichert: {path}</translation>
-    </message>
-    <message>
       <source>The recording is complete: {path}</source>
       <translation>Die Aufnahme ist fertig: {path}</translation>
+    </message>
+    <message>
+      <source>Open folder</source>
+      <translation>Ordner öffnen</translation>
+    </message>
+    <message>
+      <source>Saved: {path}</source>
+      <translation>Gespeichert: {path}</translation>
     </message>
     <message>
       <source>In the call, choose the camera “{name}”.</source>
