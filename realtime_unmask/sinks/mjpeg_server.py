@@ -178,7 +178,7 @@ class Server:
             else:
                 body = _PAGE if status == 200 else f"{status} {_REASONS[status]}\n".encode()
                 kind = "text/html; charset=utf-8" if status == 200 else "text/plain"
-                await _send(writer, _head(status, kind, len(body)), body)
+                await _send(writer, _head(status, kind, len(body)) + body)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # gone, too slow, or no browser
         finally:
@@ -208,7 +208,7 @@ class Server:
         self._watchers += 1
         try:
             kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY.decode()}"
-            await _send(writer, _head(200, kind), b"--" + _BOUNDARY + b"\r\n")
+            await _send(writer, _head(200, kind) + b"--" + _BOUNDARY + b"\r\n")
             while True:
                 news = self._news
                 if self._jpeg:
@@ -259,12 +259,13 @@ def _part(jpeg: bytes) -> bytes:
     )
 
 
-async def _send(writer: asyncio.StreamWriter, *data: bytes) -> None:
+async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
     """Returns when the system has taken all of it.
 
     Raises:
         OSError: the watcher is gone, or takes nothing.
     """
-    writer.writelines(data)
+    # Not writelines(): in Python 3.12 a watcher that takes nothing is not waited for after it.
+    writer.write(data)
     async with asyncio.timeout(PATIENCE_S):
         await writer.drain()
