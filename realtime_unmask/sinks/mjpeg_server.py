@@ -181,6 +181,8 @@ class Server:
                 await _send(writer, _head(status, kind, len(body)) + body)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # gone, too slow, or no browser
+        except asyncio.CancelledError:
+            pass  # the server ends; passed on, Python 3.11 would print it as a fault
         finally:
             writer.transport.abort()
 

@@ -360,7 +360,9 @@ def test_a_port_that_does_not_exist_is_said() -> None:
         MjpegPage(port=70000)
 
 
-def test_it_stops_at_once_with_watchers_of_all_kinds() -> None:
+def test_it_stops_at_once_and_silently_with_watchers_of_all_kinds(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     page = MjpegPage()
     parts = urlsplit(page.address)
     noise = np.random.default_rng(0).integers(0, 256, (540, 960, 3), np.uint8)
@@ -379,6 +381,8 @@ def test_it_stops_at_once_with_watchers_of_all_kinds() -> None:
     watcher.close()
     for one in (silent, stuck):
         one.close()
+    assert not caplog.records
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_fault_of_the_server_is_told_to_the_one_who_feeds_it(
