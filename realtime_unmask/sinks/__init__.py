@@ -1,1 +1,1 @@
-"""Where pictures go: photos and video files; windows and virtual cameras to come."""
+"""Where pictures go: photos, video files, recordings, a virtual camera, a web page."""
