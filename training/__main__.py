@@ -253,11 +253,13 @@ def _plots(options: argparse.Namespace) -> None:
 
 
 def _quantise(options: argparse.Namespace) -> None:
+    from realtime_unmask.inference.manifest import Network
     from training.quantise import quantise
     from training.shards import load_shards
 
     faces = load_shards(options.data)
-    for network in [options.network] if options.network else ["map", "editor"]:
+    networks: tuple[Network, ...] = (options.network,) if options.network else ("map", "editor")
+    for network in networks:
         loss = quantise(network, faces, options.engines)
         print(f"{network}: {loss.before:.4f} before, {loss.after:.4f} in 8 bits")
 

@@ -13,24 +13,39 @@ from realtime_unmask.capture.video import VideoSource
 from realtime_unmask.types import UInt8
 
 _QUALITY = 90
-# The face is some three tenths of the picture's height, as before a laptop.
 _GREY = 118
 
 
 def jpegs(width: int, height: int, faces: int, count: int) -> list[bytes]:
     """`count` pictures of `faces` people in masks, side by side, each with another moment."""
+    column = width // faces
     with VideoSource(resources.folder("assets") / "demo.mp4") as source:
-        pictures = [frame.image for frame, _ in zip(source, range(count), strict=False)]
-    made = []
-    for number in range(len(pictures)):
+        # Compressed at once: the pictures themselves would be most of the memory measured later.
         people = [
-            pictures[(number + shift * len(pictures) // faces) % len(pictures)]
-            for shift in range(faces)
+            _coded(_on_grey(frame.image, column, height))
+            for frame, _ in zip(source, range(count), strict=False)
         ]
-        picture = cv2.cvtColor(_side_by_side(people, width, height), cv2.COLOR_RGB2BGR)
-        data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
-        made.append(data.tobytes())
+    if faces == 1:
+        return people
+    made = []
+    for number in range(len(people)):
+        moments = [(number + shift * len(people) // faces) % len(people) for shift in range(faces)]
+        row = np.hstack([_decoded(people[m]) for m in moments])
+        rest = width - row.shape[1]
+        row = cv2.copyMakeBorder(row, 0, 0, 0, rest, cv2.BORDER_CONSTANT, value=(_GREY,) * 3)
+        made.append(_coded(row.astype(np.uint8, copy=False)))
     return made
+
+
+def _coded(image: UInt8) -> bytes:
+    picture = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+
+
+def _decoded(data: bytes) -> UInt8:
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    assert picture is not None  # written a moment ago
+    return picture.astype(np.uint8, copy=False)
 
 
 class Camera:
@@ -47,13 +62,12 @@ class Camera:
         return picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
 
 
-def _side_by_side(people: list[UInt8], width: int, height: int) -> UInt8:
+def _on_grey(person: UInt8, width: int, height: int) -> UInt8:
+    """A picture as large as it can be in the middle of a grey one."""
     canvas = np.full((height, width, 3), _GREY, np.uint8)
-    column = width // len(people)
-    for number, person in enumerate(people):
-        scale = min(column / person.shape[1], height / person.shape[0])
-        size = (round(person.shape[1] * scale), round(person.shape[0] * scale))
-        small = cv2.resize(person, size, interpolation=cv2.INTER_AREA)
-        x, y = number * column + (column - size[0]) // 2, (height - size[1]) // 2
-        canvas[y : y + size[1], x : x + size[0]] = small
+    scale = min(width / person.shape[1], height / person.shape[0])
+    size = (round(person.shape[1] * scale), round(person.shape[0] * scale))
+    x, y = (width - size[0]) // 2, (height - size[1]) // 2
+    small = cv2.resize(person, size, interpolation=cv2.INTER_AREA)
+    canvas[y : y + size[1], x : x + size[0]] = small
     return canvas
