@@ -32,8 +32,8 @@ def jpegs(width: int, height: int, faces: int, count: int) -> list[bytes]:
         moments = [(number + shift * len(people) // faces) % len(people) for shift in range(faces)]
         row = np.hstack([_decoded(people[m]) for m in moments])
         rest = width - row.shape[1]
-        row = cv2.copyMakeBorder(row, 0, 0, 0, rest, cv2.BORDER_CONSTANT, value=(_GREY,) * 3)
-        made.append(_coded(row.astype(np.uint8, copy=False)))
+        whole = cv2.copyMakeBorder(row, 0, 0, 0, rest, cv2.BORDER_CONSTANT, value=(_GREY,) * 3)
+        made.append(_coded(whole.astype(np.uint8, copy=False)))
     return made
 
 
