@@ -348,6 +348,12 @@ class LiveSession(Closing):
         return self._stop.is_set()
 
     @property
+    def sample(self) -> Frame | None:
+        """See live_worker.Host."""
+        newest = self._newest
+        return newest.result.frame if newest is not None else None
+
+    @property
     def step_s(self) -> float:
         """See live_worker.Host; a thirtieth until it is known."""
         rate = self._meter.rates()[0]

@@ -30,6 +30,8 @@ from realtime_unmask.unmask.unmasker import State
 MakeUnmasker = Callable[[Settings], LiveUnmasker]
 # A frame that takes so much longer than usual, and at least so long, is passed over.
 LATE_S, LATE_TIMES = 1.0, 4.0
+# Over so long a step from frame to frame, a map cannot be carried along with the face.
+LONG_PAUSE_S = 0.3
 _LOOK_S = 0.25
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
@@ -64,6 +66,11 @@ class Host(Protocol):
 
     @property
     def stopping(self) -> bool: ...
+
+    @property
+    def sample(self) -> Frame | None:
+        """The newest frame, to try networks on; None before the first one."""
+        ...
 
     @property
     def step_s(self) -> float:
@@ -188,6 +195,7 @@ class Worker(threading.Thread):
         self._busy_since: float | None = None
         self._took: deque[float] = deque(maxlen=30)
         self._ladder = Ladder()
+        self._before_ns = 0  # when the frame before was captured
 
     def run(self) -> None:
         """The thread's work."""
@@ -199,13 +207,20 @@ class Worker(threading.Thread):
         try:
             self.backend, self.reason = unmasker.backend, unmasker.reason
             if not self.standby and not self._host.stopping:
-                # The first run of a network takes longer than the others.
-                unmasker.process(Frame(np.zeros((96, 128, 3), np.uint8)), State())
+                self._warm(unmasker)
             self._serve(unmasker)
         except Exception as error:  # noqa: BLE001
             self._host.failed(self, error)
         finally:
             unmasker.close()
+
+    def _warm(self, unmasker: LiveUnmasker) -> None:
+        """The first runs of a network take longer; best with a picture of what is to come."""
+        sample = self._host.sample
+        frame = Frame(sample.image if sample is not None else np.zeros((96, 128, 3), np.uint8))
+        for _ in range(2):
+            if not self._host.stopping:
+                unmasker.process(frame, State())
 
     @property
     def is_late(self) -> bool:
@@ -231,7 +246,7 @@ class Worker(threading.Thread):
     def _one(self, unmasker: LiveUnmasker, frame: Frame) -> None:
         options, settings = self._host.options, self._host.settings
         unmasker.settings = with_engines_of(unmasker.settings, settings)
-        unmasker.effort = self._ladder.effort
+        unmasker.effort = self._effort(frame.captured_ns)
         turned = turn_picture(frame, options)
         sequence = self._sequence(turned, options)
         failure: Exception | None = None
@@ -251,6 +266,11 @@ class Worker(threading.Thread):
                 self._host.came_late()
         if failure is not None:
             raise failure
+
+    def _effort(self, captured_ns: int) -> Effort:
+        """What the ladder says; all of it after a pause, in which a head may have moved far."""
+        pause_ns, self._before_ns = captured_ns - self._before_ns, captured_ns
+        return self._ladder.effort if pause_ns < LONG_PAUSE_S * 1e9 else Effort(look_every=1)
 
     def _sequence(self, frame: Frame, options: LiveOptions) -> Sequence:
         """That of the frame before, or a fresh one where pictures of another kind begin."""

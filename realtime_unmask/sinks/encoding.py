@@ -31,6 +31,8 @@ class Encoding:
         crf: quality, 0 (lossless) to 51 (worst); None = 18 for H.264, 20 for HEVC, hard to tell
             from the original.
         preset: x264's and x265's: how much time to spend on making the file small.
+        reorder: pictures may refer to later ones (H.264 only; HEVC always may). Without, the
+            file is somewhat larger, and each picture is written as soon as it comes.
 
     Raises:
         UsageError: a value is none of these.
@@ -39,6 +41,7 @@ class Encoding:
     codec: str = "auto"
     crf: int | None = None
     preset: str = "medium"
+    reorder: bool = True
 
     def __post_init__(self) -> None:
         if self.codec not in CODECS:
@@ -79,6 +82,8 @@ def encoder_options(codec: str, encoding: Encoding, like: VideoInfo, pixels: int
     parameters = f"rc-lookahead={ahead}"
     if pixels > _HUGE_PIXELS:
         parameters = "rc-lookahead=0:sync-lookahead=0:mbtree=0:ref=1:bframes=0:sliced-threads=1"
+    if not encoding.reorder:
+        parameters += ":bframes=0"
     if keeps_fields(codec, like):
         parameters += ":tff=1" if like.field_order == "top" else ":bff=1"
     return {**options, "x264-params": parameters}

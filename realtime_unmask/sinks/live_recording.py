@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -22,9 +23,13 @@ from realtime_unmask.sinks.video import VideoSink
 from realtime_unmask.types import AudioBlock, Float32, Frame
 
 _TIME_BASE = Fraction(1, 90_000)
-_ENCODING = Encoding(codec="h264", crf=20, preset="veryfast")
+# Reordered pictures with uneven steps make the muxer's length of the track too short, and players
+# pass the last picture over.
+_ENCODING = Encoding(codec="h264", crf=20, preset="veryfast", reorder=False)
 _BT709 = Colour(primaries=1, transfer=1, matrix=1, range=1)
 _AAC_BLOCK = 1024
+# How long the last picture is shown, seconds.
+_SHOWN_LAST = Fraction(1, 25)
 # The two clocks drift apart: so far, seconds, is left alone; from so far on, sound was lost.
 _TOLERATED_S, _LOST_S = 0.003, 0.1
 
@@ -78,7 +83,9 @@ class LiveRecording:
         self._sound = sound
         self._size = even(first.width, first.height)
         self._began = first.pts or Fraction(0)
+        self._began_ns = first.captured_ns
         self._last = -_TIME_BASE
+        self._waited = Fraction(0)  # seconds of the recording when the last tick came
         self._track: _SoundTrack | None = None
         offset_ns = offset_ms * 1_000_000 - first.captured_ns
 
@@ -116,14 +123,19 @@ class LiveRecording:
             raise
 
     def tick(self, trouble: str) -> None:
-        """No picture comes: the sound goes on."""
+        """No picture comes: the sound goes on, and the last picture stays."""
+        self._waited = Fraction(time.monotonic_ns() - self._began_ns, 10**9)
         if self._track is not None:
             self._track.collect()
 
     def close(self) -> None:
         """See Sink."""
+        # Not up to now: what waited to be written may have taken a while.
+        end = max(self._last + _SHOWN_LAST, self._waited)
+        if self._track is not None:
+            self._track.end = end
         try:
-            self._video.close()
+            self._video.close(end)
         finally:
             self._end_sound()
 
@@ -162,6 +174,7 @@ class _SoundTrack:
         self._collected = 0  # samples on the track, those that wait included
         self._encoded = 0
         self._apart = 0.0  # samples, smoothed
+        self.end: Fraction | None = None  # seconds; what was recorded later is left out
 
     def collect(self) -> None:
         """Take what the microphone has, and put it where it belongs."""
@@ -217,8 +230,10 @@ class _SoundTrack:
 
     def finish(self) -> None:
         """See Tracks."""
-        self.copy_until(None)
+        self.copy_until(self.end)
         rest = np.concatenate(self._waiting) if self._waiting else np.zeros((0, 1), np.float32)
+        if self.end is not None:
+            rest = rest[: max(0, int(self.end * self._sound.rate) - self._encoded)]
         if len(rest):
             self._encode(rest)
         self._waiting = []

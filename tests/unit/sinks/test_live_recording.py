@@ -137,6 +137,20 @@ def test_lost_sound_becomes_silence(tmp_path: Path) -> None:
     assert _heard(path) == pytest.approx([0.5, 3.0], abs=0.045)
 
 
+def test_sound_ends_with_the_last_picture(tmp_path: Path) -> None:
+    path = tmp_path / "end.mp4"
+    sound = Sound(_clicks(30, []), round(5e9))
+    recording = LiveRecording(path, _frame(5), sound)
+    for number in range(26):
+        sound.take_until(round((5 + number / 25) * 1e9))
+        recording.write(_frame(5 + number / 25))
+    sound.take_until(round(35e9))  # the disk was slow, and the microphone went on
+    recording.close()
+    with av.open(str(path)) as container:
+        length = sum(f.samples for f in container.decode(audio=0)) / RATE
+    assert length == pytest.approx(1.04, abs=0.045)
+
+
 def test_pictures_keep_the_times_at_which_they_were_taken(tmp_path: Path) -> None:
     path, times = tmp_path / "vfr.mp4", [3.0, 3.041, 3.2, 3.233, 4.9]
     recording = LiveRecording(path, _frame(times[0]))
@@ -149,6 +163,25 @@ def test_pictures_keep_the_times_at_which_they_were_taken(tmp_path: Path) -> Non
         assert "AI-reconstructed" in container.metadata["comment"]
         found = [frame.time for frame in container.decode(video=0)]
     assert found == pytest.approx([t - 3 for t in times], abs=2e-5)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_last_picture_of_uneven_steps_is_shown(
+    tmp_path: Path, seed: int, clip: list[NDArray[np.uint8]]
+) -> None:
+    path, rng = tmp_path / "uneven.mp4", np.random.default_rng(seed)
+    times = 5 + np.cumsum(rng.choice([0.02, 0.05, 0.1, 0.3, 1.2], 40))
+    recording: LiveRecording | None = None
+    for number, at in enumerate(times):
+        image = np.ascontiguousarray(clip[number % 12][::4, ::4])
+        frame = Frame(image, Fraction(round(at * 1e9), 10**9), round(at * 1e9))
+        recording = recording or LiveRecording(path, frame)
+        recording.write(frame)
+    assert recording is not None
+    recording.close()
+    with av.open(str(path)) as container:
+        found = [frame.time for frame in container.decode(video=0)]
+    assert found == pytest.approx(times - times[0], abs=2e-5)
 
 
 def test_odd_and_changing_sizes_stay_one_video(tmp_path: Path) -> None:
