@@ -35,8 +35,6 @@ from realtime_unmask.types import Float32
 ON_GPU = ("tensorrt", "tensorrt_rtx", "torch")
 ON_CPU = ("openvino", "onnxruntime")
 PREFERENCE = (*ON_GPU, *ON_CPU)
-# Slow, and exact: what the others are compared with. Only when asked for by name.
-REFERENCE = "torch_cpu"
 
 
 @dataclass(frozen=True, slots=True)
