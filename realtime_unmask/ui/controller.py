@@ -17,6 +17,8 @@ from realtime_unmask.ui.notices import Said
 from realtime_unmask.ui.outputs import Outputs, Switchboard
 from realtime_unmask.ui.studio import DEMO, Camera, Devices, Problem, Running, Studio
 
+# The states in which a source is on; "waiting": it gives no picture, and is tried again and again.
+ON = frozenset({"opening", "waiting", "running"})
 _DISPLAY_MS = 15  # how often a new picture is looked for: at least as often as screens show one
 _FIGURES_MS = 500
 _SAVE_MS = 800
@@ -36,8 +38,7 @@ class Controller(QObject):
         first_source: the key of the source to begin with, in place of the remembered camera.
 
     Signals:
-        state_changed(state): "looking", "none", "ready", "opening", "running", "stopping" or
-            "problem".
+        state_changed(state): one of ON, "looking", "none", "ready", "stopping" or "problem".
         picture(Picture), figures(Figures), outputs_changed(Outputs),
         notices_changed(tuple of Said), preferences_changed(Preferences).
         sources_changed(): sources(), source_key or resolutions() did.
@@ -116,14 +117,17 @@ class Controller(QObject):
 
     def toggle(self) -> None:
         """Start the camera, or stop it."""
-        if self.state in ("running", "opening"):
+        if self.state in ON:
             self.stop()
         else:
             self.start()
 
     def start(self) -> None:
-        """Start the chosen source."""
-        if self.state in ("running", "opening", "stopping"):
+        """Start the chosen source; one that gives no picture is opened again."""
+        if self.running is not None:
+            self.running.choose(self.source_key, self.preferences)
+            return
+        if self.state in ON or self.state == "stopping":
             return
         self._wanted = True
         if not self.source_key:
@@ -158,7 +162,7 @@ class Controller(QObject):
             self.switches.end_all(running)
         self._forget_passing()
         if running is None:
-            if self.state != "opening":  # else it is let go as soon as it has started
+            if self.state not in ON:  # else it is let go as soon as it has started
                 self._set_state("ready")
             return
         self._set_state("stopping")
@@ -343,6 +347,8 @@ class Controller(QObject):
             else:
                 key = f"live {problem.kind}"
                 self._said[key] = problems.said(key, problem, passing=True)
+        if self.state == "opening" and any(problem.grave for problem in found):
+            self._set_state("waiting")
         self._tell_notices()
 
     def _forget_passing(self, emit: bool = True) -> None:

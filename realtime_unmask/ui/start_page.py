@@ -48,11 +48,11 @@ class StartPage(QWidget):
         column.addLayout(buttons)
         column.addStretch(2)
         column.addWidget(self.drop)
-        self.retranslate()
         self.show_state("looking")
 
     def show_state(self, state: str) -> None:
-        """What is the matter: "looking", "opening", "ready", "none", "problem", "stopping"."""
+        """What is the matter: "looking", "opening", "waiting", "ready", "none",
+        "problem", "stopping"."""
         self._state = state
         busy = state in ("looking", "opening", "stopping")
         self.wait.setVisible(busy)
@@ -81,14 +81,20 @@ class StartPage(QWidget):
                     "Or look at the demo clip, or open a photo or a video."
                 ),
             ),
+            "waiting": (
+                self.tr("There is no picture"),
+                self.tr("The line above says why. It is tried again and again by itself."),
+            ),
             "problem": (
                 self.tr("There is no picture"),
                 self.tr("The line above says why, and what can be done."),
             ),
         }
-        heading, text = words[getattr(self, "_state", "looking")]
-        if getattr(self, "_state", "") == "none":
+        heading, text = words[self._state]
+        if self._state == "none":
             self.start.setText(self.tr("Look again"))
+        elif self._state in ("waiting", "problem"):
+            self.start.setText(self.tr("Try again"))
         self.heading.setText(heading)
         self.text.setText(text)
         self.text.setVisible(bool(text))

@@ -21,7 +21,7 @@ from PyQt6.QtWidgets import (
 from realtime_unmask.ui.actions import Actions
 from realtime_unmask.ui.badge import BadgeDialog
 from realtime_unmask.ui.bar import Bar
-from realtime_unmask.ui.controller import Controller
+from realtime_unmask.ui.controller import ON, Controller
 from realtime_unmask.ui.details import Waterfall
 from realtime_unmask.ui.file_card import FileCard
 from realtime_unmask.ui.files import Done, FileJobs
@@ -206,7 +206,7 @@ class Window(QMainWindow):
 
     def _show_state(self, state: str) -> None:
         running = state == "running"
-        self.bar.show_running(state in ("running", "opening"))
+        self.bar.show_running(state in ON)
         self.commands["start"].setEnabled(state != "stopping")
         if not running:
             self.start_page.show_state(state)

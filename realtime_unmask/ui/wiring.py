@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import Qt
 
+from realtime_unmask.ui.controller import ON
 from realtime_unmask.ui.preferences import VIEWS
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _badge(window: Window) -> None:
 def _as_it_is(window: Window, name: str) -> None:
     controller = window.controller
     is_on = {
-        "start": controller.state in ("running", "opening"),
+        "start": controller.state in ON,
         "record": controller.outputs.recording_s is not None,
         "virtual_camera": controller.outputs.virtual_camera,
         "page": bool(controller.outputs.page),

@@ -10,6 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PyQt6.QtCore import Qt
+from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -230,6 +232,22 @@ class TestTrouble:
         live: Window = request.getfixturevalue("live")
         qtbot.waitUntil(lambda: "There is nothing that runs them." in words(live), timeout=5000)
         assert live.controller.state == "running"
+
+    def test_camera_that_is_not_there_is_waited_for(
+        self, camera: ScriptedCamera, networks: Networks, qtbot: QtBot, preferences_path: Path
+    ) -> None:
+        camera._left = [Step(gone_s=2.0)]
+        controller = Controller(OneCamera(networks.make), preferences_path, "scripted")
+        window = Window(controller, FileJobs(FileUnmasker))
+        window.show()
+        controller.begin()
+        qtbot.waitUntil(lambda: controller.state == "waiting", timeout=5000)
+        assert window.start_page.start.text() == "Try again"
+        assert words(window) != ""
+        QTest.mouseClick(window.start_page.start, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: controller.state == "running", timeout=8000)
+        window.close()
+        window.deleteLater()
 
     def test_stalled_camera_is_said_and_recovers(
         self, camera: ScriptedCamera, request: pytest.FixtureRequest, qtbot: QtBot

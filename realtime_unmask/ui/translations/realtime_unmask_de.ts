@@ -528,12 +528,20 @@
       <translation>Es gibt kein Bild</translation>
     </message>
     <message>
+      <source>The line above says why. It is tried again and again by itself.</source>
+      <translation>Die Zeile oben sagt, warum. Es wird von selbst immer wieder versucht.</translation>
+    </message>
+    <message>
       <source>The line above says why, and what can be done.</source>
       <translation>Die Zeile oben sagt, warum, und was hilft.</translation>
     </message>
     <message>
       <source>Look again</source>
       <translation>Noch einmal suchen</translation>
+    </message>
+    <message>
+      <source>Try again</source>
+      <translation>Noch einmal</translation>
     </message>
   </context>
   <context>
