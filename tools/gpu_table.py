@@ -4,7 +4,8 @@
 
 "whole" is what the program waits for: copies to and from the card, the network and the
 synchronisation, by the clock. "card" is what lies between two CUDA events in the engine's stream
-(torch only): the copies into pinned memory too, for which the card waits. The last table times whole frames and needs all that the program needs.
+(torch only): the copies into pinned memory too, for which the card waits. The last line times
+whole frames and needs all that the program needs.
 """
 
 from __future__ import annotations
