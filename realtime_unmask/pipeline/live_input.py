@@ -18,7 +18,7 @@ from realtime_unmask.types import Frame
 # No frame for so long: it is said. For so much longer: the source is opened again.
 STALLED_S, GIVE_UP_S = 0.8, 2.0
 # Between two tries to open it, first and at most: a camera is back within 3 s.
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 1.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 1.5
 _READ_S = 0.2
 
 
