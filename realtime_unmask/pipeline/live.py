@@ -26,7 +26,7 @@ from realtime_unmask.errors import EngineLost, UnmaskError, UsageError
 from realtime_unmask.inference import standby
 from realtime_unmask.pipeline.live_gpu import GpuSearch
 from realtime_unmask.pipeline.live_input import Input
-from realtime_unmask.pipeline.live_outputs import Output, SinkFactory, end_all
+from realtime_unmask.pipeline.live_outputs import Outputs, SinkFactory
 from realtime_unmask.pipeline.live_values import LiveFrame, LiveOptions, LiveStats, Notice
 from realtime_unmask.pipeline.live_worker import (
     MakeUnmasker,
@@ -95,9 +95,8 @@ class LiveSession(Closing):
         self._started = False
         self._visible = True
         self._needed_at = time.monotonic()
-        self._outputs: dict[str, Output] = {}
+        self._outputs = Outputs(lambda: self.options.badge, self._why_no_frames)
         self._passing: dict[str, Notice] = {}
-        self._ended: dict[str, Notice] = {}  # outputs that ended, by name
         self._newest: LiveFrame | None = None
         self._turn = Turn()
         self._input = Input(source, self.frames, self._meter, self._wanted, self._look)
@@ -135,14 +134,13 @@ class LiveSession(Closing):
         until = time.monotonic() + STOP_S
         with self._lock:
             self._stop.set()
-            outputs, self._outputs = list(self._outputs.values()), {}
             workers = list(self._workers)
         if not self._started:
             return ()
         if self._gpu is not None:
             self._gpu.stop()
         self._input.stop()
-        stuck = [f"The output “{name}” is not finished yet." for name in end_all(outputs, until)]
+        stuck = [f"The output “{name}” is not finished yet." for name in self._outputs.end(until)]
         self._input.join(max(0.0, until - time.monotonic()))
         if self._input.is_alive():
             stuck.append("The source does not answer; it was left behind.")
@@ -248,23 +246,12 @@ class LiveSession(Closing):
         with self._lock:
             if not self._started or self._stop.is_set():
                 raise UsageError("Start the camera first.")
-            self._ended.pop(name, None)
-            output = Output(
-                name,
-                make,
-                keep_all=keep_all,
-                badge=lambda: self.options.badge,
-                trouble=self._why_no_frames,
-                report=self._output_ended,
-            )
-            self._outputs[name] = output
+            output = self._outputs.add(name, make, keep_all)
         self._input.wake()
         try:
             output.wait_opened(timeout_s)
         except UnmaskError:
-            with self._lock:
-                if self._outputs.get(name) is output:
-                    del self._outputs[name]
+            self._outputs.forget(output)
             raise
 
     def detach(self, name: str, timeout_s: float = 30.0) -> None:
@@ -274,16 +261,8 @@ class LiveSession(Closing):
             UnmaskError: the sink could not be finished, or is not finished in that time.
         """
         with self._lock:
-            output = self._outputs.pop(name, None)
             self._needed_at = time.monotonic()
-        if output is None:
-            return
-        if not output.end(timeout_s):
-            raise UnmaskError(f"The output “{name}” is not finished yet; it goes on.")
-        if output.error is not None:
-            with self._lock:
-                self._ended.pop(name, None)
-            raise output.error
+        self._outputs.remove(name, timeout_s)
 
     def snapshot(self, folder: Path) -> Path:
         """Write the newest shown picture as a PNG into `folder`; its name says when.
@@ -308,7 +287,6 @@ class LiveSession(Closing):
     def stats(self) -> LiveStats:
         """The figures of now."""
         with self._lock:
-            outputs = {name: one.stats for name, one in self._outputs.items()}
             worker = self._current
         captured, shown, drops = self._meter.books()
         replaced = self.frames.dropped
@@ -328,7 +306,7 @@ class LiveSession(Closing):
             stages_ms=self._meter.stages_ms(),
             backend=worker.backend if worker is not None else "",
             reason=worker.reason if worker is not None else "",
-            outputs=outputs,
+            outputs=self._outputs.stats(),
             rss_mb=rss_mb(),
             asleep=self._input.asleep,
         )
@@ -336,7 +314,7 @@ class LiveSession(Closing):
     def notices(self) -> tuple[Notice, ...]:
         """What a person should know now."""
         with self._lock:
-            found = [*self._passing.values(), *self._ended.values()]
+            found = [*self._passing.values(), *self._outputs.notices()]
         trouble = self._input.trouble() if self._started and not self._stop.is_set() else None
         return tuple(found if trouble is None else [trouble, *found])
 
@@ -380,10 +358,7 @@ class LiveSession(Closing):
         waited = time.monotonic_ns() - captured_ns - sum(result.timings.values())
         self._meter.went(captured_ns, {"wait": max(0, waited), **result.timings})
         self.latest.put(live)
-        with self._lock:
-            outputs = tuple(self._outputs.values())
-        for output in outputs:
-            output.put(live)
+        self._outputs.put(live)
 
     def came_late(self) -> None:
         """See live_worker.Host."""
@@ -439,15 +414,10 @@ class LiveSession(Closing):
         with self._lock:
             self._passing[notice.kind] = notice
 
-    def _output_ended(self, notice: Notice) -> None:
-        with self._lock:
-            self._ended[notice.output] = notice
-            self._outputs.pop(notice.output, None)
-
     def _wanted(self) -> bool:
         with self._lock:
             now = time.monotonic()
-            if self._visible or any(one.alive for one in self._outputs.values()):
+            if self._visible or self._outputs.alive:
                 self._needed_at = now
             return now - self._needed_at < self._idle_s
 

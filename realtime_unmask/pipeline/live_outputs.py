@@ -170,8 +170,88 @@ def _kind(error: BaseException) -> str:
     return "output_failed"
 
 
-def end_all(outputs: list[Output], until: float) -> list[str]:
-    """End all at once; the names of those that are not done at time.monotonic() == `until`."""
-    for output in outputs:
-        output.end(0)
-    return [one.name for one in outputs if not one.end(max(0.0, until - time.monotonic()))]
+class Outputs:
+    """All outputs of a session by name; methods may be called from any thread.
+
+    Args:
+        badge, trouble: see Output.
+    """
+
+    def __init__(self, badge: Callable[[], bool], trouble: Callable[[], str]) -> None:
+        self._badge, self._trouble = badge, trouble
+        self._lock = threading.Lock()
+        self._running: dict[str, Output] = {}
+        self._ended: dict[str, Notice] = {}  # those that ended by themselves
+
+    def add(self, name: str, make: SinkFactory, keep_all: bool) -> Output:
+        """A new output, which gets all frames from now on; there must be none of that name."""
+        with self._lock:
+            self._ended.pop(name, None)
+            output = self._running[name] = Output(
+                name,
+                make,
+                keep_all=keep_all,
+                badge=self._badge,
+                trouble=self._trouble,
+                report=self._note,
+            )
+            return output
+
+    def forget(self, output: Output) -> None:
+        """It could not be opened."""
+        with self._lock:
+            if self._running.get(output.name) is output:
+                del self._running[output.name]
+
+    def remove(self, name: str, timeout_s: float) -> None:
+        """Finish the output `name`, if there is one.
+
+        Raises:
+            UnmaskError: it could not be finished, or is not finished in that time.
+        """
+        with self._lock:
+            output = self._running.pop(name, None)
+        if output is None:
+            return
+        if not output.end(timeout_s):
+            raise UnmaskError(f"The output “{name}” is not finished yet; it goes on.")
+        if output.error is not None:
+            with self._lock:
+                self._ended.pop(name, None)
+            raise output.error
+
+    def end(self, until: float) -> list[str]:
+        """End all at once; the names of those not done at time.monotonic() == `until`."""
+        with self._lock:
+            outputs, self._running = list(self._running.values()), {}
+        for output in outputs:
+            output.end(0)
+        return [one.name for one in outputs if not one.end(max(0.0, until - time.monotonic()))]
+
+    def put(self, frame: LiveFrame) -> None:
+        """Hand a frame to all; from one thread at a time."""
+        with self._lock:
+            outputs = tuple(self._running.values())
+        for output in outputs:
+            output.put(frame)
+
+    @property
+    def alive(self) -> bool:
+        """Does any of them take frames?"""
+        with self._lock:
+            return any(one.alive for one in self._running.values())
+
+    def stats(self) -> dict[str, OutputStats]:
+        """The books, by name."""
+        with self._lock:
+            return {name: one.stats for name, one in self._running.items()}
+
+    def notices(self) -> tuple[Notice, ...]:
+        """On those that ended by themselves, until they are attached or detached again."""
+        with self._lock:
+            return tuple(self._ended.values())
+
+    def _note(self, notice: Notice) -> None:
+        with self._lock:
+            self._ended[notice.output] = notice
+            self._running.pop(notice.output, None)

@@ -320,7 +320,7 @@ def test_a_slow_recording_counts_what_it_cannot_take(start: Start) -> None:
     session = start()
     session.attach("record", lambda first: sink, keep_all=True)
     wait_until(lambda: session.stats().outputs["record"].dropped > 5, "drops")
-    output = session._outputs["record"]
+    output = session._outputs._running["record"]
     session.detach("record")
     stats = output.stats
     assert stats.offered == stats.written + stats.dropped

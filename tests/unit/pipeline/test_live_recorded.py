@@ -98,7 +98,7 @@ def test_a_recorded_session_with_real_faces_balances_its_books(
     session.start()
     wait_until(lambda: session.stats().backend != "", "the networks", 60)
     session.attach("record", lambda first: LiveRecording(path, first), keep_all=True)
-    output = session._outputs["record"]
+    output = session._outputs._running["record"]
     wait_until(lambda: output.stats.written >= 40, "forty frames", 60)
     session.detach("record")
     assert session.stop() == ()
