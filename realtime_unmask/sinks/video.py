@@ -356,9 +356,12 @@ class VideoSink:
         picture.color_trc = self._colour.transfer
         return picture
 
-    def _mux(self, packet: Packet[Any]) -> None:
+    def _mux(self, packet: Packet[Any], ends: int = 0) -> None:
         if packet.pts is not None:
-            packet.duration = self._durations.pop(packet.pts, self._step)
+            # The packet written last may be shown before another one. Where the steps vary, its
+            # own duration makes the track too short, and players pass the last picture over.
+            lasts = self._durations.pop(packet.pts, self._step)
+            packet.duration = max(lasts, ends - packet.pts)
         if self._tracks is not None and packet.dts is not None:
             self._tracks.copy_until(packet.dts * packet.time_base)
             self._tracks.mux(packet)
@@ -366,15 +369,18 @@ class VideoSink:
             self._container.mux(packet)
 
     def _finish(self, end: Fraction | None) -> None:
+        ends = 0
         if self._waiting is not None:
             begins = self._waiting.begins
             ends = round(end / self._like.time_base) if end is not None else 0
-            self._encode(self._waiting, ends if ends > begins else begins + self._step)
+            ends = ends if ends > begins else begins + self._step
+            self._encode(self._waiting, ends)
             self._waiting = None
-        for packet in self._stream.encode(None):
+        packets = self._stream.encode(None)
+        for packet in packets:
             if self._frames <= 2:
                 packet.dts = packet.pts  # x265 leaves it undefined in so short a video
-            self._mux(packet)
+            self._mux(packet, ends if packet is packets[-1] else 0)
         if self._tracks is not None:
             self._tracks.finish()
         self._container.close()

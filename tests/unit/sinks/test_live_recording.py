@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime_unmask.errors import UsageError
+from realtime_unmask.sinks import live_recording
 from realtime_unmask.sinks.live_recording import LiveRecording
 from realtime_unmask.types import AudioBlock, Frame
 
@@ -165,10 +167,17 @@ def test_pictures_keep_the_times_at_which_they_were_taken(tmp_path: Path) -> Non
     assert found == pytest.approx([t - 3 for t in times], abs=2e-5)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("reorder", [False, True])
 def test_the_last_picture_of_uneven_steps_is_shown(
-    tmp_path: Path, seed: int, clip: list[NDArray[np.uint8]]
+    tmp_path: Path,
+    seed: int,
+    reorder: bool,
+    clip: list[NDArray[np.uint8]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    encoding = replace(live_recording._ENCODING, reorder=reorder)
+    monkeypatch.setattr(live_recording, "_ENCODING", encoding)
     path, rng = tmp_path / "uneven.mp4", np.random.default_rng(seed)
     times = 5 + np.cumsum(rng.choice([0.02, 0.05, 0.1, 0.3, 1.2], 40))
     recording: LiveRecording | None = None
