@@ -129,3 +129,9 @@ def refusing() -> Iterator[None]:
         raise UsageError(
             f"{what} cannot be used ({error.strerror or error}). Check it and its permissions."
         ) from error
+
+
+def own_fault(error: Exception) -> UnmaskError:
+    """What is said of an exception that nobody foresaw, where the program goes on without it."""
+    detail = f"{type(error).__name__}: {error}"
+    return UnmaskError(f"A fault of this program ({detail}). Please report it.")

@@ -34,7 +34,7 @@ WINDOW_PX = 320
 
 
 class _Task(Closing):
-    """One mediapipe landmarker. Belongs to the thread that uses it first.
+    """One mediapipe landmarker. Used by one thread at a time.
 
     Raises:
         AssetError: the bundle is missing or altered, or mediapipe refuses it.

@@ -22,7 +22,7 @@ from typing import Any
 
 from realtime_unmask.capture.stream import SourceSpec
 from realtime_unmask.closing import Closing
-from realtime_unmask.errors import EngineLost, UnmaskError, UsageError
+from realtime_unmask.errors import EngineLost, UnmaskError, UsageError, own_fault
 from realtime_unmask.inference import standby
 from realtime_unmask.pipeline.live_gpu import GpuSearch
 from realtime_unmask.pipeline.live_input import Input
@@ -34,7 +34,6 @@ from realtime_unmask.pipeline.live_worker import (
     Sequence,
     Turn,
     Worker,
-    on_cpu,
 )
 from realtime_unmask.pipeline.slots import LatestSlot
 from realtime_unmask.pipeline.stats import Meter, rss_mb
@@ -211,17 +210,21 @@ class LiveSession(Closing):
             self._needed_at = time.monotonic()
         self._input.wake()
 
-    def replace_unmasker(self, make: MakeUnmasker) -> None:
+    def replace_unmasker(self, make: MakeUnmasker, settings: Settings | None = None) -> None:
         """Build and warm up another unmasker beside the one that runs; it then takes over.
 
         It does so between two frames, with the memory of the sequence; no frame is lost. If it
         cannot be made, the one that runs goes on, and a notice says why.
+
+        Args:
+            make: makes it, in the thread that then owns it.
+            settings: to make it with, in place of the session's.
         """
         with self._lock:
             if self._stop.is_set():
                 return
             self._workers = [one for one in self._workers if one.is_alive()]
-            worker = Worker(self, self._turn, make, self.settings)
+            worker = Worker(self, self._turn, make, settings or self.settings)
             self._workers.append(worker)
             self._passing.pop("engines", None)
             worker.start()
@@ -288,8 +291,8 @@ class LiveSession(Closing):
         """The figures of now."""
         with self._lock:
             worker = self._current
+        replaced = self.frames.dropped  # before the books: what comes between is in flight
         captured, shown, drops = self._meter.books()
-        replaced = self.frames.dropped
         busy = replaced if self._busy_drops is None else self._busy_drops
         drops |= {k: v for k, v in (("worker busy", busy), ("stopped", replaced - busy)) if v}
         fps_in, fps_out = self._meter.rates()
@@ -377,15 +380,15 @@ class LiveSession(Closing):
         """See live_worker.Host."""
         self._turn.give(self._standby, instead_of=worker)
         if not isinstance(error, UnmaskError):
-            detail = f"{type(error).__name__}: {error}"
-            error = UnmaskError(f"A fault of this program ({detail}). Please report it.")
+            error = own_fault(error)
         with self._lock:
             was_running = self._current is worker
             if was_running:
                 self._current = None
-        if was_running and worker.settings.backend != on_cpu(worker.settings).backend:
+        cpu = standby.on_cpu(worker.settings)
+        if was_running and worker.settings.backend != cpu.backend:
             kind = "engine_lost" if isinstance(error, EngineLost) else "engines"
-            self.replace_unmasker(lambda settings: self._make(on_cpu(settings)))
+            self.replace_unmasker(self._make, cpu)
             self._say(Notice(kind, f"{error} It goes on with the CPU."))
             return
         going_on = "" if self._current is not None else " The picture is shown as it is."
@@ -396,9 +399,11 @@ class LiveSession(Closing):
         if not standby.may_gain(self.settings):
             self.replace_unmasker(self._make)
             return
-        self.replace_unmasker(lambda settings: self._make(standby.on_cpu(settings)))
-        self._gpu = GpuSearch(self.settings, self._gpu_says, self._gpu_found)
-        self._gpu.start()
+        self.replace_unmasker(self._make, standby.on_cpu(self.settings))
+        with self._lock:
+            if not self._stop.is_set():
+                self._gpu = GpuSearch(self.settings, self._gpu_says, self._gpu_found)
+                self._gpu.start()
 
     def _gpu_says(self, text: str) -> None:
         with self._lock:
@@ -428,6 +433,6 @@ class LiveSession(Closing):
     def _look(self) -> None:
         """Is the worker stuck? Then the camera's own picture is shown until it comes back."""
         holder = self._turn.holder
-        if holder is not None and holder.is_late and self._turn.give(self._standby, holder):
+        if holder is not None and holder.is_late and self._turn.pass_over(holder, self._standby):
             text = "The networks take too long: the picture is shown as it is, until they answer."
             self._say(Notice("late", text, True))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from realtime_unmask.capture.stream import LiveSource, SourceSpec
-from realtime_unmask.errors import CameraError, MediaError, UnmaskError
+from realtime_unmask.errors import CameraError, MediaError, UnmaskError, own_fault
 from realtime_unmask.pipeline.live_values import Notice
 from realtime_unmask.pipeline.slots import LatestSlot
 from realtime_unmask.pipeline.stats import Meter
@@ -104,7 +104,10 @@ class Input(threading.Thread):
                 self._changed.clear()
                 continue
             self.asleep = False
-            delivered = self._use_source()
+            try:
+                delivered = self._use_source()
+            except Exception as error:  # noqa: BLE001  a thread's edge: said, and tried again
+                delivered, self._trouble = False, _notice(error)
             wait_s = FIRST_WAIT_S if delivered else min(2 * wait_s, LONGEST_WAIT_S)
             if self._trouble is not None:
                 self._pause(wait_s)
@@ -123,11 +126,10 @@ class Input(threading.Thread):
             if self._stopping:
                 return True
             self._opened_at, self._last_frame = time.monotonic(), None
-            try:
-                self._source = source = spec.open()
-            except UnmaskError as error:
-                self._trouble = _notice(error)
-                return False
+        # Not under the lock: whoever asks for something else must not wait for it.
+        source = spec.open()
+        with self._lock:
+            self._source = source  # whether anything changed meanwhile, _pump() sees first
         delivered = False
         try:
             delivered = self._pump(source, spec)
@@ -173,5 +175,7 @@ class Input(threading.Thread):
         return replace(frame, pts=pts, index=self._meter.captured - 1)
 
 
-def _notice(error: UnmaskError) -> Notice:
+def _notice(error: Exception) -> Notice:
+    if not isinstance(error, UnmaskError):
+        error = own_fault(error)
     return Notice(str(getattr(error, "kind", "source")), str(error), True)

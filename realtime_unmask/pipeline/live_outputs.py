@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from realtime_unmask.errors import UnmaskError
+from realtime_unmask.errors import UnmaskError, own_fault
 from realtime_unmask.pipeline.live_values import LiveFrame, Notice, OutputStats
 from realtime_unmask.pipeline.slots import BoundedQueue, LatestSlot
 from realtime_unmask.sinks.badge import with_badge
@@ -49,7 +49,7 @@ class Output:
         keep_all: the sink gets every frame, in order, as long as it keeps up; else the newest.
         badge: whether the frames get the badge, asked for each.
         trouble: why no frames come, "" if they do.
-        report: takes the notice when the sink fails.
+        report: takes the output and the notice when the sink fails, unless wait_opened() raises it.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Output:
         keep_all: bool,
         badge: Callable[[], bool],
         trouble: Callable[[], str],
-        report: Callable[[Notice], None],
+        report: Callable[[Output, Notice], None],
     ) -> None:
         self.name = name
         self._make, self._badge, self._trouble, self._report = make, badge, trouble, report
@@ -70,6 +70,8 @@ class Output:
         self._offered = self._written = self._lost = 0
         self._ending = threading.Event()
         self._opened = threading.Event()
+        self._lock = threading.Lock()
+        self._on_its_own = False  # nobody waits for its opening any more
         self._sink: Sink | None = None
         self._paced: PacedSink | None = None
         self.error: UnmaskError | None = None
@@ -88,8 +90,10 @@ class Output:
             UnmaskError: it could not be opened.
         """
         self._opened.wait(timeout_s)
-        if self.error is not None:
-            raise self.error
+        with self._lock:
+            self._on_its_own = True
+            if self.error is not None:
+                raise self.error
 
     def end(self, timeout_s: float) -> bool:
         """Finish what was handed over, close the sink; False: it is not done yet."""
@@ -102,6 +106,11 @@ class Output:
     def alive(self) -> bool:
         """Does it take frames?"""
         return self._thread.is_alive() and not self._ending.is_set()
+
+    @property
+    def unfinished(self) -> bool:
+        """Is its thread still at work?"""
+        return self._thread.is_alive()
 
     @property
     def stats(self) -> OutputStats:
@@ -117,8 +126,7 @@ class Output:
         except UnmaskError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001  a thread's edge: a fault must be heard of
-            detail = f"{type(error).__name__}: {error}"
-            self._fail(UnmaskError(f"A fault of this program ended it ({detail})."))
+            self._fail(own_fault(error))
         finally:
             if isinstance(self._edge, BoundedQueue):
                 self._edge.abandon()
@@ -151,14 +159,15 @@ class Output:
         self._opened.set()
 
     def _fail(self, error: UnmaskError) -> None:
-        first = not self._opened.is_set()
-        self.error = error
         self._ending.set()
         if self._sink is not None:
             self._sink.abort()
-        if not first:  # before, it is raised in wait_opened()
+        with self._lock:
+            self.error = error
+            told = not self._on_its_own  # raised in wait_opened()
+        if not told:
             kind = str(getattr(error, "kind", "")) or _kind(error)
-            self._report(Notice(kind, str(error), True, self.name))
+            self._report(self, Notice(kind, str(error), True, self.name))
 
 
 def _kind(error: BaseException) -> str:
@@ -181,6 +190,7 @@ class Outputs:
         self._badge, self._trouble = badge, trouble
         self._lock = threading.Lock()
         self._running: dict[str, Output] = {}
+        self._leaving: list[Output] = []  # removed, and not finished in time
         self._ended: dict[str, Notice] = {}  # those that ended by themselves
 
     def add(self, name: str, make: SinkFactory, keep_all: bool) -> Output:
@@ -214,6 +224,8 @@ class Outputs:
         if output is None:
             return
         if not output.end(timeout_s):
+            with self._lock:
+                self._leaving = [*(one for one in self._leaving if one.unfinished), output]
             raise UnmaskError(f"The output “{name}” is not finished yet; it goes on.")
         if output.error is not None:
             with self._lock:
@@ -223,7 +235,8 @@ class Outputs:
     def end(self, until: float) -> list[str]:
         """End all at once; the names of those not done at time.monotonic() == `until`."""
         with self._lock:
-            outputs, self._running = list(self._running.values()), {}
+            outputs = [*self._leaving, *self._running.values()]
+            self._leaving, self._running = [], {}
         for output in outputs:
             output.end(0)
         return [one.name for one in outputs if not one.end(max(0.0, until - time.monotonic()))]
@@ -251,7 +264,8 @@ class Outputs:
         with self._lock:
             return tuple(self._ended.values())
 
-    def _note(self, notice: Notice) -> None:
+    def _note(self, output: Output, notice: Notice) -> None:
         with self._lock:
-            self._ended[notice.output] = notice
-            self._running.pop(notice.output, None)
+            self._ended[output.name] = notice
+            if self._running.get(output.name) is output:  # else a newer one of that name runs
+                del self._running[output.name]

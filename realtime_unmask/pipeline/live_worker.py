@@ -165,6 +165,15 @@ class Turn:
             self.changed.notify_all()
             return True
 
+    def pass_over(self, late: Worker, standby: Worker) -> bool:
+        """As give(); `late` is still at work at the sequence's memory, so that a new one begins."""
+        with self.changed:
+            if not self.give(standby, late):
+                return False
+            before, self.sequence = self.sequence, Sequence(kind=self.sequence.kind)
+            self.sequence.state.choice.box = before.state.choice.box
+            return True
+
 
 class Worker(threading.Thread):
     """Builds an unmasker, warms it up, and unmasks while it has the turn.
@@ -298,8 +307,3 @@ def with_engines_of(made_with: Settings, settings: Settings) -> Settings:
         return settings
     backend, threads, precision = made_with.engine_choice
     return replace(settings, backend=backend, threads=threads, precision=precision)
-
-
-def on_cpu(settings: Settings) -> Settings:
-    """`settings` with the backend that needs no other device."""
-    return replace(settings, backend="openvino", precision="auto")

@@ -1,0 +1,123 @@
+"""A live session whose parts do what nobody foresaw."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from realtime_unmask.capture.scripted import ScriptedCamera, ScriptedSource
+from realtime_unmask.capture.stream import SourceSpec
+from realtime_unmask.pipeline.live import LiveSession
+from realtime_unmask.settings import Settings
+from realtime_unmask.types import Frame
+from tests.unit.pipeline.live_fakes import FakeUnmasker, books_balance, live_threads, wait_until
+
+Start = Callable[..., LiveSession]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a session; afterwards it is stopped, its books balance, no thread is left."""
+    made: list[LiveSession] = []
+
+    def begin(source: SourceSpec, make=FakeUnmasker) -> LiveSession:  # type: ignore[no-untyped-def]
+        made.append(LiveSession(source, make))
+        made[-1].start()
+        return made[-1]
+
+    yield begin
+    for session in made:
+        assert session.stop() == ()
+        assert books_balance(session)
+    assert live_threads() == []
+
+
+class Surprising(ScriptedCamera):
+    """Fails twice with what is no UnmaskError: when it is opened, and in a read."""
+
+    def open(self) -> ScriptedSource:
+        source = super().open()
+        if self.opened == 1:
+            raise OSError(24, "Too many open files")
+        if self.opened == 2:
+            source.read = self._fail  # type: ignore[method-assign]
+        return source
+
+    def _fail(self, timeout_s: float) -> Frame | None:
+        raise PermissionError(13, "Permission denied")
+
+
+def test_an_unforeseen_fault_of_a_source_is_said_and_it_is_opened_again(start: Start) -> None:
+    camera = Surprising()
+    session = start(camera)
+    wait_until(lambda: bool(session.notices()), "the notice")
+    wait_until(lambda: session.stats().shown > 3, "pictures")
+    assert camera.opened == 3
+    assert session.notices() == ()
+
+
+class Slow(ScriptedCamera):
+    """Takes a while to open."""
+
+    def open(self) -> ScriptedSource:
+        self.opening.set()
+        self.go.wait(10)
+        return super().open()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.opening, self.go = threading.Event(), threading.Event()
+
+
+def test_another_source_can_be_chosen_while_one_is_being_opened(start: Start) -> None:
+    slow, other = Slow(), ScriptedCamera()
+    session = start(slow)
+    assert slow.opening.wait(10)
+    chosen = threading.Thread(target=session.choose_source, args=(other,))
+    chosen.start()
+    chosen.join(5)
+    waited = chosen.is_alive()
+    slow.go.set()
+    chosen.join(5)
+    assert not waited
+    wait_until(lambda: other.given > 3, "pictures of the other one")
+    assert (slow.given, slow.closed) == (0, 1)
+
+
+def test_networks_that_hung_go_on_with_a_memory_that_nobody_else_has(start: Start) -> None:
+    gate = threading.Event()
+    made: list[FakeUnmasker] = []
+
+    def make(settings: Settings) -> FakeUnmasker:
+        made.append(FakeUnmasker(settings, gate=gate))
+        return made[-1]
+
+    session = start(ScriptedCamera(), make)
+    wait_until(lambda: any(n.kind == "late" for n in session.notices()), "the notice")
+    warm = len(made[0].states)
+    gate.set()
+    wait_until(lambda: len(made[0].states) > warm + 1, "the next frame")
+    held, after = made[0].states[warm : warm + 2]
+    assert held is not after
+
+
+def test_networks_that_fail_on_the_cpu_as_well_are_not_built_for_ever(start: Start) -> None:
+    made: list[Settings] = []
+
+    def fault(frame: Frame) -> None:
+        if frame.captured_ns:
+            raise ZeroDivisionError("by a picture")
+
+    def make(settings: Settings) -> FakeUnmasker:
+        made.append(settings)
+        return FakeUnmasker(settings, fault=fault)
+
+    session = start(ScriptedCamera(), make)
+    wait_until(
+        lambda: any("shown as it is" in n.text for n in session.notices()), "the last notice"
+    )
+    time.sleep(0.2)
+    assert [one.backend for one in made] == ["auto", "openvino"]
