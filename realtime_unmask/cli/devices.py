@@ -31,14 +31,15 @@ def devices() -> int:
         for codec, sizes in by_codec.items():
             say(f"    {codec}: {', '.join(sizes)}")
     say("Microphones")
-    for microphone in microphones():
+    sound = microphones()
+    for microphone in sound:
         say(f"  {microphone.name}")
-    if not microphones():
+    if not sound:
         say("  none, or PortAudio is missing (Debian: libportaudio2)")
     say("Virtual cameras")
     virtual = virtual_cameras()
-    for one in virtual:
-        say(f"  {one.name}: {one.identity}")
+    for device in virtual:
+        say(f"  {device.name}: {device.identity}")
     if not virtual:
         say(f"  {_no_virtual_camera()}")
     return ExitCode.DONE

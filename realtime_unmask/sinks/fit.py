@@ -17,8 +17,8 @@ def fitted(image: UInt8, width: int, height: int) -> UInt8:
     """`image` in (height, width): itself, without an odd last line, or whole between black bars."""
     rows, columns = image.shape[:2]
     if (columns, rows) == (width, height):
-        return image
-    if even(columns, rows) == (width, height):
+        return np.ascontiguousarray(image)
+    if even(columns, rows) == (width, height) and columns >= width and rows >= height:
         return np.ascontiguousarray(image[:height, :width])
     scale = min(width / columns, height / rows)
     size = max(1, round(columns * scale)), max(1, round(rows * scale))

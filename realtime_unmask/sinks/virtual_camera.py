@@ -10,11 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from realtime_unmask.errors import VirtualCameraError
 from realtime_unmask.sinks.card import waiting_card
+from realtime_unmask.sinks.fit import even, fitted
 from realtime_unmask.types import Frame, UInt8
 
 FPS = 30.0
@@ -55,7 +53,7 @@ class VirtualCamera:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # The formats that cameras use halve the colours' resolution: no odd sizes.
-        self.width, self.height = max(2, width // 2 * 2), max(2, height // 2 * 2)
+        self.width, self.height = even(width, height)
         self._step_s, self._clock = 1 / fps, clock
         self._camera: Any = _open(self.width, self.height, fps, device)
         self.device: str = self._camera.device
@@ -77,7 +75,8 @@ class VirtualCamera:
         Raises:
             VirtualCameraError: the device is gone; the sink has ended.
         """
-        self._picture, self._card, self._fresh = self._fitted(frame.image), None, True
+        self._picture = fitted(frame.image, self.width, self.height)
+        self._card, self._fresh = None, True
         self._send()
 
     def tick(self, trouble: str) -> None:
@@ -130,19 +129,6 @@ class VirtualCamera:
             f"The virtual camera {self.name} is gone ({why}). Switch it on when it is back.",
             "virtual_camera_gone",
         )
-
-    def _fitted(self, image: UInt8) -> UInt8:
-        """(height, width, 3): cut by a row or column, else shrunk or enlarged, with black bars."""
-        height, width = image.shape[:2]
-        if 0 <= height - self.height <= 1 and 0 <= width - self.width <= 1:
-            return np.ascontiguousarray(image[: self.height, : self.width])
-        scale = min(self.width / width, self.height / height)
-        inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        fitted = np.zeros((self.height, self.width, 3), np.uint8)
-        x, y = (self.width - inner[0]) // 2, (self.height - inner[1]) // 2
-        fitted[y : y + inner[1], x : x + inner[0]] = cv2.resize(image, inner, interpolation=way)
-        return fitted
 
 
 def _open(width: int, height: int, fps: float, device: str) -> Any:

@@ -251,7 +251,8 @@ def _photos(place: Path, engines: Path, negative: Float64) -> tuple[Table, list[
     from training.evaluation import photos
 
     kept = photos.held(place)
-    best, cells = [], []
+    best: list[float] = []
+    cells: list[UInt8] = []
     with load_engine("map", SETTINGS, engines) as mapper:
         for photo in photos.crops(kept):
             seen = [found(mapper, one) for one in photo.crops]
