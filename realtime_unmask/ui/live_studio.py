@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from realtime_unmask.pipeline.live import LiveSession
     from realtime_unmask.pipeline.live_worker import MakeUnmasker
     from realtime_unmask.sinks.live_recording import LiveRecording
+    from realtime_unmask.sinks.mjpeg import MjpegPage
     from realtime_unmask.types import Frame
 
 _SETTINGS = ("backend", "strength", "feather_px", "colour_match", "faces")
@@ -88,7 +89,9 @@ class LiveRunning:
         self.key = key
         self._session = session
         self._recording: LiveRecording | None = None
+        self._page: MjpegPage | None = None
         self._silent = ""  # why the recording has no sound
+        self._to_choose = False  # faces are seen, and none of them is chosen yet
 
     def picture(self) -> Picture | None:
         """See Running."""
@@ -96,6 +99,7 @@ class LiveRunning:
         if live is None:
             return None
         result = live.result
+        self._to_choose = bool(result.faces) and live.chosen is None
         # What was painted is not in the picture where another one is shown in its place.
         painted = result.map if live.shown is result.output else None
         return Picture(
@@ -120,6 +124,8 @@ class LiveRunning:
         stats = self._session.stats()
         if stats.backend == "" and stats.shown and not any(p.kind == "engines" for p in found):
             found.append(Problem("loading", ""))
+        elif self._to_choose and self._session.settings.faces == "chosen":
+            found.append(Problem("choose_face", ""))
         if self._silent:
             found.append(Problem("no_sound", self._silent))
         return tuple(found)
@@ -183,8 +189,8 @@ class LiveRunning:
     def stop_recording(self) -> Path | None:
         """See Running."""
         self._silent = ""
-        self._session.detach("record")
         recording, self._recording = self._recording, None
+        self._session.detach("record")
         return recording.path if recording is not None else None
 
     def virtual_camera(self, preferences: Preferences | None) -> str:
@@ -209,19 +215,30 @@ class LiveRunning:
         from realtime_unmask.sinks.mjpeg import MjpegPage
 
         if not on:
-            self._session.detach("page")
+            try:
+                self._session.detach("page")
+            finally:
+                self._take_page_down()
             return ""
-        page = MjpegPage()
+        self._page = page = MjpegPage()
         try:
             self._session.attach("page", lambda frame: page)
         except UnmaskError:
-            page.abort()
+            self._take_page_down()
             raise
         return page.address
 
+    def _take_page_down(self) -> None:
+        # The session does not know of one for which no picture came.
+        page, self._page = self._page, None
+        if page is not None:
+            page.abort()
+
     def close(self) -> tuple[str, ...]:
         """See Running."""
-        return self._session.stop()
+        stuck = self._session.stop()
+        self._take_page_down()
+        return stuck
 
 
 def _free_name(folder: Path, suffix: str) -> Path:

@@ -150,7 +150,7 @@ class Switchboard(QObject):
     ) -> None:
         running = self._host.running
         if running is None:
-            self._host.say(Said(name, self.tr("Start the camera first."), passing=False))
+            self._host.say(Said("start_first", self.tr("Start the camera first.")))
             return
         if name in self._busy:  # a key pressed twice must not switch on what was just switched off
             return
@@ -164,6 +164,8 @@ class Switchboard(QObject):
         def failed(error: Exception) -> None:
             self._busy.discard(name)
             self._host.say(problems.said(name, error))
+            if self._host.running is running:
+                self.ended(name)  # what could not be switched off well is over all the same
             self.changed.emit(self.now)
 
         self._work.run(lambda: work(running), finished, failed)

@@ -131,6 +131,8 @@ def _states() -> dict[str, str]:
         "gpu": translate(
             "problems", "A faster engine is being made ready; it takes over by itself."
         ),
+        "quality": translate("problems", "This computer is busy: some work is left out."),
+        "choose_face": translate("problems", "Click a face to see it without its mask."),
         "disk_full": translate("problems", "The disk is full."),
         "camera_busy": translate("problems", "The camera is used by another program."),
         "camera_denied": translate("problems", "This program may not use the camera."),

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PyQt6.QtCore import QSize
+from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtGui import QPainter, QPaintEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+
+class OneLine(QLabel):
+    """A text that ends in “…” where it does not fit; the tool tip has all of it."""
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw what fits."""
+        text = self.fontMetrics().elidedText(
+            self.text(), Qt.TextElideMode.ElideRight, self.width()
+        )
+        QPainter(self).drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, text)
+
+    def minimumSizeHint(self) -> QSize:
+        """It takes what the figures leave."""
+        return QSize(0, super().minimumSizeHint().height())
 
 
 class Strip(QWidget):
@@ -21,8 +37,7 @@ class Strip(QWidget):
         figures.setSpacing(18)
         for label in (self.rate, self.age, self.drops, self.backend):
             figures.addWidget(label)
-        self.note = QLabel()
-        self.note.setWordWrap(True)
+        self.note = OneLine()
         figures.addWidget(self.note, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 2, 12, 6)
@@ -32,7 +47,7 @@ class Strip(QWidget):
         font = self.font()
         font.setPointSizeF(font.pointSizeF() * 0.9)
         self.setFont(font)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.retranslate()
         self.show_nothing()
 
@@ -72,6 +87,7 @@ class Strip(QWidget):
     def show_note(self, text: str) -> None:
         """What is worth knowing just now, and nothing to worry about; "" for nothing."""
         self.note.setText(text)
+        self.note.setToolTip(text)
 
     def _tips(self) -> None:
         self.rate.setToolTip(self.tr("Frames a second from the camera → shown"))

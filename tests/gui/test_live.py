@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 from realtime_unmask.capture.scripted import ScriptedCamera, Step
 from realtime_unmask.errors import EngineUnavailable
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import Frame, FrameResult
+from realtime_unmask.types import Face, Frame, FrameResult
 from realtime_unmask.ui import live_studio
 from realtime_unmask.ui.controller import Controller
 from realtime_unmask.ui.files import FileJobs
@@ -52,7 +52,9 @@ class Networks:
         self.gate.wait(20)
         self.frames += 1
         green = replace(frame, image=np.full_like(frame.image, GREEN))
-        return FrameResult(frame, green, np.full(frame.image.shape[:2], 255, np.uint8))
+        face = Face(7, np.array([40, 30, 120, 90], np.float32), np.zeros((478, 3), np.float32))
+        painted = np.full(frame.image.shape[:2], 255, np.uint8)
+        return FrameResult(frame, green, painted, (face,))
 
     def close(self) -> None:
         pass
@@ -192,6 +194,13 @@ def test_mirror_and_turn_are_in_force_at_once(live: Window, qtbot: QtBot) -> Non
         return after is not None and after.shape[:2] == (160, 120)
 
     qtbot.waitUntil(upright)
+
+
+def test_a_face_has_to_be_clicked_and_the_window_says_so(live: Window, qtbot: QtBot) -> None:
+    live.controller.change("faces", "chosen")
+    qtbot.waitUntil(lambda: "Click a face" in live.strip.note.text(), timeout=3000)
+    live.controller.pick(80, 60)
+    qtbot.waitUntil(lambda: live.strip.note.text() == "", timeout=3000)
 
 
 def test_stop_and_start_again(live: Window, camera: ScriptedCamera, qtbot: QtBot) -> None:

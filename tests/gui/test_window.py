@@ -205,6 +205,8 @@ def test_outputs_need_a_running_camera(
     window.commands[name].trigger()
     assert "Start the camera first." in words(window)
     assert not window.commands[name].isChecked()
+    window.commands["snapshot"].trigger()
+    assert len(window.notices.shown) == 1  # once is enough
 
 
 # Stop and close
@@ -361,6 +363,9 @@ def test_no_text_is_cut(
     qtbot.waitUntil(state_is(window, "running" if camera else "none"))
     window.controller.say(Said("long", "A notice that is long. " * 12, grave=True))
     qtbot.wait(50)
+    if camera:
+        qtbot.waitUntil(lambda: "/s" in window.strip.rate.text())
+        window.strip.show_note("This computer is busy: the paint is renewed less often.")
     for size in ((1180, 760), (window.minimumSizeHint().width(), 640)):
         window.resize(*size)
         qtbot.wait(20)

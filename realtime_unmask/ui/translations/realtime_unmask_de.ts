@@ -774,6 +774,14 @@
       <translation>Ein schnelleres Backend wird bereitet; es übernimmt von selbst.</translation>
     </message>
     <message>
+      <source>This computer is busy: some work is left out.</source>
+      <translation>Der Rechner ist ausgelastet: Manche Arbeit wird ausgelassen.</translation>
+    </message>
+    <message>
+      <source>Click a face to see it without its mask.</source>
+      <translation>Auf ein Gesicht klicken, um es ohne Maske zu sehen.</translation>
+    </message>
+    <message>
       <source>The disk is full.</source>
       <translation>Der Datenträger ist voll.</translation>
     </message>
