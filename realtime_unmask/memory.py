@@ -1,4 +1,4 @@
-"""How the process handles memory that was freed."""
+"""How much memory the process has, and what it does with what was freed."""
 
 from __future__ import annotations
 
@@ -26,3 +26,24 @@ def keep_freed_memory() -> None:
         return
     adjust(_M_MMAP_THRESHOLD, _KEPT_BLOCK)
     adjust(_M_TRIM_THRESHOLD, _KEPT_END)
+
+
+def held_mb() -> float:
+    """Memory of this process, MiB; where the system does not tell, the most it ever had, or 0."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            pages = int(file.read().split()[1])
+        import resource
+    except (OSError, ImportError, ValueError):
+        return peak_mb()
+    return pages * resource.getpagesize() / 2**20
+
+
+def peak_mb() -> float:
+    """The most memory that this process ever had, MiB; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

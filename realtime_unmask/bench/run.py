@@ -9,9 +9,10 @@ from typing import Any
 
 from realtime_unmask.bench import networks, recorded, scene, start
 from realtime_unmask.bench.live import Live, at_camera_pace
-from realtime_unmask.bench.machine import Machine, peak_rss_mb, this_machine
+from realtime_unmask.bench.machine import Machine, this_machine
 from realtime_unmask.bench.stages import Throttle, full_throttle
 from realtime_unmask.inference.engine import load_engine
+from realtime_unmask.memory import peak_mb
 from realtime_unmask.settings import Settings
 from realtime_unmask.unmask.unmasker import Unmasker
 
@@ -82,7 +83,7 @@ def measure(
         throttle = full_throttle(unmasker, pictures, faces, seconds)
         tell(f"30 frames a second, {seconds:.0f} s")
         live = at_camera_pace(unmasker, pictures, faces, seconds)
-        peak = peak_rss_mb()
+        peak = peak_mb()
         frames = max(30, round(seconds * _VIDEO_FRAMES_A_SECOND))
         tell(f"video, {frames} frames")
         video = recorded.convert(unmasker, pictures, frames)

@@ -133,8 +133,11 @@ def input_devices() -> tuple[DeviceInfo, ...]:
     """See capture.devices.microphones."""
     try:
         sounddevice = _sounddevice()
+    except CameraError:
+        return ()
+    try:
         listed = sounddevice.query_devices()
-    except (CameraError, OSError):
+    except sounddevice.PortAudioError:
         return ()
     names = [one["name"] for one in listed if one["max_input_channels"] > 0]
     return tuple(DeviceInfo(name, name) for name in dict.fromkeys(names))
@@ -148,5 +151,9 @@ def _sounddevice() -> Any:
             "Sound cannot be recorded: PortAudio is missing. On Debian: "
             "sudo apt-get install libportaudio2.",
             "no_microphone",
+        ) from error
+    except Exception as error:  # noqa: BLE001  a PortAudioError, which could not be imported
+        raise CameraError(
+            f"Sound cannot be recorded: PortAudio does not start ({error}).", "no_microphone"
         ) from error
     return sounddevice

@@ -24,6 +24,7 @@ from realtime_unmask.capture.stream import SourceSpec
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import EngineLost, UnmaskError, UsageError, own_fault
 from realtime_unmask.inference import standby
+from realtime_unmask.memory import held_mb
 from realtime_unmask.pipeline.live_gpu import GpuSearch
 from realtime_unmask.pipeline.live_input import Input
 from realtime_unmask.pipeline.live_outputs import Outputs, SinkFactory
@@ -36,7 +37,7 @@ from realtime_unmask.pipeline.live_worker import (
     Worker,
 )
 from realtime_unmask.pipeline.slots import LatestSlot
-from realtime_unmask.pipeline.stats import Meter, rss_mb
+from realtime_unmask.pipeline.stats import Meter
 from realtime_unmask.settings import Settings
 from realtime_unmask.sinks.badge import with_badge
 from realtime_unmask.sinks.images import write_picture
@@ -310,7 +311,7 @@ class LiveSession(Closing):
             backend=worker.backend if worker is not None else "",
             reason=worker.reason if worker is not None else "",
             outputs=self._outputs.stats(),
-            rss_mb=rss_mb(),
+            rss_mb=held_mb(),
             asleep=self._input.asleep,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import Counter, deque
@@ -94,21 +93,3 @@ class Meter:
         """(captured, shown, drops) of one moment."""
         with self._lock:
             return self.captured, self.shown, dict(self.drops)
-
-
-def rss_mb() -> float:
-    """Memory of this process, MiB; where the system does not tell, the most it ever had, or 0."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            pages = int(file.read().split()[1])
-        import resource
-
-        return pages * resource.getpagesize() / 2**20
-    except (OSError, ImportError, ValueError):
-        pass
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)

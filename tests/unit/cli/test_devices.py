@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 
@@ -43,3 +45,33 @@ def test_nothing_is_said_as_well(command: Command, monkeypatch: pytest.MonkeyPat
     assert ran.code == 0
     assert "may not be used" in "\n".join(ran.out)
     assert "v4l2loopback" in "\n".join(ran.out)
+
+
+@pytest.mark.parametrize("when", ["imported", "asked"])
+def test_a_sound_system_that_does_not_start_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    class PortAudioError(Exception):
+        """As of sounddevice: no OSError."""
+
+    def refuse(*_: object) -> None:
+        raise PortAudioError("Error initializing PortAudio")
+
+    module = ModuleType("sounddevice")
+    module.PortAudioError, module.query_devices = PortAudioError, refuse  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sounddevice", module)
+    if when == "imported":
+        monkeypatch.delitem(sys.modules, "sounddevice")
+        monkeypatch.setattr("builtins.__import__", _refusing(__import__, refuse))
+    assert devices.microphones() == ()
+
+
+def _refusing(real: Callable[..., object], refuse: Callable[[], None]) -> Callable[..., object]:
+    """`import sounddevice` calls `refuse`."""
+
+    def importing(name: str, *rest: object) -> object:
+        if name == "sounddevice":
+            refuse()
+        return real(name, *rest)
+
+    return importing

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime_unmask.capture.scripted import ScriptedCamera, Step
+from realtime_unmask.memory import held_mb
 from realtime_unmask.pipeline.live import LiveSession
-from realtime_unmask.pipeline.stats import rss_mb
 from realtime_unmask.sinks.live_recording import LiveRecording
 from realtime_unmask.sinks.readback import count_pictures
 from tests.unit.pipeline.live_fakes import (
@@ -63,9 +63,9 @@ def test_memory_threads_and_handles_do_not_grow(frames: int) -> None:
     session.start()
     session.attach("page", attach)
     wait_until(lambda: camera.given > 500, "the warm-up", 30)
-    before = rss_mb(), threading.active_count(), _handles()
+    before = held_mb(), threading.active_count(), _handles()
     wait_until(lambda: camera.given > 500 + frames, "the frames", frames / 20)
-    after = rss_mb(), threading.active_count(), _handles()
+    after = held_mb(), threading.active_count(), _handles()
     assert session.stop() == ()
     assert after[0] - before[0] < 5
     assert after[1:] == before[1:]
