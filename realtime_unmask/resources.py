@@ -6,6 +6,7 @@ They stand at the top of a checkout, and inside the package in an installed whee
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +29,12 @@ def folder(name: str) -> Path:
         f"The folder '{name}' is missing beside {_PACKAGE}: the installation is incomplete. "
         "Install realtime-unmask again."
     )
+
+
+def child_environment() -> dict[str, str]:
+    """The environment for another Python process: it finds this package, wherever it is started."""
+    search = [str(_PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, search))}
 
 
 def verified(path: Path, sha256: str) -> bytes:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-import realtime_unmask
+from realtime_unmask import resources
 from realtime_unmask.errors import EngineError
 from realtime_unmask.settings import Settings
 
@@ -54,14 +52,11 @@ def launch(settings: Settings) -> Start:
     Raises:
         EngineError: it does not start.
     """
-    home = str(Path(realtime_unmask.__file__).parents[1])
-    search = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
-    environment = {**os.environ, "PYTHONPATH": search}
     for _ in range(2):
         began = time.perf_counter()
         command = [sys.executable, "-c", _CHILD, settings.backend, str(settings.threads)]
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env=environment
+            command, stdout=subprocess.PIPE, text=True, env=resources.child_environment()
         ) as child:
             assert child.stdout is not None
             line = child.stdout.readline()

@@ -22,6 +22,7 @@ import os
 import shutil
 import stat
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -267,7 +268,8 @@ def _sidecar(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, data: bytes) -> None:
     """At each moment the old or the new file is complete at `path`. Raises OSError."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    writer = f"{os.getpid()}-{threading.get_ident()}"  # two threads may make the same at once
+    partial = path.with_name(f"{path.name}.{writer}.partial")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
     try:
         with open(os.open(partial, flags, 0o600), "wb") as file:

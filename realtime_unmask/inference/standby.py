@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from realtime_unmask import resources
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import EngineError, UnmaskError
 from realtime_unmask.inference import cuda
@@ -77,6 +78,7 @@ class Standby(Closing):
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            env=resources.child_environment(),
         )
 
     def lines(self) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from dataclasses import asdict, dataclass, fields, replace
@@ -100,12 +101,22 @@ def _sensible(name: str, value: Any, default: Any) -> Any:
         return None
     if name in _ONE_OF and value not in _ONE_OF[name]:
         return None
+    if name == "window" and not _is_base64(value):
+        return None
     if name == "resolution" and not _RESOLUTION.fullmatch(value):
         return None
     low, high = _RANGES.get(name, (None, None))
     if low is not None and high is not None and not low <= value <= high:
         return None
     return value
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        return False
+    return True
 
 
 def write(path: Path, preferences: Preferences) -> bool:

@@ -37,6 +37,7 @@ def test_spoilt_file_gives_the_defaults(tmp_path: Path, text: str) -> None:
         ("strength", 7.0), ("strength", "1"), ("strength", float("nan")), ("rotate", 45),
         ("view", "none"), ("mirror", 1), ("badge", "no"), ("camera", 3),
         ("resolution", "huge"), ("resolution", "1280x720"), ("audio_offset_ms", 10**9),
+        ("window", "x"), ("window", "…"),
     ],
 )  # fmt: skip
 def test_value_that_makes_no_sense_becomes_the_default(

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -342,3 +343,20 @@ def test_oldest_go_when_there_are_too_many(
     kept = [key for key in keys if cache.load(key) is not None]
     assert kept == keys[-2:]
     assert cache.load(KEY) == PLAN
+
+
+def test_two_threads_that_store_the_same_do_not_disturb_each_other(cache: PlanCache) -> None:
+    begin, stored = threading.Barrier(2), []
+
+    def store() -> None:
+        for _ in range(20):
+            begin.wait(10)
+            stored.append(cache.store(KEY, PLAN * 20))
+
+    threads = [threading.Thread(target=store) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert stored == [True] * 40
+    assert cache.load(KEY) == PLAN * 20

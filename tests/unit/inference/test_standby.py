@@ -166,3 +166,13 @@ def test_no_gain_without_a_card_is_known_at_once(monkeypatch: pytest.MonkeyPatch
 
 def test_start_is_on_the_first_cpu_backend() -> None:
     assert on_cpu(Settings(threads=3)) == Settings(backend="openvino", threads=3)
+
+
+def test_process_finds_the_program_wherever_it_is_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stand_in(monkeypatch, 'import realtime_unmask\nprint(json.dumps({"chosen": {}}))')
+    with Standby(Settings()) as process:
+        assert list(process.lines()) == []
+        assert process.completed
