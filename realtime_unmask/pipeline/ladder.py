@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from realtime_unmask.unmask.effort import Effort
 
 # From the top down. Each leaves out what shows least of what is left: a map or a mesh that is a
@@ -20,23 +18,6 @@ _TOO_SLOW, _EASY = 0.95, 0.55
 _DOWN_AFTER, _UP_AFTER = 12, 150
 # Weight of a new frame in the running mean: one slow frame is no reason.
 _NEW = 0.15
-# A head that turns leaves its held map behind: 4 % of the demo's mask shows after 0.13 s, 10 %
-# after 0.3 s. Paint under a fresh map may be somewhat older.
-HELD_MAP_S, HELD_PAINT_S = 0.07, 0.15
-
-
-def held_no_longer(effort: Effort, step_s: float) -> Effort:
-    """`effort`, with more maps and paint where frames are so far apart that old ones would show.
-
-    Args:
-        effort: what the ladder says.
-        step_s: seconds from the frame before to this one, above 0.
-    """
-    return replace(
-        effort,
-        map_every=min(effort.map_every, 1 + int(HELD_MAP_S / step_s)),
-        edit_every=min(effort.edit_every, 1 + int(HELD_PAINT_S / step_s)),
-    )
 
 
 class Ladder:

@@ -18,7 +18,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from realtime_unmask.pipeline.ladder import Ladder, held_no_longer
+from realtime_unmask.pipeline.ladder import Ladder
 from realtime_unmask.pipeline.live_values import LiveOptions, LiveUnmasker
 from realtime_unmask.pipeline.policy import LostFaces
 from realtime_unmask.pipeline.slots import LatestSlot
@@ -279,9 +279,7 @@ class Worker(threading.Thread):
     def _effort(self, captured_ns: int) -> Effort:
         """What the ladder says; all of it after a pause, in which a head may have moved far."""
         pause_ns, self._before_ns = captured_ns - self._before_ns, captured_ns
-        if pause_ns >= LONG_PAUSE_S * 1e9:
-            return Effort(look_every=1)
-        return held_no_longer(self._ladder.effort, max(pause_ns, 1) / 1e9)
+        return self._ladder.effort if pause_ns < LONG_PAUSE_S * 1e9 else Effort(look_every=1)
 
     def _sequence(self, frame: Frame, options: LiveOptions) -> Sequence:
         """That of the frame before, or a fresh one where pictures of another kind begin."""

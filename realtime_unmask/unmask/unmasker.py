@@ -29,7 +29,7 @@ from realtime_unmask.types import (
 )
 from realtime_unmask.unmask.compositor import Canvas, feather, known_region, support
 from realtime_unmask.unmask.editor import Painted, match_colour, paint
-from realtime_unmask.unmask.effort import Effort
+from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, Effort
 from realtime_unmask.unmask.faces_wanted import Choice, wanted
 from realtime_unmask.unmask.map import (
     MapMemory,
@@ -56,6 +56,9 @@ class _Memory:
     frames: int = 0
     painted: Float32 | None = None  # after the colour match
     confidence: Float32 | None = None
+    now_ns: int = 0  # when this frame was captured, and those of the map and the paint
+    mapped_ns: int = 0
+    painted_ns: int = 0
 
 
 class State:
@@ -91,7 +94,9 @@ class _Seen:
     def held_map(self, every: int) -> Float32 | None:
         """The map of the frame before, if it is to serve in this frame as well."""
         memory = self.memory
-        return None if memory is None or memory.frames % every == 0 else memory.map.values
+        if memory is None or memory.frames % every == 0:
+            return None
+        return memory.map.values if memory.now_ns - memory.mapped_ns <= HELD_MAP_NS else None
 
     def held_paint(self, every: int) -> Painted | None:
         """What was painted in the frame before, if it is to serve in this frame as well."""
@@ -100,6 +105,8 @@ class _Seen:
         if memory is None or (memory.frames + 1) % every == 0:
             return None
         if memory.painted is None or memory.confidence is None:
+            return None
+        if memory.now_ns - memory.painted_ns > HELD_PAINT_NS:
             return None
         return Painted(memory.painted, memory.confidence)
 
@@ -264,6 +271,7 @@ class Unmasker(Closing):
             state.faces = {k: v for k, v in state.faces.items() if k in here}
             for kept in state.faces.values():
                 kept.frames += 1
+                kept.now_ns = frame.captured_ns
         return seen
 
     def _find_masks(self, seen: list[_Seen], given: Float32 | None) -> list[_Masked]:
@@ -290,6 +298,9 @@ class Unmasker(Closing):
             batch = np.stack([one.planes for one in asked])
             memories = [one.map_memory for one in asked]
             fresh = iter(find_masks(self._map_engine, batch, memories, threshold))
+        for one in asked:
+            if one.memory is not None:
+                one.memory.mapped_ns = one.memory.now_ns
         maps = [next(fresh) if values is None else held_mask(values, threshold) for values in held]
         return [
             _Masked(one, found, support(found, threshold))
@@ -353,6 +364,7 @@ class Unmasker(Closing):
             rgb = match_colour(rgb, seen.crop, masked.hole, known)
         if seen.memory is not None:
             seen.memory.painted, seen.memory.confidence = rgb, painted.confidence
+            seen.memory.painted_ns = seen.memory.now_ns
         return rgb
 
 

@@ -57,6 +57,21 @@ def test_the_editor_rests_and_every_frame_is_painted(
         assert np.array_equal(result.output.image[untouched], result.frame.image[untouched])
 
 
+@pytest.mark.parametrize(
+    ("step_ms", "maps", "paints"), [(16, 3, 3), (33, 5, 3), (49, 5, 3), (100, 9, 5), (200, 9, 9)]
+)
+def test_nothing_is_held_for_long_however_far_apart_frames_are(
+    clip: Clip, map_engine: FakeEngine, editor_engine: FakeEngine,
+    step_ms: int, maps: int, paints: int,
+) -> None:  # fmt: skip
+    with Unmasker(map_engine, editor_engine) as unmasker:
+        unmasker.effort, state = Effort(map_every=4, edit_every=4), State()
+        for number, image in enumerate(clip[:9]):
+            captured_ns = (1000 + number * step_ms) * 1_000_000
+            unmasker.process(Frame(image, Fraction(number, 30), captured_ns, number), state)
+    assert (len(map_engine.calls), len(editor_engine.calls)) == (maps, paints)
+
+
 def test_a_mask_that_is_put_on_is_painted_at_once(
     clip: Clip, map_engine: FakeEngine, bare_engine: FakeEngine, editor_engine: FakeEngine
 ) -> None:
