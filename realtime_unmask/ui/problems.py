@@ -172,8 +172,10 @@ def said(key: str, matter: Exception | Problem, *, passing: bool = False) -> Sai
         kind, text, grave = matter.kind, matter.text, matter.grave
     else:
         kind, text, grave = str(getattr(matter, "kind", "")), sentence(matter), True
-    text = _text(kind, text)
+    given, text = text, _text(kind, text)
     more, commands, buttons = advice(kind)
+    if kind == "disk_full" and text == given != _states()[kind]:
+        more = ""  # its own words are more than the kind's, and end with that
     return Said(
         key,
         f"{text} {more}".strip(),

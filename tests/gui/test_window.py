@@ -169,6 +169,14 @@ def test_recording_that_ended_by_itself_is_said_until_it_was_read(
     assert window.notices.shown == ()
 
 
+def test_what_to_do_about_a_full_disk_is_said_once(
+    window: Window, studio: FakeStudio, qtbot: QtBot
+) -> None:
+    text = "a.mp4 cannot be finished (No space left on device). Free some space."
+    studio.now.found = (Problem("disk_full", text, grave=True, output="record"),)
+    qtbot.waitUntil(lambda: words(window) == text, timeout=3000)
+
+
 def test_good_news_fades_and_trouble_stays(window: Window, qtbot: QtBot) -> None:
     window.controller.say(Said("a", "Saved."))
     window.controller.say(Said("b", "Broken.", grave=True))
