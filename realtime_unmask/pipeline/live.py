@@ -16,7 +16,6 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import fields, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,7 @@ from realtime_unmask.pipeline.stats import Meter
 from realtime_unmask.settings import Settings
 from realtime_unmask.sinks.badge import with_badge
 from realtime_unmask.sinks.images import write_picture
+from realtime_unmask.sinks.partial import name_of_now
 from realtime_unmask.types import Frame, FrameResult
 from realtime_unmask.unmask.faces_wanted import face_at
 from realtime_unmask.unmask.unmasker import Unmasker
@@ -279,10 +279,7 @@ class LiveSession(Closing):
         if newest is None:
             raise UsageError("There is no picture yet. Wait for the camera.")
         frame = with_badge(newest.shown) if self.options.badge else newest.shown
-        stem = f"unmasked {datetime.now():%Y-%m-%d %H-%M-%S}"
-        path, number = folder / f"{stem}.png", 2
-        while path.exists():
-            path, number = folder / f"{stem} {number}.png", number + 1
+        path = name_of_now(folder, ".png")
         write_picture(path, frame.image, reconstructed=True)
         return path
 

@@ -150,7 +150,7 @@ class LiveRecording:
 
 
 class _SoundTrack:
-    """Puts the blocks of a microphone onto the pictures' clock; see sinks.video.Tracks.
+    """Puts the blocks of a microphone onto the pictures' clock; see sinks.tracks.Tracks.
 
     The sound card's clock is not the computer's: where they drift apart, a sample is left out
     or put in here and there; where blocks are missing, there is silence.

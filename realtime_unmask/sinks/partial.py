@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,15 @@ def check_target(path: Path, *, force: bool) -> None:
 def partial_of(path: Path) -> Path:
     """The name of `path` while it is being written: NAME.partial.EXT."""
     return path.with_name(f"{path.stem}.partial{path.suffix}")
+
+
+def name_of_now(folder: Path, suffix: str) -> Path:
+    """A name in `folder` that says when, and is not taken."""
+    stem, number = f"unmasked {datetime.now():%Y-%m-%d %H-%M-%S}", 2
+    path = folder / f"{stem}{suffix}"
+    while path.exists():
+        path, number = folder / f"{stem} {number}{suffix}", number + 1
+    return path
 
 
 class OutputFile(io.FileIO):

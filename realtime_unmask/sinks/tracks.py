@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import av
 from av.audio.codeccontext import AudioCodecContext
@@ -22,11 +22,33 @@ from realtime_unmask.sinks.timed_text import TimedText
 _COPIED = ("audio", "subtitle", "attachment")
 _LANGUAGE_AND_TITLE = ("language", "title", "handler_name")
 
-
 # FFmpeg's names of what ordinary players play in an MP4.
 _MP4_CODECS = frozenset(
     {"aac", "ac3", "alac", "eac3", "flac", "mp3", "mp3float", "opus", "mov_text"}
 )
+
+
+class Tracks(Protocol):
+    """What else is in the file, written in step with the pictures; as TrackCopier does it."""
+
+    def copy_until(self, time: Fraction | None) -> None:
+        """Write what begins before `time`, seconds."""
+        ...
+
+    def mux(self, packet: Packet[Any]) -> None:
+        """Give `packet` to the output."""
+        ...
+
+    def finish(self) -> None:
+        """Write the rest."""
+        ...
+
+    def close(self) -> None:
+        """Free everything; safe to call again."""
+        ...
+
+
+MakeTracks = Callable[[OutputContainer], Tracks]
 
 
 def fit_mp4(like: VideoInfo) -> bool:

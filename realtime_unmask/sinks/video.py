@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import av
 import numpy as np
-from av.container import OutputContainer
 from av.packet import Packet
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -29,7 +27,7 @@ from realtime_unmask.media import (
 from realtime_unmask.sinks.encoding import ENCODERS, Encoding, encoder_options, keeps_fields
 from realtime_unmask.sinks.partial import OutputFile, check_target, partial_of, sync_folder
 from realtime_unmask.sinks.readback import count_packets, count_pictures
-from realtime_unmask.sinks.tracks import TrackCopier
+from realtime_unmask.sinks.tracks import MakeTracks, TrackCopier, Tracks
 from realtime_unmask.types import Frame
 
 NOTICE = (
@@ -40,29 +38,6 @@ NOTICE = (
 _NOT_COPIED = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 _INTRA = 1  # AV_PICTURE_TYPE_I
 _BT709, _RGB = 1, 0
-
-
-class Tracks(Protocol):
-    """What else is in the file, written in step with the pictures; as TrackCopier does it."""
-
-    def copy_until(self, time: Fraction | None) -> None:
-        """Write what begins before `time`, seconds."""
-        ...
-
-    def mux(self, packet: Packet[Any]) -> None:
-        """Give `packet` to the output."""
-        ...
-
-    def finish(self) -> None:
-        """Write the rest."""
-        ...
-
-    def close(self) -> None:
-        """Free everything; safe to call again."""
-        ...
-
-
-MakeTracks = Callable[[OutputContainer], Tracks]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,8 +157,10 @@ class LiveRunning:
     def record(self, folder: Path, preferences: Preferences) -> None:
         """See Running."""
         from realtime_unmask.sinks.live_recording import LiveRecording
+        from realtime_unmask.sinks.partial import name_of_now
 
-        path = _free_name(folder, ".mp4")
+        _make_folder(folder)
+        path = name_of_now(folder, ".mp4")
 
         def make(frame: Frame) -> LiveRecording:
             sound = self._microphone(preferences)
@@ -241,23 +242,14 @@ class LiveRunning:
         return stuck
 
 
-def _free_name(folder: Path, suffix: str) -> Path:
-    """A name in `folder` that says when, and is not taken; the folder is made.
-
-    Raises:
-        OutputError: the folder cannot be made.
-    """
+def _make_folder(folder: Path) -> None:
+    """Raises OutputError where there is none and none can be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
             f"The folder {folder} cannot be used ({error.strerror}). Choose another one."
         ) from error
-    stem, number = f"unmasked {datetime.now():%Y-%m-%d %H-%M-%S}", 2
-    path = folder / f"{stem}{suffix}"
-    while path.exists():
-        path, number = folder / f"{stem} {number}{suffix}", number + 1
-    return path
 
 
 def _format(offered: CameraFormat) -> tuple[str, str]:
