@@ -30,7 +30,7 @@ def paint(
     Returns:
         A new picture of the same form.
     """
-    cloth = _base(shape, rng)
+    cloth = _base(image, shape, rng)
     if printed is not None:
         cloth = _photo_print(cloth, shape, printed, rng)
     light = _light(image, shape, rng)
@@ -46,9 +46,11 @@ def paint(
     return np.asarray(np.clip(strapped * (1 - alpha) + alpha * cloth, 0, 1), np.float32)
 
 
-def _base(shape: Shape, rng: np.random.Generator) -> Picture:
+def _base(image: Picture, shape: Shape, rng: np.random.Generator) -> Picture:
     """(S, S, 3): colour and print, before light."""
-    if shape.kind == "surgical":
+    if rng.random() < 0.22:  # whatever the kind, and as often as not in the colour of the skin
+        colour = _skin(image, shape) if rng.random() < 0.5 else _any_colour(rng)
+    elif shape.kind == "surgical":
         colour = np.array(_SURGICAL[rng.integers(len(_SURGICAL))])
     elif shape.kind in ("kn95", "n95", "duckbill"):
         colour = np.array(_STIFF[rng.integers(len(_STIFF))])
@@ -72,6 +74,14 @@ def _base(shape: Shape, rng: np.random.Generator) -> Picture:
 def _any_colour(rng: np.random.Generator) -> NDArray[np.float64]:
     hsv = np.array([[[rng.uniform(0, 360), rng.beta(1.2, 1.6), rng.uniform(0.08, 0.95)]]])
     return np.asarray(cv2.cvtColor(hsv.astype(np.float32), cv2.COLOR_HSV2RGB)[0, 0], np.float64)
+
+
+def _skin(image: Picture, shape: Shape) -> NDArray[np.float64]:
+    """The mean colour of what the mask will hide."""
+    hidden = shape.alpha > 0.5
+    if not hidden.any():
+        return np.full(3, 0.6)
+    return np.asarray(image[hidden].mean(0), np.float64)
 
 
 def _noise(size: int, cells: float, rng: np.random.Generator) -> Plane:
