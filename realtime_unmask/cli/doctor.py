@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import metadata
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -23,13 +21,12 @@ from realtime_unmask.cli.common import (
     open_unmasker,
     say,
 )
-from realtime_unmask.errors import UnmaskError
+from realtime_unmask.errors import CameraError, UnmaskError
 from realtime_unmask.settings import Settings
 
 if TYPE_CHECKING:
     from realtime_unmask.types import FrameResult
 
-_CAMERAS = Path("/sys/class/video4linux")  # where Linux lists them, without opening any
 PACKAGES = (
     "numpy",
     "mediapipe",
@@ -39,6 +36,9 @@ PACKAGES = (
     "pillow",
     "openvino",
     "onnxruntime",
+    "platformdirs",
+    "PyQt6",
+    "sounddevice",
 )
 _REPEATS = 5  # the first frame also pays for warming up; the median of the others is the speed
 
@@ -116,7 +116,8 @@ def _files() -> bool:
 def _checks() -> Iterator[tuple[str, Callable[[], str]]]:
     """(what to call it, a function that returns its digest or raises UnmaskError)."""
     from realtime_unmask.faces.landmarker import BUNDLES
-    from realtime_unmask.inference.manifest import INPUTS, Manifest, Network, read_network
+    from realtime_unmask.inference.engine import NetworkFiles
+    from realtime_unmask.inference.manifest import INPUTS, Network
 
     def bundle(name: str) -> str:
         path = resources.folder("assets") / f"face_landmarker_{name}.task"
@@ -124,10 +125,10 @@ def _checks() -> Iterator[tuple[str, Callable[[], str]]]:
         return BUNDLES[name]
 
     def network(name: Network) -> str:
-        folder = resources.folder("engines")
-        entry = Manifest.load(folder).entry(name)
-        read_network(folder, entry)
-        return entry.sha256
+        files = NetworkFiles.read(name)
+        files.in_8_bits()
+        files.weights()
+        return files.entry.sha256
 
     for face_range in BUNDLES:
         yield f"faces, {face_range}", partial(bundle, face_range)
@@ -136,19 +137,18 @@ def _checks() -> Iterator[tuple[str, Callable[[], str]]]:
 
 
 def _cameras() -> None:
+    from realtime_unmask.capture.devices import cameras
+
     say("")
     say("Cameras")
-    if sys.platform != "linux":
-        _row("unknown", "only Linux lists them without opening them")
+    try:
+        found = cameras()
+    except CameraError as error:
+        _row("none", str(error))
         return
-    devices = sorted(_CAMERAS.glob("video*")) if _CAMERAS.is_dir() else []
-    for device in devices:
-        try:
-            name = (device / "name").read_text(errors="replace").strip()
-        except OSError as error:
-            name = f"no name ({error.strerror})"
-        _row(f"/dev/{device.name}", name)
-    if not devices:
+    for camera in found:
+        _row(camera.device, camera.name)
+    if not found:
         _row("none", "photos and videos work without one")
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from realtime_unmask.errors import AssetError
+from realtime_unmask.capture.devices import CameraInfo
+from realtime_unmask.errors import AssetError, CameraError
 from realtime_unmask.types import Frame
 
 from .conftest import FACE, MASK, Opened, Ran
@@ -43,19 +44,18 @@ def backend(name: str, available: bool, reason: str) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, opened: Opened) -> SimpleNamespace:
+def machine(monkeypatch: pytest.MonkeyPatch, opened: Opened) -> SimpleNamespace:
     """A sound machine without cameras, to be changed by the tests."""
     here = SimpleNamespace(
         backends=[backend("openvino", True, "CPU, bf16"), backend("onnxruntime", True, "CPU")],
         checks=[("network, map", lambda: "ab" * 32)],
-        cameras=tmp_path / "video4linux",
+        cameras=(),
     )
     monkeypatch.setattr("realtime_unmask.inference.engine.probe_backends", lambda: here.backends)
     monkeypatch.setattr("realtime_unmask.capture.video.VideoSource", Clip)
     monkeypatch.setattr("realtime_unmask.resources.folder", Path)
     monkeypatch.setattr(f"{DOCTOR}._checks", lambda: here.checks)
-    monkeypatch.setattr(f"{DOCTOR}._CAMERAS", here.cameras)
-    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("realtime_unmask.capture.devices.cameras", lambda: here.cameras)
     return here
 
 
@@ -114,9 +114,10 @@ def test_missing_package_is_a_fault(command: Command, monkeypatch: pytest.Monkey
 
 
 def test_cameras_are_named(command: Command, machine: SimpleNamespace) -> None:
-    for number, name in enumerate(["HD Webcam", "Other"]):
-        (machine.cameras / f"video{number}").mkdir(parents=True)
-        (machine.cameras / f"video{number}" / "name").write_text(name + "\n")
+    machine.cameras = tuple(
+        CameraInfo(f"camera:{name}@usb-{n}", name, f"/dev/video{n}", "v4l2")
+        for n, name in enumerate(["HD Webcam", "Other"])
+    )
     out = command("doctor").out
     assert any("/dev/video0" in line and line.endswith("HD Webcam") for line in out)
     assert any("/dev/video1" in line and line.endswith("Other") for line in out)
@@ -128,9 +129,16 @@ def test_no_camera_is_no_fault(command: Command) -> None:
     assert any("work without one" in line for line in ran.out)
 
 
-def test_cameras_elsewhere_are_unknown(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.platform", "darwin")
-    assert any(line.strip().startswith("unknown") for line in command("doctor").out)
+def test_cameras_that_may_not_be_used_are_no_fault_and_said(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied() -> tuple[CameraInfo, ...]:
+        raise CameraError("/dev/video0 may not be used.", "camera_denied")
+
+    monkeypatch.setattr("realtime_unmask.capture.devices.cameras", denied)
+    ran = command("doctor")
+    assert ran.code == 0
+    assert any("may not be used" in line for line in ran.out)
 
 
 def test_one_frame_is_timed_with_the_settings_given(command: Command, opened: Opened) -> None:
