@@ -9,12 +9,12 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from realtime_unmask.capture.images import read_picture
+from realtime_unmask.capture.images import SUFFIXES, read_picture
 from realtime_unmask.capture.video import VideoSource
 from realtime_unmask.errors import MediaDamaged, MediaError, MediaMissing, MediaUnsupported
 from realtime_unmask.types import Frame
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+PICTURES = SUFFIXES - {".gif"}  # those may move
 # How often a photo is given, and for how long each of a folder is shown.
 PHOTO_FPS, PHOTO_S = 10, 3
 # After a pause (a suspended machine, a slow disk) time goes on from now.
