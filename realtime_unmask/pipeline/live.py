@@ -383,8 +383,10 @@ class LiveSession(Closing):
             was_running = self._current is worker
             if was_running:
                 self._current = None
+            # One that was asked for by name; auto has tried the others itself.
+            asked_for = self._current is None and worker.settings.backend != "auto"
         cpu = standby.on_cpu(worker.settings)
-        if was_running and worker.settings.backend != cpu.backend:
+        if (was_running or asked_for) and worker.settings.backend != cpu.backend:
             kind = "engine_lost" if isinstance(error, EngineLost) else "engines"
             self.replace_unmasker(self._make, cpu)
             self._say(Notice(kind, f"{error} It goes on with the CPU."))

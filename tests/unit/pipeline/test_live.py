@@ -257,6 +257,21 @@ def test_a_backend_that_cannot_be_made_leaves_the_old_one_at_work(start: Start) 
     assert session.stats().backend == "fake"
 
 
+def test_a_remembered_backend_that_is_not_there_any_more_gives_way_to_the_cpu(
+    start: Start,
+) -> None:
+    def make(settings: Settings) -> FakeUnmasker:
+        if settings.backend == "tensorrt":
+            raise EngineUnavailable("There is no driver. Install it.")
+        return FakeUnmasker(settings, backend=settings.backend)
+
+    session = start(make=make, settings=Settings(backend="tensorrt"))
+    _wait_done(session)
+    assert session.stats().backend == "openvino"
+    (notice,) = [n for n in session.notices() if n.kind == "engines"]
+    assert "no driver" in notice.text and "CPU" in notice.text
+
+
 def test_a_lost_device_goes_on_with_the_cpu(start: Start) -> None:
     broken = threading.Event()
 
