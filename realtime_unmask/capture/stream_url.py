@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit, urlunsplit
 
@@ -45,7 +46,14 @@ def read_url(url: str) -> Iterator[UInt8]:
             raise CameraError(f"{name} has no pictures.", "no_stream")
         container.streams.video[0].thread_type = "SLICE"  # frames in parallel would come late
         try:
+            began: float | None = None
             for picture in container.decode(video=0):
+                # A file on a server comes faster than it is to be shown; a live stream, which has
+                # no length, is not held up.
+                if container.duration is not None and picture.time is not None:
+                    now = time.monotonic()
+                    began = now - picture.time if began is None else began
+                    time.sleep(max(0.0, began + picture.time - now))
                 yield picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
         except DECODER_FAULTS as error:
             raise CameraError(

@@ -130,6 +130,15 @@ def test_a_stream_is_read_over_http(address: str) -> None:
                 source.read(LONG)
 
 
+def test_a_video_on_a_server_is_shown_at_its_own_pace(address: str) -> None:
+    times = []
+    with closing(UrlSpec(f"{address}/v.mp4").open()) as source, pytest.raises(CameraError):
+        while True:
+            frame = source.read(LONG)
+            times += [frame.captured_ns] if frame is not None else []
+    assert times[-1] - times[0] > 0.8e9  # thirty pictures, thirty a second
+
+
 def test_a_stream_that_is_not_there_is_said(address: str) -> None:
     with (
         closing(UrlSpec(f"{address}/nothing.mp4").open()) as source,
