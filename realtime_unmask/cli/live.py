@@ -49,7 +49,7 @@ def live(
     except ImportError as error:
         raise WindowError(
             f"Qt cannot be loaded ({error}). On Debian and Ubuntu `sh tools/bare_machine.sh` "
-            "installs the libraries that it needs; docs/live.md names them."
+            "installs the libraries that it needs."
         ) from error
     return run_window(source, backend, serve=serve)
 

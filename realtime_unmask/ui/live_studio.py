@@ -124,7 +124,7 @@ class LiveRunning:
         if stats.backend == "" and stats.shown and not any(p.kind == "engines" for p in found):
             found.append(Problem("loading", ""))
         elif self._to_choose and self._session.settings.faces == "chosen":
-            found.append(Problem("choose_face", ""))
+            found.insert(0, Problem("choose_face", ""))
         if self._silent:
             found.append(Problem("no_sound", self._silent))
         return tuple(found)
