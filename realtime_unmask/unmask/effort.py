@@ -8,6 +8,9 @@ from dataclasses import dataclass
 # after 0.4 s. Nothing is held for longer than this, however far apart the frames are; paint under
 # a fresh map may be somewhat older.
 HELD_MAP_NS, HELD_PAINT_NS = 50_000_000, 150_000_000
+# Nor over a cut, or the end of a clip that is shown again: mean difference of two crops in a row,
+# grey levels. A head that moves fast stays below, a cut of the demo makes 38.
+JUMP = 15.0
 
 
 @dataclass(frozen=True, slots=True)

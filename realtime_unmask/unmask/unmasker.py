@@ -29,7 +29,7 @@ from realtime_unmask.types import (
 )
 from realtime_unmask.unmask.compositor import Canvas, feather, known_region, support
 from realtime_unmask.unmask.editor import Painted, match_colour, paint
-from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, Effort
+from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, JUMP, Effort
 from realtime_unmask.unmask.faces_wanted import Choice, wanted
 from realtime_unmask.unmask.map import (
     MapMemory,
@@ -59,6 +59,15 @@ class _Memory:
     now_ns: int = 0  # when this frame was captured, and those of the map and the paint
     mapped_ns: int = 0
     painted_ns: int = 0
+    look: Float32 | None = None  # the crop in small
+    jumped: bool = False  # it looks unlike that of the frame before: nothing old fits
+
+    def see(self, crop: UInt8, captured_ns: int) -> None:
+        """Note the face's next frame."""
+        look = crop[::8, ::8].astype(np.float32)
+        self.jumped = self.look is not None and float(np.abs(look - self.look).mean()) > JUMP
+        self.look, self.now_ns = look, captured_ns
+        self.frames += 1
 
 
 class State:
@@ -94,7 +103,7 @@ class _Seen:
     def held_map(self, every: int) -> Float32 | None:
         """The map of the frame before, if it is to serve in this frame as well."""
         memory = self.memory
-        if memory is None or memory.frames % every == 0:
+        if memory is None or memory.jumped or memory.frames % every == 0:
             return None
         return memory.map.values if memory.now_ns - memory.mapped_ns <= HELD_MAP_NS else None
 
@@ -102,7 +111,7 @@ class _Seen:
         """What was painted in the frame before, if it is to serve in this frame as well."""
         memory = self.memory
         # Not in step with the map: the work is spread over the frames.
-        if memory is None or (memory.frames + 1) % every == 0:
+        if memory is None or memory.jumped or (memory.frames + 1) % every == 0:
             return None
         if memory.painted is None or memory.confidence is None:
             return None
@@ -269,9 +278,9 @@ class Unmasker(Closing):
         if state is not None:
             here = {one.face.track_id for one in seen}
             state.faces = {k: v for k, v in state.faces.items() if k in here}
-            for kept in state.faces.values():
-                kept.frames += 1
-                kept.now_ns = frame.captured_ns
+        for one in seen:
+            if one.memory is not None:
+                one.memory.see(one.crop, frame.captured_ns)
         return seen
 
     def _find_masks(self, seen: list[_Seen], given: Float32 | None) -> list[_Masked]:

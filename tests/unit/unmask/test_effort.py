@@ -72,6 +72,18 @@ def test_nothing_is_held_for_long_however_far_apart_frames_are(
     assert (len(map_engine.calls), len(editor_engine.calls)) == (maps, paints)
 
 
+def test_nothing_is_held_over_a_cut(
+    clip: Clip, map_engine: FakeEngine, editor_engine: FakeEngine
+) -> None:
+    with Unmasker(map_engine, editor_engine) as unmasker:
+        unmasker.effort, state = Effort(map_every=9, edit_every=9), State()
+        for image in clip[:3]:
+            unmasker.process(Frame(image), state)
+        before = len(map_engine.calls), len(editor_engine.calls)
+        unmasker.process(Frame(clip[2] // 2), state)
+    assert (len(map_engine.calls), len(editor_engine.calls)) == (before[0] + 1, before[1] + 1)
+
+
 def test_a_mask_that_is_put_on_is_painted_at_once(
     clip: Clip, map_engine: FakeEngine, bare_engine: FakeEngine, editor_engine: FakeEngine
 ) -> None:
