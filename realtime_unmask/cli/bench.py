@@ -110,7 +110,7 @@ def lines(report: Report) -> Iterator[str]:
         f"camera at 30/s  {live.frames_per_s:.1f} frames/s, age p50 {live.age_ms.p50:.0f} "
         f"p95 {live.age_ms.p95:.0f} p99 {live.age_ms.p99:.0f} ms, "
         f"{live.dropped_late} of {live.captured} dropped, {live.missed_by_camera} missed, "
-        f"{live.unmasked_share:.1%} unmasked, {live.cores_busy:.2f} cores busy, "
+        f"{live.unmasked_share:.1%} unmasked at full quality, {live.cores_busy:.2f} cores busy, "
         f"peak {report.peak_rss_mb:.0f} MB"
     )
     yield (
