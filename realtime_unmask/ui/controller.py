@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -250,6 +251,8 @@ class Controller(QObject):
         if self.preferences.folder:
             return Path(self.preferences.folder)
         videos = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
+        if os.name == "posix" and not os.environ.get("HOME"):
+            videos = ""  # Qt takes the root for the home then
         return Path(videos or Path.home()) / "Realtime Unmask"
 
     def file_settings(self) -> Settings:

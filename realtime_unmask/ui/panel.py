@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import QLocale, Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -58,7 +58,7 @@ class Panel(QScrollArea):
         self.faces = self._choice("faces")
         self.lost = self._choice("lost")
         self.strength = self._amount("strength", 0.0, 1.0, 0.05, lambda v: f"{v:.0%}")
-        self.feather = self._amount("feather_px", 0.0, 3.0, 0.25, lambda v: f"{v:.2f}")
+        self.feather = self._amount("feather_px", 0.0, 3.0, 0.25, _decimal)
         self.colour_match = self._switch("colour_match")
         self.backend = self._choice("backend")
         self.backend_reason = _small_print()
@@ -264,6 +264,10 @@ class Panel(QScrollArea):
             [(self.tr("The system's"), "system"), ("English", "en"), ("Deutsch", "de")],
             now.language,
         )
+
+
+def _decimal(value: float) -> str:
+    return QLocale().toString(value, "f", 2)
 
 
 def _small_print() -> QLabel:

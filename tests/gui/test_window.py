@@ -394,3 +394,10 @@ def test_pictograms_follow_dark_and_light(window: Window, qapp: QApplication) ->
         assert brightness() > 150
     finally:
         qapp.setPalette(before)
+
+
+def test_recordings_go_home_where_the_environment_names_none(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    assert window.controller.folder == Path.home() / "Realtime Unmask"
