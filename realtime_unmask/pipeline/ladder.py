@@ -13,9 +13,11 @@ RUNGS = (
     Effort(look_every=4, map_every=4, edit_every=3),
 )
 # Down when the work of a frame exceeds this share of the time between two frames, up below the
-# other one, each after so many frames in a row: down within half a second, up after some.
-_TOO_SLOW, _EASY = 0.95, 0.55
+# other one, each after so many frames in a row: down within half a second, up after some. A rung
+# above that proves too slow again is tried ever more rarely.
+_TOO_SLOW, _EASY = 0.95, 0.9
 _DOWN_AFTER, _UP_AFTER = 12, 150
+_MOST_PATIENCE = 32
 # Weight of a new frame in the running mean: one slow frame is no reason.
 _NEW = 0.15
 
@@ -28,6 +30,8 @@ class Ladder:
         self._mean = 0.0  # share of the time between two frames
         self._frames = 0  # on this rung
         self._slow = self._easy = 0
+        self._patience = 1  # times _UP_AFTER
+        self._climbed = False  # the last change led up
 
     @property
     def rung(self) -> int:
@@ -51,10 +55,14 @@ class Ladder:
         self._mean += weight * (seconds / step_s - self._mean)
         self._slow = self._slow + 1 if self._mean > _TOO_SLOW else 0
         self._easy = self._easy + 1 if self._mean < _EASY else 0
+        if self._climbed and self._frames == _UP_AFTER:
+            self._patience, self._climbed = 1, False  # it holds up here
         if self._slow >= _DOWN_AFTER and self._rung + 1 < len(RUNGS):
+            if self._climbed:
+                self._patience = min(2 * self._patience, _MOST_PATIENCE)
             self._change(1)
             return True
-        if self._easy >= _UP_AFTER and self._rung > 0:
+        if self._easy >= _UP_AFTER * self._patience and self._rung > 0:
             self._change(-1)
             return True
         return False
@@ -69,4 +77,5 @@ class Ladder:
 
     def _change(self, by: int) -> None:
         self._rung += by
+        self._climbed = by < 0
         self._frames = self._slow = self._easy = 0
