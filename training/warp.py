@@ -34,7 +34,7 @@ def thin_plate(target: Points, source: Points, size: int) -> tuple[Plane, Plane]
     system[:count, count + 1 :] = to
     system[count:, :count] = system[:count, count:].T
     solved = np.linalg.solve(system, np.vstack([back, np.zeros((3, 2))]))
-    steps = np.linspace(0, 1, GRID)
+    steps = np.linspace(0, size - 1, GRID) / size
     grid = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
     basis = np.hstack([_kernel(grid, to), np.ones((len(grid), 1)), grid])
     places = (basis @ solved * size).reshape(GRID, GRID, 2).astype(np.float32)

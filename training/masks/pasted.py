@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.masks.shape import Plane, Points
+from training.warp import thin_plate
 
 Picture = NDArray[np.float32]
 
@@ -21,9 +22,6 @@ _CARRIERS = (*_LEFT, *_RIGHT, *_MIDDLE)
 # The forehead: skin that no mask covers.
 _SKIN_LEFT, _SKIN_RIGHT, _SKIN_MIDDLE = (109, 67, 105, 107), (338, 297, 334, 336), (9, 10)
 _SKIN = (*_SKIN_LEFT, *_SKIN_RIGHT, *_SKIN_MIDDLE)
-GRID = 33
-# How much the warp may bend away from the points, against folds in turned faces.
-STIFFNESS = 2e-3
 # Width that the cloth's colour is carried outwards, so that no old background shows at its rim.
 RIM_PX = 2
 # How far around the mask its shade may fall.
@@ -76,7 +74,8 @@ def paste(
     Returns:
         A new picture of the same form, and its map (S, S) float32 in [0, 1].
     """
-    x, y = _backward(mesh, texture.mesh, image.shape[0])
+    carriers = list(_CARRIERS)
+    x, y = thin_plate(mesh[carriers], texture.mesh[carriers], image.shape[0])
     worn = image.copy()
     whole = np.asarray(cv2.remap(texture.map, x, y, cv2.INTER_LINEAR, borderValue=0), np.float32)
     if rng.random() < 0.5:
@@ -137,33 +136,6 @@ def shaded(image: Picture, alpha: Plane, rng: np.random.Generator) -> Picture:
     blurred = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(1.0, 5.0))
     soft = cv2.warpAffine(blurred, move, alpha.shape[::-1])
     return np.asarray(image * (1 - rng.uniform(0.05, 0.4) * soft[..., None]), np.float32)
-
-
-def _backward(target: Points, source: Points, size: int) -> tuple[Plane, Plane]:
-    """Where each pixel of the target lies in the source: a thin plate through the mesh points."""
-    carriers = list(_CARRIERS)
-    to, back = target[carriers] / size, source[carriers] / size
-    count = len(carriers)
-    system = np.zeros((count + 3, count + 3))
-    system[:count, :count] = _kernel(to, to) + STIFFNESS * np.eye(count)
-    system[:count, count] = 1
-    system[:count, count + 1 :] = to
-    system[count:, :count] = system[:count, count:].T
-    solved = np.linalg.solve(system, np.vstack([back, np.zeros((3, 2))]))
-    steps = np.linspace(0, size - 1, GRID) / size
-    grid = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
-    basis = np.hstack([_kernel(grid, to), np.ones((len(grid), 1)), grid])
-    places = (basis @ solved * size).reshape(GRID, GRID, 2).astype(np.float32)
-    # The grid's outermost points lie on the outermost pixels, hence not cv2.resize.
-    spread = np.linspace(0, GRID - 1, size, dtype=np.float32)
-    at = np.broadcast_to(spread, (size, size))
-    full = cv2.remap(places, at, np.ascontiguousarray(at.T), cv2.INTER_LINEAR)
-    return np.ascontiguousarray(full[..., 0]), np.ascontiguousarray(full[..., 1])
-
-
-def _kernel(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    square = ((a[:, None] - b[None]) ** 2).sum(-1).astype(np.float64)
-    return np.asarray(0.5 * square * np.log(np.maximum(square, 1e-12)))
 
 
 def _bled(cloth: NDArray[np.uint8], alpha: Plane) -> NDArray[np.uint8]:
