@@ -19,6 +19,7 @@ from training.face_networks import load_face_network, perceptual_distance
 from training.loop import Batch, Run, RunConfig, channels_last
 from training.losses import dissimilarity, grown, weighted_mean
 from training.motion import Motion
+from training.muon import Muon
 from training.shards import CROP, Faces
 
 
@@ -29,7 +30,7 @@ class EditorConfig(RunConfig):
     Attributes:
         size: side of the crops, px; 128 is four times as fast and a good beginning, and a run
             goes on at 256 from where it stopped.
-        rate: AdamW's learning rate; a quarter of it once a discriminator has joined.
+        rate: Muon's learning rate; a quarter of it once a discriminator has joined.
         faces: checkpoint of `train faces --design perceptual`; without one there is no
             perceptual loss.
         perceptual: weight of the perceptual loss.
@@ -88,9 +89,7 @@ class EditorRun(Run[EditorNet]):
         network = make()
         super().__init__(config, network, copy.deepcopy(network))
         self.config, self.held = config, held
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), config.rate, betas=(0.9, 0.99), weight_decay=1e-4
-        )
+        self.optimiser = Muon(self.network.parameters(), config.rate)
         self.optimisers["optimiser"] = self.optimiser
         self.adversaries = {"whole": (config.whole_from, halved),
                             "region": (config.region_from, lower)}  # fmt: skip

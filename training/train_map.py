@@ -15,6 +15,7 @@ from realtime_unmask.inference.networks import MapNet
 from training import checkpoint, data
 from training.labelled import Labelled, load_real_masks
 from training.loop import Batch, Run, RunConfig
+from training.muon import Muon
 from training.shards import Faces
 
 
@@ -23,7 +24,7 @@ class MapConfig(RunConfig):
     """How the map network is trained.
 
     Attributes:
-        rate: AdamW's learning rate, falling to a twentieth along a cosine over `steps`.
+        rate: Muon's learning rate, falling to a twentieth along a cosine over `steps`.
         average: decay of the averaged weights, which are the ones that ship.
         real: file of labelled photographs that `harvest` wrote, to be learned from as well.
     """
@@ -76,9 +77,7 @@ class MapRun(Run[MapNet]):
         network = MapNet()
         super().__init__(config, network, copy.deepcopy(network))
         self.config, self.held = config, held
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), config.rate, weight_decay=1e-4
-        )
+        self.optimiser = Muon(self.network.parameters(), config.rate)
         self.optimisers["optimiser"] = self.optimiser
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
