@@ -143,7 +143,7 @@ def map_sample(
     """
     if real is not None and rng.random() < REAL_SHARE:
         image, mesh, target, valid = real.view(rng)
-        hidden = rng.random() < 0.15
+        hidden = rng.random() < 0.2
     else:
         seen = view(faces, index, rng)
         mesh, valid = seen.mesh, seen.valid
@@ -177,7 +177,7 @@ def _dressed(
     if rng.random() < 0.15:
         image, over = glasses(image, seen.mesh, rng)
         target = target * (1 - over)
-    return image, target, bool(rng.random() < 0.2)
+    return image, target, bool(rng.random() < 0.3)
 
 
 def tight(

@@ -1,4 +1,4 @@
-"""Things before a face that are not masks: hands, cups, microphones, beards, glasses."""
+"""Things before a face that are not masks: hands, cups, telephones, beards, glasses and more."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training.masks.camera import grain
 from training.masks.shape import SUB, Plane, Points
 
 Picture = NDArray[np.float32]
@@ -14,7 +15,7 @@ Picture = NDArray[np.float32]
 def occlude(
     image: Picture, mesh: Points, rng: np.random.Generator
 ) -> tuple[Picture, Plane]:
-    """Put a hand, a cup or a microphone before the lower face.
+    """Put a hand, a cup, a telephone or a microphone before the lower face.
 
     Args:
         image: (S, S, 3) float32 RGB in [0, 1].
@@ -23,7 +24,7 @@ def occlude(
     Returns:
         The picture and (S, S) float32, where the thing is.
     """
-    draw = (_hand, _hand, _cup, _microphone)[rng.integers(4)]
+    draw = (_fist, _fist, _hand, _cup, _slab, _microphone)[rng.integers(6)]
     thing, alpha = draw(image, mesh, rng)
     alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 1.0)).astype(np.float32)
     weight = alpha[..., None]
@@ -90,10 +91,7 @@ def _fixed_all(points: Points) -> NDArray[np.int32]:
 def _hand(image: Picture, mesh: Points, rng: np.random.Generator) -> tuple[Picture, Plane]:
     """Fingers and the back of a hand in the face's own skin, as shaded capsules."""
     size = image.shape[0]
-    cheek = mesh[[50, 280, 151]]
-    samples = image[np.clip(cheek[:, 1].astype(int), 0, size - 1),
-                    np.clip(cheek[:, 0].astype(int), 0, size - 1)]  # fmt: skip
-    skin = np.clip(samples.mean(0) * rng.uniform(0.7, 1.1), 0.05, 0.95)
+    skin = _skin(image, mesh, rng)
     target = mesh[13] + rng.normal(0, 18, 2) * size / 256
     angle = rng.uniform(0, 2 * np.pi) if rng.random() < 0.4 else rng.normal(np.pi / 2, 0.7)
     along = np.array([np.cos(angle), np.sin(angle)])
@@ -115,6 +113,91 @@ def _hand(image: Picture, mesh: Points, rng: np.random.Generator) -> tuple[Pictu
         alpha = np.maximum(alpha, one)
     texture = 1 + cv2.GaussianBlur(rng.normal(0, 0.1, (size, size)).astype(np.float32), (0, 0), 1)
     return (skin * (shade * texture)[..., None]).astype(np.float32), alpha
+
+
+def _fist(image: Picture, mesh: Points, rng: np.random.Generator) -> tuple[Picture, Plane]:
+    """A hand with its back, fingers that taper, and a thumb, from any side, as a lit relief."""
+    size = image.shape[0]
+    unit = float(np.linalg.norm(mesh[10] - mesh[152])) / 8  # about two centimetres
+    forearm = rng.normal(np.pi / 2, 0.8)  # mostly from below
+    back = np.array([np.cos(forearm), np.sin(forearm)])
+    across = np.array([-back[1], back[0]]) * rng.choice([-1, 1])
+    tips = mesh[int(rng.choice([13, 4, 164, 199]))] + rng.normal(0, 0.9 * unit, 2)
+    knuckles = tips + back * unit * rng.uniform(1.2, 3.4)
+    height = np.zeros((size, size), np.float32)
+    spread, lean = rng.uniform(0.8, 1.1), rng.normal(0, 0.25)
+    for finger in range(int(rng.integers(2, 5))):
+        away = across * unit * spread * (finger - 1.5)
+        reach = (0.92, 1.0, 0.95, 0.75)[finger] * rng.uniform(0.9, 1.05)
+        tip = knuckles + away * rng.uniform(0.9, 1.4) + (tips - knuckles) * reach + across * lean
+        _rod(height, knuckles + away, tip, unit * 0.5)
+    palm = knuckles + back * unit * rng.uniform(2.2, 3.2)
+    for share in (-1.2, -0.4, 0.4, 1.2):
+        _rod(height, knuckles + across * unit * share, palm + across * unit * share * 0.8, unit)
+    _rod(height, palm, palm + back * unit * 14, unit * 1.5)
+    if rng.random() < 0.7:
+        root = palm - back * unit + across * unit * 1.6
+        _rod(height, root, root - back * unit * rng.uniform(1, 2.5) + across * unit, unit * 0.55)
+    return _lit(_skin(image, mesh, rng), height, unit, rng), (height > 0).astype(np.float32)
+
+
+def _rod(height: Plane, start: Points, end: Points, radius: float) -> None:
+    """Raise a relief by a round rod, in place."""
+    plane = np.zeros(height.shape, np.uint8)
+    cv2.line(plane, _fixed(start), _fixed(end), 1, max(1, round(2 * radius)), cv2.LINE_8, SUB)
+    inward = cv2.distanceTransform(plane, cv2.DIST_L2, 3)
+    rod = np.sqrt(inward * np.clip(2 * radius - inward, 0.1, None)) * plane
+    np.maximum(height, rod, out=height)
+
+
+def _lit(
+    colour: NDArray[np.floating], height: Plane, unit: float, rng: np.random.Generator
+) -> Picture:
+    """A relief in one colour, lit from a random side."""
+    smooth = cv2.GaussianBlur(height, (0, 0), max(0.6, 0.12 * unit))
+    slope = np.stack([cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)], -1)
+    side = rng.normal(0, 0.09, 2)
+    light = np.clip(1 + (slope @ side) - 0.05 * np.abs(slope).sum(-1), 0.45, 1.35)
+    grainy = light + grain(height.shape[0], rng)[..., 0] * np.float32(rng.uniform(0.005, 0.05))
+    return np.asarray(grainy[..., None] * colour, np.float32)
+
+
+def _skin(image: Picture, mesh: Points, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The colour of forehead or cheeks, (3,), a little off."""
+    where = mesh[[151, 9] if rng.random() < 0.6 else [50, 280]]
+    column, row = np.clip(where.astype(int), 2, image.shape[0] - 3).T
+    around = [
+        image[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3)
+        for y, x in zip(row, column, strict=True)
+    ]
+    skin = np.median(np.concatenate(around), 0) * rng.uniform(0.7, 1.15)
+    return np.asarray(np.clip(skin * np.exp(rng.normal(0, 0.05, 3)), 0.03, 0.97), np.float64)
+
+
+def _slab(image: Picture, mesh: Points, rng: np.random.Generator) -> tuple[Picture, Plane]:
+    """A telephone, card or book, plain or with something on it."""
+    size = image.shape[0]
+    unit = float(np.linalg.norm(mesh[10] - mesh[152])) / 8
+    centre = mesh[13] + rng.normal(0, 1.6 * unit, 2) + (0, unit)
+    half = np.array([rng.uniform(1.2, 3.5), rng.uniform(2.0, 4.5)]) * unit
+    turn = rng.normal(0, 0.5) if rng.random() < 0.8 else rng.uniform(0, np.pi)
+    corner = rng.uniform(0.05, 0.6) * half.min()
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    x, y = x - np.float32(centre[0]), y - np.float32(centre[1])
+    along, down = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    beyond = np.hypot(np.clip(np.abs(along) - half[0] + corner, 0, None),
+                      np.clip(np.abs(down) - half[1] + corner, 0, None))  # fmt: skip
+    colour = rng.uniform(0.02, 0.95, 3) if rng.random() < 0.5 else np.full(3, rng.beta(0.5, 0.5))
+    thing = np.broadcast_to(colour, (size, size, 3)).astype(np.float32).copy()
+    for _ in range(int(rng.integers(0, 5))):  # lenses, logos, stripes, pictures
+        at, reach = rng.uniform(-0.8, 0.8, 2) * half, rng.uniform(0.06, 0.6, 2) * half
+        spot = (np.abs(along - at[0]) < reach[0]) & (np.abs(down - at[1]) < reach[1])
+        if rng.random() < 0.5:
+            spot = np.hypot(along - at[0], down - at[1]) < reach.min()
+        thing[spot] = rng.uniform(0, 1, 3) if rng.random() < 0.5 else 0.04
+    sheen = 1 + rng.normal(0, 0.25) * (along / half[0] + down / half[1]) * np.float32(0.5)
+    thing = thing * np.clip(sheen, 0.4, 1.5)[..., None]
+    return thing.astype(np.float32), np.clip(corner + 0.5 - beyond, 0, 1).astype(np.float32)
 
 
 def _cup(image: Picture, mesh: Points, rng: np.random.Generator) -> tuple[Picture, Plane]:

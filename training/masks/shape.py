@@ -15,6 +15,7 @@ Plane = NDArray[np.float32]
 JAW = (132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361)
 BRIDGE = (6, 197, 195, 5)
 UNDER_NOSE = (5, 4, 2, 164)
+CROP = 256  # px, for which lengths are given
 SUB = 4  # sub-pixel bits of cv2's drawing
 
 KINDS = ("surgical", "cloth", "kn95", "n95", "duckbill", "scarf", "fashion")
@@ -75,7 +76,7 @@ def _outline(
 ) -> tuple[Points, Points]:
     """The closed outline, and the four corners where straps begin (left top, left bottom, ...)."""
     unit = float(np.linalg.norm(mesh[10] - mesh[152])) / 150.0
-    low = not covering and rng.random() < 0.06
+    low = not covering and rng.random() < 0.14  # the nose looks out
     path = UNDER_NOSE if low else BRIDGE
     nose = _along(mesh[list(path)], rng.uniform(0.25, 1.0) if low else rng.beta(1.6, 2.1))
     high = float(rng.normal(0.35, 0.18))
@@ -191,17 +192,20 @@ def _fill(outline: Points, size: int, blur: float) -> Plane:
 def _straps(
     mesh: Points, corners: Points, size: int, kind: str, rng: np.random.Generator
 ) -> Plane:
-    """Ear loops, or the bands of a respirator."""
+    """Ear loops, or the bands of a respirator; a pixel of the crop is about a millimetre."""
     plane = np.zeros((size, size), np.uint8)
     across = mesh[454] - mesh[234]
-    width = rng.uniform(0.9, 3.2) * size / 256
-    for side, (ear, temple) in enumerate(((234, 127), (454, 356))):
-        out = across * (0.1 if side else -0.1) * rng.uniform(0.3, 1.5)
-        attach = mesh[ear] * 0.55 + mesh[temple] * 0.45 + out
-        if kind in ("n95", "duckbill"):
+    width = float(np.exp(rng.uniform(np.log(1.0), np.log(6.5)))) * size / CROP
+    bands = kind in ("n95", "duckbill") and rng.random() < 0.7
+    for side, (ear, temple, jaw) in enumerate(((234, 127, 132), (454, 356, 361))):
+        out = across * (0.1 if side else -0.1) * rng.uniform(0.1, 1.5)
+        if bands:
+            attach = mesh[ear] * 0.55 + mesh[temple] * 0.45 + out
             ends = (attach + (0, -rng.uniform(5, 30)), mesh[ear] + out * 2 + (0, 20))
         else:
-            ends = (attach, mesh[ear] * 0.8 + mesh[132 if not side else 361] * 0.2 + out)
+            high, low = rng.uniform(0.1, 1.1), rng.uniform(0.0, 0.7)
+            top = mesh[ear] + (mesh[temple] - mesh[ear]) * high + out
+            ends = (top, mesh[ear] + (mesh[jaw] - mesh[ear]) * low + out)
         for start, end in zip(corners[2 * side : 2 * side + 2], ends, strict=True):
             if rng.random() < 0.85:
                 _curve(plane, start, end, width, rng)
