@@ -8,6 +8,7 @@ torch.optim has a Muon too, but for two-dimensional weights alone: none of a con
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -72,7 +73,7 @@ def _orthogonal(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) 
         square = x @ x.T
         x = _A * x + (_B * square + _C * square @ square) @ x
     way: Tensor = (x.T if tall else x).to(gradient.dtype).reshape(gradient.shape)
-    return way * (0.2 * float(max(ahead.shape)) ** 0.5)
+    return way * (0.2 * math.sqrt(max(ahead.shape)))
 
 
 def _adam(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
