@@ -83,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
                               help="of `train faces --design judge`: distance and identity")
             step.add_argument("--prior", action="store_true",
                               help="also what a guess from another picture of the person is worth")
+            step.add_argument("--steady", action="store_true",
+                              help="also a minute of a still head, each picture fed to the next")
 
     step = steps.add_parser("ablate", help="what each part of the editor's training is worth")
     step.add_argument("--data", type=Path, default=DATA)
@@ -223,7 +225,7 @@ def _evaluate_map(options: argparse.Namespace) -> None:
 
 
 def _evaluate_editor(options: argparse.Namespace) -> None:
-    from training.evaluation import editor, prior, report
+    from training.evaluation import editor, prior, report, steady
     from training.shards import load_shards
 
     faces = load_shards(options.data)
@@ -237,6 +239,10 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
             faces, options.engines,
             judge=options.faces, limit=options.limit, workers=options.workers,
         )  # fmt: skip
+    if options.steady:
+        judged.tables["a minute of a still head"] = steady.evaluate(
+            faces, options.engines, workers=options.workers
+        )
     title = f"Editor, evaluation set {judged.digest}"
     text = report.document(title, judged.tables | judged.groups)
     print(text)

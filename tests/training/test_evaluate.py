@@ -6,14 +6,27 @@ import operator
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from realtime_unmask import resources
+from realtime_unmask.types import Float32, UInt8
 from training import checkpoint, data
 from training.__main__ import main
-from training.evaluation import baselines, cases, editor, maps, photos, pool, prior, report, scores
-from training.evaluation.engines import Engines
+from training.evaluation import (
+    baselines,
+    cases,
+    editor,
+    maps,
+    photos,
+    pool,
+    prior,
+    report,
+    scores,
+    steady,
+)
+from training.evaluation.engines import Engines, Found
 from training.evaluation.judge import Judge
 from training.face_networks import JudgeNet, architecture
 from training.real_masks import for_scoring
@@ -252,3 +265,31 @@ def test_commands_write_tables_and_sheets(judged: Faces, tmp_path: Path) -> None
 def test_a_table_leaves_unknown_cells_empty() -> None:
     text = report.table({"a": {"x": 1.0}, "b": {"y": 0.25}}, "who")
     assert text.splitlines()[2:] == ["| a | 1 |  |", "| b |  | 0.25 |"]
+
+
+class Fading:
+    """Engines that blur their own output: what `steady` must see."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engines = Engines(folder)
+
+    def find(self, crop: UInt8) -> Found:
+        return self.engines.find(crop)
+
+    def paint(
+        self, masked: UInt8, hole: UInt8, valid: scores.Bool, prior: Float32 | None
+    ) -> Float32:
+        before = masked.astype(np.float32) if prior is None else prior
+        return cv2.blur(before, (3, 3)).astype(np.float32)
+
+
+def test_a_painting_that_fades_is_seen_to_fade(
+    judged: Faces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steady, "Engines", Fading)
+    rows = steady.evaluate(judged, ENGINES, seconds=(1, 2), count=1, workers=0)
+    assert list(rows) == ["no prior", "fed, 1 s", "fed, 2 s"]
+    assert rows["fed, 2 s"]["sharp"] < 0.95 * rows["fed, 1 s"]["sharp"]
+    assert rows["fed, 1 s"]["moved"] == 0 < rows["fed, 2 s"]["moved"]
+    # A blurred blur keeps still; the noise of a fresh one shows.
+    assert rows["fed, 2 s"]["flicker"] < rows["no prior"]["flicker"]

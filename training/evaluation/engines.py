@@ -53,19 +53,25 @@ class Engines(Closing):
         """The mask in a (S, S, 3) uint8 RGB crop."""
         return found(self._mapper, crop)
 
-    def unmask(
+    def paint(
         self, masked: UInt8, hole: UInt8, valid: Bool, prior: Float32 | None = None
-    ) -> UInt8:
-        """(S, S, 3) uint8: the hole painted, its colour matched, blended in.
+    ) -> Float32:
+        """(S, S, 3) float32 in [0, 255]: the painted crop, its colour matched.
 
         Args:
             prior: a guess, (S, S, 3) float32 in [0, 255].
         """
-        if not hole.any():
-            return masked
         planes = normalise(masked)[None]
         made = paint(self._editor, planes, hole[None].astype(np.float32), [prior])[0].rgb
-        return put_in(made, masked, hole, valid)
+        return match_colour(made, masked, hole, valid.astype(np.uint8))
+
+    def unmask(
+        self, masked: UInt8, hole: UInt8, valid: Bool, prior: Float32 | None = None
+    ) -> UInt8:
+        """(S, S, 3) uint8: the hole painted and blended in; arguments as of `paint`."""
+        if not hole.any():
+            return masked
+        return blended(self.paint(masked, hole, valid, prior), masked, hole)
 
     def close(self) -> None:
         """Free the networks; safe to call again."""
@@ -85,7 +91,10 @@ def put_in(painted: Float32, masked: UInt8, hole: UInt8, valid: Bool) -> UInt8:
     """A painted crop, (S, S, 3) float32 in [0, 255], matched and blended as the program does."""
     if not hole.any():
         return masked
-    painted = match_colour(painted, masked, hole, valid.astype(np.uint8))
+    return blended(match_colour(painted, masked, hole, valid.astype(np.uint8)), masked, hole)
+
+
+def blended(painted: Float32, masked: UInt8, hole: UInt8) -> UInt8:
+    """A matched crop, (S, S, 3) float32 in [0, 255], laid into the picture."""
     alpha = feather(hole, SETTINGS.feather_px)[..., None]
-    mixed = masked * (1 - alpha) + painted * alpha
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(masked * (1 - alpha) + painted * alpha), 0, 255).astype(np.uint8)
