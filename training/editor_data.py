@@ -113,18 +113,30 @@ def _worse_copy(
     centre = np.full(2, size / 2)
     linear = zoom * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     offset = centre + rng.normal(0, 1.5, 2) * size / CROP - linear @ centre
-    guess = cv2.warpAffine(
-        image, np.hstack([linear, offset[:, None]]), (size, size), borderMode=cv2.BORDER_REPLICATE
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    places = np.stack([x, y], -1) @ linear.T.astype(np.float32) + offset.astype(np.float32)
+    if rng.random() < 0.5:  # another expression, bent to this one's mesh as well as that goes
+        places += _field(size, (6, 6, 2), rng) * np.float32(rng.uniform(0, 3.5) * size / CROP)
+    guess = cv2.remap(
+        image, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     guess = guess * np.exp(rng.normal(0, 0.06, 3)) + rng.normal(0, 0.02)
+    if rng.random() < 0.5:  # another light
+        guess *= np.exp(_field(size, (3, 3, 1), rng) * np.float32(rng.uniform(0, 0.25)))
     if rng.random() < 0.7:
         guess = cv2.GaussianBlur(guess, (0, 0), rng.uniform(0.4, 3.0) * size / CROP)
     weight = hole * rng.uniform(0.4, 1.0)
     if rng.random() < 0.4:
-        field = cv2.resize(rng.normal(size=(5, 5)), (size, size), interpolation=cv2.INTER_CUBIC)
-        weight = weight * (field > rng.uniform(-0.5, 0.7))
+        weight = weight * (_field(size, (5, 5, 1), rng)[..., 0] > rng.uniform(-0.5, 0.7))
     weight = weight.astype(np.float32)
     return _kept(np.asarray(guess, np.float32), weight), weight
+
+
+def _field(size: int, knots: tuple[int, int, int], rng: np.random.Generator) -> Picture:
+    """(size, size, c) smooth noise of deviation about 1, from (rows, columns, c) knots."""
+    noise = rng.normal(size=knots).astype(np.float32)
+    field = cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC)
+    return field.reshape(size, size, knots[2]).astype(np.float32, copy=False)
 
 
 def _kept(guess: Picture, weight: Plane) -> Picture:
