@@ -32,7 +32,7 @@ PARITY = 1 / 255
 
 _NETWORKS: dict[str, tuple[type[nn.Module], str]] = {
     "map": (MapNet, "map-1"),
-    "editor": (EditorNet, "editor-1"),
+    "editor": (EditorNet, "editor-2"),
 }
 
 def export(network: Network, run: Path, engines: Path, about: dict[str, Any]) -> float:

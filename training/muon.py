@@ -2,7 +2,7 @@
 
 Each weight matrix moves by its momentum made orthogonal, so that rare directions learn as fast
 as common ones (Jordan et al. 2024), scaled to the length of an AdamW step, so that one rate
-serves both (Liu et al. 2025). Biases, batch norms and the picture of places take AdamW's step.
+serves both (Liu et al. 2025). Biases and batch norms take AdamW's step.
 torch.optim has a Muon too, but for two-dimensional weights alone: none of a convolution's.
 """
 
@@ -57,8 +57,8 @@ class Muon(torch.optim.Optimizer):
 
 
 def is_matrix(parameter: Tensor) -> bool:
-    """Whether it maps several values to several others; (1, ...) is a picture of its own."""
-    return parameter.ndim >= 2 and parameter.shape[0] > 1
+    """Whether it maps several values to several others, and is no bias and no scale."""
+    return parameter.ndim >= 2
 
 
 def _orthogonal(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:

@@ -80,7 +80,7 @@ def reconstruction_losses(rgb: Tensor, confidence: Tensor, batch: Batch) -> dict
 class EditorRun(Run[EditorNet]):
     """One run of the editor."""
 
-    architecture = "editor-1"
+    architecture = "editor-2"
 
     def __init__(
         self, config: EditorConfig, held: Faces, make: Callable[[], EditorNet] = EditorNet

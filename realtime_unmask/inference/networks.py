@@ -50,54 +50,90 @@ class DilatedBlock(nn.Module):
         return F.leaky_relu(x + self.attend(self.second(self.first(x))), 0.1)
 
 
-class _Up(nn.Module):
-    """Twice the size, joined with the encoder's features of that level."""
+class _AddUp(nn.Module):
+    """Twice the size, added to the encoder's features of that level."""
 
-    def __init__(self, inputs: int, skip: int, *, attend: bool) -> None:
+    def __init__(self, inputs: int, skip: int) -> None:
         super().__init__()
         self.narrow = nn.Conv2d(inputs, skip, 1)
-        self.join = _conv(2 * skip, skip)
-        self.attend = SqueezeExcite(skip) if attend else nn.Identity()
         self.refine = _conv(skip, skip)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         x = F.interpolate(self.narrow(x), scale_factor=2.0, mode="nearest")
-        joined: Tensor = self.refine(self.attend(self.join(torch.cat((x, skip), 1))))
-        return joined
+        refined: Tensor = self.refine(x + skip)
+        return refined
+
+
+class Whole(nn.Module):
+    """Residual layer in which every place of an aligned face sees every other.
+
+    Convolutions know neither where they are nor what is far away; dense weights over all places
+    know that the mouth is here, and that it has the light of the cheek there.
+
+    Args:
+        width: channels.
+        narrow: channels that take part.
+        hidden: values that stand for the whole face.
+    """
+
+    SIDE = 16
+
+    def __init__(self, width: int, narrow: int = 12, hidden: int = 384) -> None:
+        super().__init__()
+        places = narrow * self.SIDE**2
+        self.narrow = nn.Conv2d(width, narrow, 1)
+        self.gather = nn.Linear(places, hidden)
+        self.spread = nn.Linear(hidden, places)
+        self.widen = nn.Conv2d(narrow, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, width, 16, 16) -> the same shape; smaller ones while training begins small."""
+        size = x.shape[2:]
+        y = F.leaky_relu(self.narrow(x), 0.1)
+        if size != (self.SIDE, self.SIDE):
+            y = F.interpolate(y, (self.SIDE, self.SIDE))
+        y = self.spread(F.leaky_relu(self.gather(y.flatten(1)), 0.1))
+        y = y.reshape(-1, self.narrow.out_channels, self.SIDE, self.SIDE)
+        if size != (self.SIDE, self.SIDE):
+            y = F.adaptive_avg_pool2d(y, size)
+        return x + self.widen(y)
 
 
 class EditorNet(nn.Module):
     """The editing module: paints the hidden part of an aligned face.
 
     U-Net generator with squeeze-and-excitation and dilated convolutions after Din et al. 2020.
-    A learned picture of places at its narrowest level tells it where in a face it is: the crops
-    are aligned, so the mouth is always in the same area.
+    Its body works at 64 px and below; a thin layer at 128 px adds the details. At its narrowest
+    level a layer sees the whole face at once: the crops are aligned, so the mouth is always in
+    the same area.
 
     Args:
-        widths: channels at 128, 64, 32 and 16 px (for a 256 px crop).
+        widths: channels at 64, 32 and 16 px (for a 256 px crop).
+        detail: channels at 128 px.
         dilations: one residual block at the narrowest level for each.
         attend: with squeeze-and-excitation; without it only to show what it is worth.
     """
 
     def __init__(
         self,
-        widths: tuple[int, int, int, int] = (24, 48, 96, 160),
-        dilations: tuple[int, ...] = (1, 2, 4, 8),
+        widths: tuple[int, int, int] = (48, 96, 160),
+        detail: int = 16,
+        dilations: tuple[int, ...] = (1, 2, 4),
         *,
         attend: bool = True,
     ) -> None:
         super().__init__()
-        a, b, c, d = widths
-        self.stem = _conv(8 * 4, a)
+        a, b, c = widths
+        self.stem = nn.Sequential(_conv(8 * 4, a, stride=2), _conv(a, a))
         self.down1 = nn.Sequential(_conv(a, b, stride=2), _conv(b, b))
-        self.down2 = nn.Sequential(_conv(b, c, stride=2), _conv(c, c))
-        self.down3 = _conv(c, d, stride=2)
-        self.place = nn.Parameter(torch.zeros(1, d, 16, 16))
-        self.middle = nn.Sequential(*(DilatedBlock(d, k, attend=attend) for k in dilations))
-        self.up2 = _Up(d, c, attend=attend)
-        self.up1 = _Up(c, b, attend=attend)
-        self.up0 = _Up(b, a, attend=False)
-        self.head = nn.Conv2d(a, 4 * 4, 3, padding=1)
+        self.down2 = _conv(b, c, stride=2)
+        self.whole = Whole(c)
+        self.middle = nn.Sequential(*(DilatedBlock(c, k, attend=attend) for k in dilations))
+        self.up1 = _AddUp(c, b)
+        self.up0 = _AddUp(b, a)
+        self.spread = nn.Conv2d(a, 4 * detail, 3, padding=1)
+        self.detail = nn.Conv2d(8 * 4, detail, 1)
+        self.head = nn.Conv2d(detail, 4 * 4, 3, padding=1)
 
     def forward(
         self, image: Tensor, map: Tensor, prior: Tensor, prior_weight: Tensor
@@ -113,32 +149,14 @@ class EditorNet(nn.Module):
         Returns:
             rgb (N, 3, 256, 256) in [-1, 1] and confidence (N, 1, 256, 256) in [0, 1].
         """
-        x = F.pixel_unshuffle(torch.cat((image, map, prior, prior_weight), 1), 2)
-        x0 = self.stem(x)
+        given = F.pixel_unshuffle(torch.cat((image, map, prior, prior_weight), 1), 2)
+        x0 = self.stem(given)
         x1 = self.down1(x0)
-        x2 = self.down2(x1)
-        x = self.down3(x2)
-        place: Tensor = self.place
-        if x.shape[2:] != place.shape[2:]:  # training begins on smaller crops
-            place = F.adaptive_avg_pool2d(place, x.shape[2:])
-        x = self.middle(x + place)
-        x = self.up0(self.up1(self.up2(x, x2), x1), x0)
-        x = F.pixel_shuffle(self.head(x), 2)
+        x = self.middle(self.whole(self.down2(x1)))
+        x = self.up0(self.up1(x, x1), x0)
+        x = F.pixel_shuffle(self.spread(x), 2) + self.detail(given)
+        x = F.pixel_shuffle(self.head(F.leaky_relu(x, 0.1)), 2)
         return torch.tanh(x[:, :3]), torch.sigmoid(x[:, 3:])
-
-
-class _AddUp(nn.Module):
-    """Twice the size, added to the encoder's features: the cheap joint of the map network."""
-
-    def __init__(self, inputs: int, skip: int) -> None:
-        super().__init__()
-        self.narrow = nn.Conv2d(inputs, skip, 1)
-        self.refine = _conv(skip, skip)
-
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        x = F.interpolate(self.narrow(x), scale_factor=2.0, mode="nearest")
-        refined: Tensor = self.refine(x + skip)
-        return refined
 
 
 class MapNet(nn.Module):

@@ -24,7 +24,7 @@ _LARGEST_HALF = 65504.0
 
 # Operators whose output has the type of their first input, and no float32 inside.
 _PLAIN = frozenset(
-    "Add AveragePool Clip Concat Conv ConvTranspose DepthToSpace Flatten GlobalAveragePool "
+    "Add AveragePool Clip Concat Conv ConvTranspose DepthToSpace Flatten Gemm GlobalAveragePool "
     "HardSigmoid Identity LeakyRelu MaxPool Mul PRelu Relu Reshape Sigmoid Slice SpaceToDepth "
     "Squeeze Sub Tanh Transpose Unsqueeze".split()
 )

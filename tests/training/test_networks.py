@@ -10,15 +10,15 @@ from realtime_unmask.inference.networks import EditorNet, MapNet
 
 
 def macs(network: nn.Module, *inputs: torch.Tensor) -> float:
-    """Multiply-accumulates of the convolutions, in units of 1e9."""
+    """Multiply-accumulates, in units of 1e9."""
     total = 0
 
-    def count(module: nn.Conv2d, _: object, output: torch.Tensor) -> None:
+    def count(module: nn.Conv2d | nn.Linear, _: object, output: torch.Tensor) -> None:
         nonlocal total
         total += output.numel() * module.weight[0].numel()
 
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(count)
     with torch.no_grad():
         network.eval()(*inputs)
