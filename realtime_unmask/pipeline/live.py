@@ -345,7 +345,7 @@ class LiveSession(Closing):
             if less is not None:
                 self._passing["quality"] = Notice("quality", less)
 
-    def publish(self, result: FrameResult, sequence: Sequence, done: bool) -> None:
+    def publish(self, result: FrameResult, sequence: Sequence, done: bool, rung: int) -> None:
         """See live_worker.Host."""
         captured_ns = result.frame.captured_ns
         shown = result.output
@@ -354,7 +354,8 @@ class LiveSession(Closing):
             status = "lost" if lost else "done"
         else:
             status = "starting" if self._current is None else "late"
-        live = LiveFrame(result, shown, status, captured_ns, sequence.state.choice.track_id)
+        chosen = sequence.state.choice.track_id
+        live = LiveFrame(result, shown, status, captured_ns, chosen, rung)
         self._newest = live
         waited = time.monotonic_ns() - captured_ns - sum(result.timings.values())
         self._meter.went(captured_ns, {"wait": max(0, waited), **result.timings})
