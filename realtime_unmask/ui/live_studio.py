@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,6 +111,10 @@ class LiveRunning:
         return Picture(
             result.frame.image, live.shown.image, painted, tuple(result.faces), live.chosen
         )
+
+    def tell(self, call: Callable[[], None]) -> None:
+        """See Running."""
+        self._session.on_frame = call
 
     def figures(self) -> Figures:
         """See Running."""
@@ -243,6 +248,7 @@ class LiveRunning:
 
     def close(self) -> tuple[str, ...]:
         """See Running."""
+        self._session.on_frame = lambda: None
         stuck = self._session.stop()
         self._take_page_down()
         return stuck

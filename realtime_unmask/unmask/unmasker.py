@@ -100,12 +100,14 @@ class _Seen:
     def map_memory(self) -> MapMemory | None:
         return self.memory.map if self.memory else None
 
-    def held_map(self, every: int) -> Float32 | None:
+    def held_map(self, every: int, threshold: float) -> MaskMap | None:
         """The map of the frame before, if it is to serve in this frame as well."""
         memory = self.memory
         if memory is None or memory.jumped or memory.frames % every == 0:
             return None
-        return memory.map.values if memory.now_ns - memory.mapped_ns <= HELD_MAP_NS else None
+        if memory.now_ns - memory.mapped_ns > HELD_MAP_NS:
+            return None
+        return held_mask(memory.map, threshold)
 
     def held_paint(self, every: int) -> Painted | None:
         """What was painted in the frame before, if it is to serve in this frame as well."""
@@ -300,8 +302,8 @@ class Unmasker(Closing):
 
     def _look_for_masks(self, seen: list[_Seen]) -> list[_Masked]:
         threshold = self._settings.mask_threshold
-        held = [one.held_map(self.effort.map_every) for one in seen]
-        asked = [one for one, values in zip(seen, held, strict=True) if values is None]
+        held = [one.held_map(self.effort.map_every, threshold) for one in seen]
+        asked = [one for one, before in zip(seen, held, strict=True) if before is None]
         fresh: Iterator[MaskMap] = iter(())
         if asked:
             batch = np.stack([one.planes for one in asked])
@@ -310,7 +312,7 @@ class Unmasker(Closing):
         for one in asked:
             if one.memory is not None:
                 one.memory.mapped_ns = one.memory.now_ns
-        maps = [next(fresh) if values is None else held_mask(values, threshold) for values in held]
+        maps = [next(fresh) if before is None else before for before in held]
         return [
             _Masked(one, found, support(found, threshold))
             for one, found in zip(seen, maps, strict=True)
@@ -344,7 +346,7 @@ class Unmasker(Closing):
             made.append(
                 Reconstruction(
                     one.seen.face.track_id,
-                    np.rint(rgb).astype(np.uint8),
+                    cv2.convertScaleAbs(rgb).astype(np.uint8, copy=False),
                     one.map,
                     alpha,
                     one.seen.alignment,
