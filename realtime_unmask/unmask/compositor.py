@@ -96,8 +96,8 @@ class Canvas:
         # Interpolation must not reach past the support.
         weight = np.where(inside > 0, share, 0).astype(np.float32)
         # To whole numbers within the range; interpolation overshoots a little.
-        whole = cv2.add(paint, 0, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
-        self._blend(whole, weight, region)
+        whole = cv2.addWeighted(paint, 1, paint, 0, 0, dtype=cv2.CV_8U)
+        self._blend(whole.astype(np.uint8, copy=False), weight, region)
 
     def _blend(self, paint: UInt8, weight: Float32, region: tuple[int, int, int, int]) -> None:
         """Mix `paint` into the region."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -39,7 +40,11 @@ class Painted:
 
 
 def paint(
-    engine: Engine, batch: Float32, holes: Float32, priors: list[Float32 | None]
+    engine: Engine,
+    batch: Float32,
+    holes: Float32,
+    priors: list[Float32 | None],
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> list[Painted]:
     """Paint the holes.
 
@@ -48,6 +53,7 @@ def paint(
         batch: (N, 3, S, S) float32 RGB in [-1, 1].
         holes: (N, S, S) float32, 1 in the hole, else 0.
         priors: a guess for each crop, (S, S, 3) float32 in [0, 255]; None where there is none.
+        meanwhile: called while the network is at work.
     """
     hole = holes[:, None]
     prior, weight = _nothing(batch.shape), _nothing(hole.shape)
@@ -57,9 +63,13 @@ def paint(
         if guess is not None:
             prior[number] = (guess.transpose(2, 0, 1) / 127.5 - 1) * hole[number]
             weight[number] = PRIOR_WEIGHT * hole[number]
-    made = engine.infer(
+    engine.submit(
         {"image": batch * (1 - hole), "map": hole, "prior": prior, "prior_weight": weight}
     )
+    try:
+        meanwhile()
+    finally:
+        made = engine.wait()
     return [
         Painted(_picture(planes), sure[0])
         for planes, sure in zip(made["rgb"], made["confidence"], strict=True)
@@ -135,8 +145,8 @@ class _Edge:
         self._part = part = (slice(y, y + height), slice(x, x + width))
         disc = _disc(SEAM_PX)
         hole, known = hole[part], known[part]
-        inner = (hole - cv2.erode(hole, disc)) * known
-        outer = (cv2.dilate(hole, disc) - hole) * known
+        inner = ((hole - cv2.erode(hole, disc)) * known).astype(np.uint8, copy=False)
+        outer = ((cv2.dilate(hole, disc) - hole) * known).astype(np.uint8, copy=False)
         near = [_blur(side.astype(np.float32)) for side in (inner, outer)]
         # Points of either side that have the other one in reach.
         self._at = np.nonzero((inner | outer) & (near[0] > 0) & (near[1] > 0))
@@ -157,13 +167,14 @@ class _Edge:
         plane = np.zeros(rgb.shape, np.float32)
         # Lab is dear, and a side has a thirtieth of the pixels.
         plane[side] = _lab(rgb[side].astype(np.float32))
-        return np.asarray(_blur(plane)[self._at])
+        return np.asarray(_blur(plane)[self._at], np.float32)
 
 
 def _lab(rgb: Float32) -> Float32:
     """CIE Lab of (n, 3) float32 RGB in [0, 255]."""
-    lab = cv2.cvtColor(rgb[None] * np.float32(1 / 255), cv2.COLOR_RGB2LAB)
-    return lab[0].astype(np.float32, copy=False)
+    row = rgb[None] * np.float32(1 / 255)
+    lab: Float32 = cv2.cvtColor(row, cv2.COLOR_RGB2LAB).astype(np.float32, copy=False)[0]
+    return lab
 
 
 def _blur(plane: Float32) -> Float32:
