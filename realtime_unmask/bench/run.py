@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime_unmask.bench import networks, recorded, scene, start
-from realtime_unmask.bench.live import Live, at_camera_pace
+from realtime_unmask.bench.live import Live, Show, at_camera_pace
 from realtime_unmask.bench.machine import Machine, this_machine
 from realtime_unmask.bench.stages import Throttle, full_throttle
 from realtime_unmask.inference.engine import load_engine
@@ -17,7 +17,7 @@ from realtime_unmask.settings import Settings
 from realtime_unmask.unmask.unmasker import Unmasker
 
 # Of the JSON; rises when a key changes its meaning or goes away, not when one is added.
-SCHEMA = 1
+SCHEMA = 2
 _CLIP = 120
 _VIDEO_FRAMES_A_SECOND = 15
 
@@ -27,7 +27,7 @@ class Report:
     """Everything that was measured; `as_json` is documented in docs/performance.md.
 
     Attributes:
-        peak_rss_mb: of the live run, before the reference networks were built.
+        peak_rss_mb: of the live run, with its window; nothing else was loaded before it.
         reference: None on a backend that does not run them.
     """
 
@@ -56,6 +56,7 @@ def measure(
     faces: int,
     seconds: float,
     against: Sequence[Path],
+    show: Callable[[], Show],
     tell: Callable[[str], None],
 ) -> Report:
     """Measure this machine.
@@ -66,6 +67,7 @@ def measure(
         faces: people before it.
         seconds: for each of the longer parts.
         against: ONNX files to be timed beside the seeds' networks.
+        show: opens what the live session's frames are shown on.
         tell: is told what is under way.
 
     Raises:
@@ -75,15 +77,15 @@ def measure(
     tell("start-up")
     started = start.launch(settings)
     pictures = scene.jpegs(*size, faces, _CLIP)
+    tell(f"a camera of {scene.RATE} frames a second, {seconds:.0f} s")
+    live = at_camera_pace(settings, pictures, faces, seconds, show())
+    peak = peak_mb()
     map_engine = load_engine("map", settings)
     editor_engine = load_engine("editor", settings)
     supported = editor_engine.spec.prior_supported
     with Unmasker(map_engine, editor_engine, settings, use_prior=supported) as unmasker:
         tell(f"full throttle, {seconds * 4 / 3:.0f} s")
         throttle = full_throttle(unmasker, pictures, faces, seconds)
-        tell(f"30 frames a second, {seconds:.0f} s")
-        live = at_camera_pace(unmasker, pictures, faces, seconds)
-        peak = peak_mb()
         frames = max(30, round(seconds * _VIDEO_FRAMES_A_SECOND))
         tell(f"video, {frames} frames")
         video = recorded.convert(unmasker, pictures, frames)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 
 from realtime_unmask import resources
+from realtime_unmask.capture.camera_process import ProcessSource, Shot
 from realtime_unmask.capture.video import VideoSource
 from realtime_unmask.types import UInt8
 
+RATE = 30
 _QUALITY = 90
 _GREY = 118
 
@@ -60,6 +66,41 @@ class Camera:
         (picture,) = self._decoder.decode(av.Packet(next(self._packets)))
         assert isinstance(picture, av.VideoFrame)
         return picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSpec:
+    """A camera of RATE pictures a second, in a process of its own as all cameras are.
+
+    Attributes:
+        folder: holds its pictures; see `write`.
+    """
+
+    folder: Path
+    name: str = "The benchmark's camera"
+    opens_in_s: float = 8.0
+
+    def open(self) -> ProcessSource:
+        """From the first picture on."""
+        return ProcessSource(read_loop, (str(self.folder),))
+
+
+def write(pictures: list[bytes], folder: Path) -> LoopSpec:
+    """Put the pictures into an empty folder, for the camera's process."""
+    for number, data in enumerate(pictures):
+        (folder / f"{number:04}.jpg").write_bytes(data)
+    return LoopSpec(folder)
+
+
+def read_loop(folder: str) -> Iterator[Shot]:
+    """The pictures of a folder over and over, at their times; what comes too late is left out."""
+    camera = Camera([path.read_bytes() for path in sorted(Path(folder).glob("*.jpg"))])
+    due = time.monotonic()
+    while True:
+        time.sleep(max(0.0, due - time.monotonic()))
+        arrived = time.monotonic_ns()
+        yield arrived, camera.read()
+        due = max(due + 1 / RATE, time.monotonic())
 
 
 def _on_grey(person: UInt8, width: int, height: int) -> UInt8:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Iterator, Mapping
 
 import av
 import numpy as np
 
+from realtime_unmask.capture.camera_process import Shot
 from realtime_unmask.capture.devices import CameraInfo, best_format, find_camera
 from realtime_unmask.errors import CameraError
 from realtime_unmask.media import DECODER_FAULTS, reason
-from realtime_unmask.types import UInt8
 
 
 def read_camera(
     identity: str, size: tuple[int, int] | None, fps: float | None, pixel_format: str | None
-) -> Iterator[UInt8]:
-    """The pictures of a camera as they come, (H, W, 3) uint8 RGB.
+) -> Iterator[Shot]:
+    """The pictures of a camera as they come.
 
     Args:
         identity: see CameraInfo.
@@ -38,7 +39,7 @@ def read_camera(
     yield from read_device(camera, options)
 
 
-def read_device(camera: CameraInfo, options: Mapping[str, str]) -> Iterator[UInt8]:
+def read_device(camera: CameraInfo, options: Mapping[str, str]) -> Iterator[Shot]:
     """The pictures of camera.device, opened with FFmpeg's `options`.
 
     Raises:
@@ -52,8 +53,11 @@ def read_device(camera: CameraInfo, options: Mapping[str, str]) -> Iterator[UInt
         stream = container.streams.video[0]
         stream.thread_type = "SLICE"  # frames in parallel would come late
         try:
-            for picture in container.decode(stream):
-                yield picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+            for packet in container.demux(stream):
+                captured_ns = time.monotonic_ns()
+                for picture in packet.decode():
+                    image = picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                    yield captured_ns, image
         except DECODER_FAULTS as error:
             raise CameraError(
                 f"The camera “{camera.name}” gives no more pictures ({reason(error)}): "

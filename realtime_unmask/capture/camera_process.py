@@ -29,9 +29,11 @@ import numpy as np
 from realtime_unmask.errors import CameraError, MediaError, MediaUnsupported, UnmaskError
 from realtime_unmask.types import Frame, UInt8
 
-# Reads a device in the child: yields (H, W, 3) uint8 RGB pictures as they come. A function of a
-# module, since the child imports it; its arguments are plain values.
-Reader = Callable[..., Iterator[UInt8]]
+# A picture as it comes: time.monotonic_ns() before it was decoded, and (H, W, 3) uint8 RGB.
+Shot = tuple[int, UInt8]
+# Reads a device in the child. A function of a module, since the child imports it; its arguments
+# are plain values.
+Reader = Callable[..., Iterator[Shot]]
 
 SLOTS = 4
 _LARGEST = 8192 * 8192 * 3  # bytes of a picture
@@ -250,12 +252,11 @@ def _listen(pipe: Connection, names: list[bytes], came: threading.Condition) -> 
 
 
 def _send_pictures(
-    pipe: Connection, pictures: Iterator[UInt8], names: list[bytes], came: threading.Condition
+    pipe: Connection, shots: Iterator[Shot], names: list[bytes], came: threading.Condition
 ) -> None:
     ring: _Ring | None = None
     shape: tuple[int, ...] = ()
-    for number, image in enumerate(pictures):
-        captured_ns = time.monotonic_ns()
+    for number, (captured_ns, image) in enumerate(shots):
         if image.shape != shape:
             if image.nbytes > _LARGEST:
                 raise MediaUnsupported(

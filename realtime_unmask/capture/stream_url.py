@@ -9,9 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 import av
 import numpy as np
 
+from realtime_unmask.capture.camera_process import Shot
 from realtime_unmask.errors import CameraError
 from realtime_unmask.media import DECODER_FAULTS, reason
-from realtime_unmask.types import UInt8
 
 # Seconds to connect, and to wait for data.
 _TIMEOUT_S = (10.0, 5.0)
@@ -24,8 +24,8 @@ def without_password(url: str) -> str:
     return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
-def read_url(url: str) -> Iterator[UInt8]:
-    """The pictures of a stream as they come, (H, W, 3) uint8 RGB.
+def read_url(url: str) -> Iterator[Shot]:
+    """The pictures of a stream as they come.
 
     Raises:
         CameraError: it cannot be reached, is no video, or has ended.
@@ -54,7 +54,8 @@ def read_url(url: str) -> Iterator[UInt8]:
                     now = time.monotonic()
                     began = now - picture.time if began is None else began
                     time.sleep(max(0.0, began + picture.time - now))
-                yield picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                captured_ns = time.monotonic_ns()
+                yield captured_ns, picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
         except DECODER_FAULTS as error:
             raise CameraError(
                 f"{name} gives no more pictures ({reason(error)}).", "no_stream"

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from realtime_unmask.cli.common import Backend, ExitCode, Threads, say, tell
-from realtime_unmask.errors import OutputError, UsageError
+from realtime_unmask.errors import OutputError, UsageError, WindowError
 from realtime_unmask.settings import Settings
 
 if TYPE_CHECKING:
     from realtime_unmask.bench.figures import Spread
+    from realtime_unmask.bench.live import Live, Show
     from realtime_unmask.bench.run import Report
 
 _SIZE = re.compile(r"(\d{2,5})[xX](\d{2,5})")
@@ -48,9 +49,9 @@ def bench(
 ) -> int:
     """Measure how fast this machine unmasks.
 
-    Start-up, each stage, full throttle, a camera of 30 frames a second, `video`, and the networks
-    against the published ones of the same task, in the same runtime. Takes about a minute.
-    Close other programs first: they share the processor.
+    Start-up, a camera of 30 frames a second with the window open, each stage at full throttle,
+    `video`, and the networks against the published ones of the same task, in the same runtime.
+    Takes about a minute. Close other programs first: they share the processor.
     """
     wide, high = parse_size(size)
     if not 1 <= faces <= _FACES:
@@ -61,7 +62,7 @@ def bench(
     from realtime_unmask.bench.run import measure
 
     report = measure(
-        settings, (wide, high), faces, seconds, against or [],
+        settings, (wide, high), faces, seconds, against or [], _screen,
         lambda part: tell(f"measuring: {part}", err=True),
     )  # fmt: skip
     for line in lines(report):
@@ -95,6 +96,8 @@ def lines(report: Report) -> Iterator[str]:
     )
     throttle, live, video = report.full_throttle, report.live, report.video
     yield ""
+    yield from _live(live, report.peak_rss_mb)
+    yield ""
     yield f"{'stage, ms':<12}{'p50':>8}{'p95':>8}{'p99':>8}{'CPU':>8}{'share':>8}"
     for stage in throttle.stages:
         yield (
@@ -107,13 +110,6 @@ def lines(report: Report) -> Iterator[str]:
         f"{throttle.painted_share:.1%} of them unmasked"
     )
     yield (
-        f"camera at 30/s  {live.frames_per_s:.1f} frames/s, age p50 {live.age_ms.p50:.0f} "
-        f"p95 {live.age_ms.p95:.0f} p99 {live.age_ms.p99:.0f} ms, "
-        f"{live.dropped_late} of {live.captured} dropped, {live.missed_by_camera} missed, "
-        f"{live.unmasked_share:.1%} unmasked at full quality, {live.cores_busy:.2f} cores busy, "
-        f"peak {report.peak_rss_mb:.0f} MB"
-    )
-    yield (
         f"video           {video.frames_per_s:.1f} frames/s, {video.share:.0%} of decoding and "
         f"encoding alone ({video.plain_frames_per_s:.1f})"
     )
@@ -122,6 +118,36 @@ def lines(report: Report) -> Iterator[str]:
         f"first unmasked frame {report.start.first_frame_s:.2f} s"
     )
     yield from _reference(report)
+
+
+def _live(live: Live, peak_mb: float) -> Iterator[str]:
+    where = f"window on {live.window}" if live.window else "no window"
+    yield (
+        f"camera at 30/s  {live.frames_per_s:.1f} frames/s shown ({where}), "
+        f"age p50 {live.age_ms.p50:.0f} p95 {live.age_ms.p95:.0f} p99 {live.age_ms.p99:.0f} ms"
+    )
+    causes = ", ".join(f"{cause} {count}" for cause, count in live.drops.items())
+    yield (
+        f"                {sum(live.drops.values())} of {live.captured} dropped"
+        f"{f' ({causes})' if causes else ''}, {live.missed_by_camera} missed by the camera"
+    )
+    first = "never" if live.first_unmasked_s is None else f"after {live.first_unmasked_s:.1f} s"
+    yield (
+        f"                {live.unmasked_share:.1%} unmasked, {live.top_share:.1%} at full "
+        f"quality; the first {first}; {live.cores_busy:.2f} cores busy, peak {peak_mb:.0f} MB"
+    )
+
+
+def _screen() -> Show:
+    """The program's window; where Qt cannot be loaded, none."""
+    try:
+        from realtime_unmask.ui.measured import MeasuredWindow
+
+        return MeasuredWindow()
+    except (ImportError, WindowError):
+        from realtime_unmask.bench.live import without_window
+
+        return without_window
 
 
 def _reference(report: Report) -> Iterator[str]:

@@ -67,7 +67,7 @@ class OpenVinoEngine(BackendEngine):
                 # Copied, because the request writes the next crop into the same buffers.
                 for name, crops in made.items():
                     crops.append(np.array(self._request.get_tensor(name).data, np.float32))
-            return {name: np.concatenate(crops) for name, crops in made.items()}
+            return {n: c[0] if count == 1 else np.concatenate(c) for n, c in made.items()}
         finally:
             self._inputs = {}
 
@@ -107,6 +107,8 @@ def configuration(precision: str, threads: int) -> dict[str, Any]:
         "PERFORMANCE_HINT": "LATENCY",
         # "f32" is said as well: OpenVINO's own default on a CPU with bf16 is bf16.
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+        # A thread bound to a core waits for whatever else runs there: camera, window, encoder.
+        "ENABLE_CPU_PINNING": False,
     }
     if threads:
         config["INFERENCE_NUM_THREADS"] = threads

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ class LiveSession(Closing):
 
     Attributes:
         latest: the newest finished frame, for the one who shows it.
+        on_frame: called when `latest` has another one, in the worker's thread; returns at once.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class LiveSession(Closing):
         idle_s: float = IDLE_S,
     ) -> None:
         self.latest: LatestSlot[LiveFrame] = LatestSlot()
+        self.on_frame: Callable[[], None] = lambda: None
         self.frames: LatestSlot[Frame] = LatestSlot()  # on their way to the worker
         self.settings, self.options = settings, options
         self._make = make_unmasker
@@ -345,7 +348,7 @@ class LiveSession(Closing):
             if less is not None:
                 self._passing["quality"] = Notice("quality", less)
 
-    def publish(self, result: FrameResult, sequence: Sequence, done: bool) -> None:
+    def publish(self, result: FrameResult, sequence: Sequence, done: bool, rung: int) -> None:
         """See live_worker.Host."""
         captured_ns = result.frame.captured_ns
         shown = result.output
@@ -354,11 +357,13 @@ class LiveSession(Closing):
             status = "lost" if lost else "done"
         else:
             status = "starting" if self._current is None else "late"
-        live = LiveFrame(result, shown, status, captured_ns, sequence.state.choice.track_id)
+        chosen = sequence.state.choice.track_id
+        live = LiveFrame(result, shown, status, captured_ns, chosen, rung)
         self._newest = live
         waited = time.monotonic_ns() - captured_ns - sum(result.timings.values())
         self._meter.went(captured_ns, {"wait": max(0, waited), **result.timings})
         self.latest.put(live)
+        self.on_frame()
         self._outputs.put(live)
 
     def came_late(self) -> None:

@@ -54,6 +54,7 @@ class LiveFrame:
             LiveOptions.lost) or "late" (the networks take too long: as the camera gave it).
         captured_ns: time.monotonic_ns() when the camera gave it.
         chosen: track_id of the face that was chosen; None without one.
+        rung: of the quality ladder that it was made on; 0 is the top, where nothing is left out.
     """
 
     result: FrameResult
@@ -61,6 +62,7 @@ class LiveFrame:
     status: str
     captured_ns: int
     chosen: int | None = None
+    rung: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,8 +81,8 @@ class Host(Protocol):
         """What is left out from now on because frames came too late, in words; None: nothing."""
         ...
 
-    def publish(self, result: FrameResult, sequence: Sequence, done: bool) -> None:
-        """Show one frame; not `done`: there were no networks for it."""
+    def publish(self, result: FrameResult, sequence: Sequence, done: bool, rung: int) -> None:
+        """Show one frame, made on that `rung`; not `done`: there were no networks for it."""
         ...
 
     def came_late(self) -> None:
@@ -259,6 +259,7 @@ class Worker(threading.Thread):
         turned = turn_picture(frame, options)
         sequence = self._sequence(turned, options)
         failure: Exception | None = None
+        rung = self._ladder.rung
         began = self._busy_since = time.monotonic()
         try:
             result = unmasker.process(turned, sequence.state)
@@ -270,7 +271,8 @@ class Worker(threading.Thread):
             self._host.quality(self._ladder.notice())
         with self._turn.changed:  # or a newer frame of another worker might come before this one
             if self._turn.holder is self:
-                self._host.publish(result, sequence, not self.standby and failure is None)
+                done = not self.standby and failure is None
+                self._host.publish(result, sequence, done, rung)
             else:
                 self._host.came_late()
         if failure is not None:

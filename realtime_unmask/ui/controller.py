@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from realtime_unmask.ui.studio import DEMO, Camera, Devices, Problem, Running, S
 
 # The states in which a source is on; "waiting": it gives no picture, and is tried again and again.
 ON = frozenset({"opening", "waiting", "running"})
-_DISPLAY_MS = 15  # how often a new picture is looked for: at least as often as screens show one
+_DISPLAY_MS = 40  # how often a picture is looked for that nobody told of
 _FIGURES_MS = 500
 _SAVE_MS = 800
 _FADE_MS = 12_000  # good news stays for so long
@@ -54,6 +55,7 @@ class Controller(QObject):
     preferences_changed = pyqtSignal(object)
     sources_changed = pyqtSignal()
     devices_changed = pyqtSignal()
+    _came = pyqtSignal()
 
     def __init__(
         self, studio: Studio, path: Path, first_source: str = "", parent: QObject | None = None
@@ -76,6 +78,7 @@ class Controller(QObject):
         self.switches = Switchboard(self, self._work, self)
         self.switches.changed.connect(self.outputs_changed)
         self._display = self._timer(_DISPLAY_MS, self._look_for_picture)
+        self._came.connect(self._look_for_picture)  # queued, since it is emitted by the worker
         self._watch = self._timer(_FIGURES_MS, self._look_at_figures)
         self._search = self._timer(_SEARCH_MS, self.look_for_cameras)
         self._fade = self._timer(_FADE_MS, self._forget_good_news)
@@ -183,6 +186,7 @@ class Controller(QObject):
         if running.key != self.source_key:  # another one was chosen meanwhile
             running.choose(self.source_key, self.preferences)
         running.set_visible(self._visible)
+        running.tell(self._tell_of_picture)
         self._watch.start()
         self._show_if_visible()
 
@@ -322,8 +326,12 @@ class Controller(QObject):
 
     # What is shown
 
+    def _tell_of_picture(self) -> None:
+        with suppress(RuntimeError):  # Qt's side is gone: the program is ending
+            self._came.emit()
+
     def _look_for_picture(self) -> None:
-        if self.running is None:
+        if self.running is None or not self._visible:
             return
         picture = self.running.picture()
         if picture is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from realtime_unmask.capture.audio import Microphone
     from realtime_unmask.capture.devices import CameraFormat
     from realtime_unmask.pipeline.live import LiveSession
+    from realtime_unmask.pipeline.live_values import LiveFrame
     from realtime_unmask.pipeline.live_worker import MakeUnmasker
     from realtime_unmask.sinks.live_recording import LiveRecording
     from realtime_unmask.sinks.mjpeg import MjpegPage
@@ -82,11 +84,16 @@ class LiveStudio:
 
 
 class LiveRunning:
-    """See Running."""
+    """See Running.
+
+    Attributes:
+        newest: what picture() was made of last.
+    """
 
     def __init__(self, key: str, session: LiveSession) -> None:
         self.key = key
         self._session = session
+        self.newest: LiveFrame | None = None
         self._recording: LiveRecording | None = None
         self._page: MjpegPage | None = None
         self._silent = ""  # why the recording has no sound
@@ -97,13 +104,17 @@ class LiveRunning:
         live = self._session.latest.take()
         if live is None:
             return None
-        result = live.result
+        self.newest, result = live, live.result
         self._to_choose = bool(result.faces) and live.chosen is None
         # What was painted is not in the picture where another one is shown in its place.
         painted = result.map if live.shown is result.output else None
         return Picture(
             result.frame.image, live.shown.image, painted, tuple(result.faces), live.chosen
         )
+
+    def tell(self, call: Callable[[], None]) -> None:
+        """See Running."""
+        self._session.on_frame = call
 
     def figures(self) -> Figures:
         """See Running."""
@@ -237,6 +248,7 @@ class LiveRunning:
 
     def close(self) -> tuple[str, ...]:
         """See Running."""
+        self._session.on_frame = lambda: None
         stuck = self._session.stop()
         self._take_page_down()
         return stuck

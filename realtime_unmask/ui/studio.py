@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -100,6 +100,10 @@ class Running(Protocol):
 
     def picture(self) -> Picture | None:
         """The newest picture; None if there is none since the last call."""
+        ...
+
+    def tell(self, call: Callable[[], None]) -> None:
+        """From now on call that when there is another picture; from any thread, until close()."""
         ...
 
     def figures(self) -> Figures:

@@ -49,11 +49,13 @@ class Viewport(QWidget):
         picked(x, y): the picture was clicked there; picture px.
         wiped(share): the line between before and after was moved; 0..1 of the picture's width.
         activity(): the mouse moved over it.
+        drawn(): what is shown was drawn.
     """
 
     picked = pyqtSignal(float, float)
     wiped = pyqtSignal(float)
     activity = pyqtSignal()
+    drawn = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -229,6 +231,8 @@ class Viewport(QWidget):
         if self._outlines:
             for placement in placements:
                 self._draw_outlines(painter, placement)
+        painter.end()
+        self.drawn.emit()
 
     def _labels(self) -> tuple[str, str]:
         return self.tr("Before"), self.tr("After")

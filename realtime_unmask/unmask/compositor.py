@@ -13,6 +13,7 @@ from realtime_unmask.types import Alignment, Float32, Float64, MaskMap, UInt8
 # The support is the map grown by this much, crop px: no rim of mask may stay, and the more is
 # grown, the more of the real face is lost.
 GROW_PX = 2
+_NO_COLOUR = (0, 0, 0)
 
 
 def support(found: MaskMap, threshold: float) -> UInt8:
@@ -94,28 +95,25 @@ class Canvas:
             share = given[y0:y1, x0:x1]
         # Interpolation must not reach past the support.
         weight = np.where(inside > 0, share, 0).astype(np.float32)
-        self._blend(paint.astype(np.float32, copy=False), weight, region)
+        # To whole numbers within the range; interpolation overshoots a little.
+        whole = cv2.addWeighted(paint, 1, paint, 0, 0, dtype=cv2.CV_8U)
+        self._blend(whole.astype(np.uint8, copy=False), weight, region)
 
-    def _blend(self, paint: Float32, weight: Float32, region: tuple[int, int, int, int]) -> None:
-        """Mix `paint`, which is used up, into the region."""
+    def _blend(self, paint: UInt8, weight: Float32, region: tuple[int, int, int, int]) -> None:
+        """Mix `paint` into the region."""
         x0, y0, x1, y1 = region
         if self._output is None or self._map is None:
             self._output = self._image.copy()
             self._map = np.zeros(self._image.shape[:2], np.uint8)
         output = self._output[y0:y1, x0:x1]
-        mixed = output.astype(np.float32)
-        paint -= mixed
-        paint *= weight[..., None]
-        mixed += paint
-        np.rint(mixed, out=mixed)
-        output[:] = np.clip(mixed, 0, 255, out=mixed)
-        apart = cv2.absdiff(output, self._image[y0:y1, x0:x1]).astype(np.uint8, copy=False)
-        changed = (apart[..., 0] | apart[..., 1] | apart[..., 2]) > 0
-        share = np.clip(np.rint(weight * 255), 1, 255).astype(np.uint8)
+        # Where the weight is 0 a pixel comes out as it went in.
+        output[:] = cv2.blendLinear(paint, output, weight, 1 - weight)
+        apart = cv2.absdiff(output, self._image[y0:y1, x0:x1])
+        same = cv2.inRange(apart, _NO_COLOUR, _NO_COLOUR)
+        share = np.maximum(cv2.convertScaleAbs(weight, alpha=255), weight > 0)
         marks = self._map[y0:y1, x0:x1]
         # A pixel that came out as it went in is 0: the map says exactly what was changed.
-        share = np.where(weight > 0, np.maximum(marks, share), marks)
-        marks[:] = np.where(changed, share, 0)
+        marks[:] = cv2.bitwise_and(np.maximum(marks, share), cv2.bitwise_not(same))
 
     def result(self) -> tuple[UInt8, UInt8] | None:
         """Output and map; None where nothing was put in."""

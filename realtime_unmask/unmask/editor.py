@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime_unmask.inference.engine import Engine
 from realtime_unmask.types import Float32, Float64, UInt8
+
+Places = NDArray[np.intp]
 
 # How far a previous output is trusted as a guess for the next frame.
 PRIOR_WEIGHT = 0.6
@@ -35,7 +40,11 @@ class Painted:
 
 
 def paint(
-    engine: Engine, batch: Float32, holes: Float32, priors: list[Float32 | None]
+    engine: Engine,
+    batch: Float32,
+    holes: Float32,
+    priors: list[Float32 | None],
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> list[Painted]:
     """Paint the holes.
 
@@ -44,22 +53,43 @@ def paint(
         batch: (N, 3, S, S) float32 RGB in [-1, 1].
         holes: (N, S, S) float32, 1 in the hole, else 0.
         priors: a guess for each crop, (S, S, 3) float32 in [0, 255]; None where there is none.
+        meanwhile: called while the network is at work.
     """
     hole = holes[:, None]
-    prior = np.zeros_like(batch)
-    weight = np.zeros_like(hole)
+    prior, weight = _nothing(batch.shape), _nothing(hole.shape)
+    if any(guess is not None for guess in priors):
+        prior, weight = prior.copy(), weight.copy()
     for number, guess in enumerate(priors):
         if guess is not None:
             prior[number] = (guess.transpose(2, 0, 1) / 127.5 - 1) * hole[number]
             weight[number] = PRIOR_WEIGHT * hole[number]
-    made = engine.infer(
+    engine.submit(
         {"image": batch * (1 - hole), "map": hole, "prior": prior, "prior_weight": weight}
     )
-    rgb = (made["rgb"].transpose(0, 2, 3, 1) + 1) * 127.5
+    try:
+        meanwhile()
+    finally:
+        made = engine.wait()
     return [
-        Painted(np.ascontiguousarray(one), sure[0])
-        for one, sure in zip(rgb, made["confidence"], strict=True)
+        Painted(_picture(planes), sure[0])
+        for planes, sure in zip(made["rgb"], made["confidence"], strict=True)
     ]
+
+
+@cache
+def _nothing(shape: tuple[int, ...]) -> Float32:
+    """Zeros; read-only."""
+    plane = np.zeros(shape, np.float32)
+    plane.flags.writeable = False
+    return plane
+
+
+def _picture(planes: Float32) -> Float32:
+    """(3, S, S) in [-1, 1] -> (S, S, 3) in [0, 255]."""
+    rgb: Float32 = cv2.merge(list(planes)).astype(np.float32, copy=False)
+    rgb += 1
+    rgb *= np.float32(127.5)
+    return rgb
 
 
 def match_colour(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Float32:
@@ -115,28 +145,36 @@ class _Edge:
         self._part = part = (slice(y, y + height), slice(x, x + width))
         disc = _disc(SEAM_PX)
         hole, known = hole[part], known[part]
-        self._inner = ((hole - cv2.erode(hole, disc)) * known).astype(np.float32)
-        outer = ((cv2.dilate(hole, disc) - hole) * known).astype(np.float32)
-        near = [_blur(side) for side in (self._inner, outer)]
+        inner = ((hole - cv2.erode(hole, disc)) * known).astype(np.uint8, copy=False)
+        outer = ((cv2.dilate(hole, disc) - hole) * known).astype(np.uint8, copy=False)
+        near = [_blur(side.astype(np.float32)) for side in (inner, outer)]
         # Points of either side that have the other one in reach.
-        where = (self._inner + outer > 0) & (near[0] > 0) & (near[1] > 0)
-        self._at = np.nonzero(where)
+        self._at = np.nonzero((inner | outer) & (near[0] > 0) & (near[1] > 0))
         self._near = np.maximum(near[0][self._at], 1e-6)[:, None]
-        real = _blur(_lab(crop[part].astype(np.float32)) * outer[..., None])[self._at]
+        self._inner = np.nonzero(inner)
+        real = self._sums(crop[part], np.nonzero(outer))
         self._real = real / np.maximum(near[1][self._at], 1e-6)[:, None]
 
     def jump(self, painted: Float32) -> float:
         """Mean CIE76 delta-E between the sides; 0 where there is no edge."""
         if not self._at[0].size:
             return 0.0
-        lab = _lab(painted[self._part]) * self._inner[..., None]
-        inside = _blur(lab)[self._at] / self._near
+        inside = self._sums(painted[self._part], self._inner) / self._near
         return float(np.sqrt(((inside - self._real) ** 2).sum(1)).mean())
+
+    def _sums(self, rgb: UInt8 | Float32, side: tuple[Places, ...]) -> Float32:
+        """Lab around each point of the edge, summed over what belongs to that side."""
+        plane = np.zeros(rgb.shape, np.float32)
+        # Lab is dear, and a side has a thirtieth of the pixels.
+        plane[side] = _lab(rgb[side].astype(np.float32))
+        return np.asarray(_blur(plane)[self._at], np.float32)
 
 
 def _lab(rgb: Float32) -> Float32:
-    """CIE Lab of (h, w, 3) float32 RGB in [0, 255]."""
-    return cv2.cvtColor(rgb * np.float32(1 / 255), cv2.COLOR_RGB2LAB).astype(np.float32, copy=False)
+    """CIE Lab of (n, 3) float32 RGB in [0, 255]."""
+    row = rgb[None] * np.float32(1 / 255)
+    lab: Float32 = cv2.cvtColor(row, cv2.COLOR_RGB2LAB).astype(np.float32, copy=False)[0]
+    return lab
 
 
 def _blur(plane: Float32) -> Float32:
@@ -146,7 +184,8 @@ def _blur(plane: Float32) -> Float32:
 
 def _trimmed_fit(terms: Float64, gap: Float64) -> Float64:
     """Least squares, then again without the worst: hair and collars are no skin."""
-    plane = np.linalg.lstsq(terms, gap, rcond=None)[0]
+    # By the normal equations: three well-scaled terms need no more.
+    plane = np.linalg.solve(terms.T @ terms + 1e-9 * np.eye(3), terms.T @ gap)
     off = np.abs(gap - terms @ plane).sum(1)
     good = off <= np.quantile(off, 1 - TRIMMED_SHARE)
     # Ridge on the slopes keeps a one-sided band from tilting the whole mouth.

@@ -31,6 +31,8 @@ class MapMemory:
 
     values: Float32 | None = None
     worn: bool = False
+    found: MaskMap | None = None  # what `values` came to, at
+    threshold: float = -1.0
 
 
 def normalise(crop: UInt8) -> Float32:
@@ -58,17 +60,23 @@ def find_masks(
                 plane = memory.values + NEW_SHARE * (plane - memory.values)
             memory.values = plane
         maps.append(_tidied(plane, threshold))
+        if memory is not None:
+            memory.found, memory.threshold = maps[-1], threshold
     return maps
 
 
-def held_mask(values: Float32, threshold: float) -> MaskMap:
-    """The map of a frame for which the network is not asked.
+def held_mask(memory: MapMemory, threshold: float) -> MaskMap | None:
+    """The map of a frame for which the network is not asked: the crop moves with the face.
 
     Args:
-        values: (S, S) float32 in [0, 1], those of the frame before: the crop moves with the face.
+        memory: of the frame before; None comes of one without a map.
         threshold: a value from which a pixel counts as mask.
     """
-    return _tidied(values, threshold)
+    if memory.values is None:
+        return None
+    if memory.found is None or memory.threshold != threshold:
+        memory.found, memory.threshold = _tidied(memory.values, threshold), threshold
+    return memory.found
 
 
 def _tidied(plane: Float32, threshold: float) -> MaskMap:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -18,7 +18,6 @@ from realtime_unmask.faces.detector import Detector
 from realtime_unmask.inference.engine import Engine, load_engine
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import (
-    Alignment,
     Face,
     Float32,
     Frame,
@@ -29,104 +28,18 @@ from realtime_unmask.types import (
 )
 from realtime_unmask.unmask.compositor import Canvas, feather, known_region, support
 from realtime_unmask.unmask.editor import Painted, match_colour, paint
-from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, JUMP, Effort
-from realtime_unmask.unmask.faces_wanted import Choice, wanted
-from realtime_unmask.unmask.map import (
-    MapMemory,
-    coverage,
-    find_masks,
-    held_mask,
-    is_worn,
-    normalise,
-    own,
-)
+from realtime_unmask.unmask.effort import Effort
+from realtime_unmask.unmask.faces_wanted import wanted
+from realtime_unmask.unmask.map import coverage, find_masks, is_worn, normalise, own
+from realtime_unmask.unmask.state import FaceMemory, Masked, Seen, State
+
+__all__ = ["State", "Unmasker"]
 
 CROP = 256
 # Faces are run through the networks in batches of at most this many.
 BATCH = 4
 # Any share of paint in a given map counts: half a step of its 8 bits.
 ANY = 0.5 / 255
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What is remembered of one face."""
-
-    map: MapMemory = field(default_factory=MapMemory)
-    frames: int = 0
-    painted: Float32 | None = None  # after the colour match
-    confidence: Float32 | None = None
-    now_ns: int = 0  # when this frame was captured, and those of the map and the paint
-    mapped_ns: int = 0
-    painted_ns: int = 0
-    look: Float32 | None = None  # the crop in small
-    jumped: bool = False  # it looks unlike that of the frame before: nothing old fits
-
-    def see(self, crop: UInt8, captured_ns: int) -> None:
-        """Note the face's next frame."""
-        look = crop[::8, ::8].astype(np.float32)
-        self.jumped = self.look is not None and float(np.abs(look - self.look).mean()) > JUMP
-        self.look, self.now_ns = look, captured_ns
-        self.frames += 1
-
-
-class State:
-    """All memory of one sequence: tracks, hysteresis, previous maps and outputs.
-
-    Make a fresh one for each video or camera; a still needs none. The same sequence from a fresh
-    State gives the same pixels.
-
-    Attributes:
-        choice: the face that was clicked, where settings.faces is "chosen".
-    """
-
-    def __init__(self) -> None:
-        self.tracks = tracker.Tracks()
-        self.faces: dict[int, _Memory] = {}
-        self.choice = Choice()
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """One face of one frame, aligned; `planes` is the crop as the networks take it, (3, S, S)."""
-
-    face: Face
-    alignment: Alignment
-    crop: UInt8
-    planes: Float32
-    memory: _Memory | None
-
-    @property
-    def map_memory(self) -> MapMemory | None:
-        return self.memory.map if self.memory else None
-
-    def held_map(self, every: int) -> Float32 | None:
-        """The map of the frame before, if it is to serve in this frame as well."""
-        memory = self.memory
-        if memory is None or memory.jumped or memory.frames % every == 0:
-            return None
-        return memory.map.values if memory.now_ns - memory.mapped_ns <= HELD_MAP_NS else None
-
-    def held_paint(self, every: int) -> Painted | None:
-        """What was painted in the frame before, if it is to serve in this frame as well."""
-        memory = self.memory
-        # Not in step with the map: the work is spread over the frames.
-        if memory is None or memory.jumped or (memory.frames + 1) % every == 0:
-            return None
-        if memory.painted is None or memory.confidence is None:
-            return None
-        if memory.now_ns - memory.painted_ns > HELD_PAINT_NS:
-            return None
-        return Painted(memory.painted, memory.confidence)
-
-
-@dataclass(frozen=True, slots=True)
-class _Masked:
-    """One face that wears a mask, and the hole to be painted."""
-
-    seen: _Seen
-    map: MaskMap
-    hole: UInt8
 
 
 class Unmasker(Closing):
@@ -235,11 +148,20 @@ class Unmasker(Closing):
         if given is not None:
             given *= np.float32(self._settings.strength)
         canvas = Canvas(frame.image)
+
+        def look() -> None:
+            if state is not None:
+                with clock.stage("detect"):
+                    tracker.look_ahead(frame, self._detector, state.tracks)
+
         made = [
             one
             for start in range(0, len(masked), BATCH)
-            for one in self._repaint(masked[start : start + BATCH], frame, canvas, given, clock)
+            for one in self._repaint(
+                masked[start : start + BATCH], frame, canvas, given, clock, look
+            )
         ]
+        look()  # where nothing was edited
         done = canvas.result()
         if done is None:
             return FrameResult(frame, frame, None, tuple(faces), (), clock.spent)
@@ -263,7 +185,7 @@ class Unmasker(Closing):
             frame, self._detector, state.tracks, self._settings.max_faces, self.effort.look_every
         )
 
-    def _align(self, frame: Frame, faces: list[Face], state: State | None) -> list[_Seen]:
+    def _align(self, frame: Frame, faces: list[Face], state: State | None) -> list[Seen]:
         seen = []
         for face in faces:
             try:
@@ -272,9 +194,9 @@ class Unmasker(Closing):
                 continue
             memory = None
             if state is not None:
-                memory = state.faces.setdefault(face.track_id, _Memory(frames=-1))
+                memory = state.faces.setdefault(face.track_id, FaceMemory(frames=-1))
             pixels = crop(frame.image, alignment)
-            seen.append(_Seen(face, alignment, pixels, normalise(pixels), memory))
+            seen.append(Seen(face, alignment, pixels, normalise(pixels), memory))
         if state is not None:
             here = {one.face.track_id for one in seen}
             state.faces = {k: v for k, v in state.faces.items() if k in here}
@@ -283,7 +205,7 @@ class Unmasker(Closing):
                 one.memory.see(one.crop, frame.captured_ns)
         return seen
 
-    def _find_masks(self, seen: list[_Seen], given: Float32 | None) -> list[_Masked]:
+    def _find_masks(self, seen: list[Seen], given: Float32 | None) -> list[Masked]:
         """Those faces that wear a mask."""
         masked = []
         for start in range(0, len(seen), BATCH):
@@ -298,10 +220,10 @@ class Unmasker(Closing):
                 one.memory.painted = None
         return masked
 
-    def _look_for_masks(self, seen: list[_Seen]) -> list[_Masked]:
+    def _look_for_masks(self, seen: list[Seen]) -> list[Masked]:
         threshold = self._settings.mask_threshold
-        held = [one.held_map(self.effort.map_every) for one in seen]
-        asked = [one for one, values in zip(seen, held, strict=True) if values is None]
+        held = [one.held_map(self.effort.map_every, threshold) for one in seen]
+        asked = [one for one, before in zip(seen, held, strict=True) if before is None]
         fresh: Iterator[MaskMap] = iter(())
         if asked:
             batch = np.stack([one.planes for one in asked])
@@ -310,25 +232,26 @@ class Unmasker(Closing):
         for one in asked:
             if one.memory is not None:
                 one.memory.mapped_ns = one.memory.now_ns
-        maps = [next(fresh) if values is None else held_mask(values, threshold) for values in held]
+        maps = [next(fresh) if before is None else before for before in held]
         return [
-            _Masked(one, found, support(found, threshold))
+            Masked(one, found, support(found, threshold))
             for one, found in zip(seen, maps, strict=True)
             if is_worn(found, one.map_memory)
         ]
 
     def _repaint(
         self,
-        masked: list[_Masked],
+        masked: list[Masked],
         frame: Frame,
         canvas: Canvas,
         given: Float32 | None,
         clock: _Clock,
+        meanwhile: Callable[[], None],
     ) -> list[Reconstruction]:
         held = [one.seen.held_paint(self.effort.edit_every) for one in masked]
         asked = [one for one, before in zip(masked, held, strict=True) if before is None]
         with clock.stage("edit"):
-            fresh = iter(self._paint(asked))
+            fresh = iter(self._paint(asked, meanwhile))
         made = []
         for one, before in zip(masked, held, strict=True):
             result = next(fresh) if before is None else before
@@ -344,7 +267,7 @@ class Unmasker(Closing):
             made.append(
                 Reconstruction(
                     one.seen.face.track_id,
-                    np.rint(rgb).astype(np.uint8),
+                    cv2.convertScaleAbs(rgb).astype(np.uint8, copy=False),
                     one.map,
                     alpha,
                     one.seen.alignment,
@@ -353,7 +276,7 @@ class Unmasker(Closing):
             )
         return made
 
-    def _paint(self, masked: list[_Masked]) -> list[Painted]:
+    def _paint(self, masked: list[Masked], meanwhile: Callable[[], None]) -> list[Painted]:
         if not masked:
             return []
         return paint(
@@ -361,12 +284,13 @@ class Unmasker(Closing):
             np.stack([one.seen.planes for one in masked]),
             np.stack([one.hole for one in masked]).astype(np.float32),
             [self._prior(one.seen) for one in masked],
+            meanwhile,
         )
 
-    def _prior(self, seen: _Seen) -> Float32 | None:
+    def _prior(self, seen: Seen) -> Float32 | None:
         return seen.memory.painted if self._use_prior and seen.memory else None
 
-    def _coloured(self, masked: _Masked, painted: Painted, frame: Frame) -> Float32:
+    def _coloured(self, masked: Masked, painted: Painted, frame: Frame) -> Float32:
         rgb, seen = painted.rgb, masked.seen
         if self._settings.colour_match:
             known = known_region(seen.alignment, frame.width, frame.height)
@@ -378,17 +302,21 @@ class Unmasker(Closing):
 
 
 class _Clock:
-    """Nanoseconds by stage."""
+    """Nanoseconds by stage; what a stage inside another one takes is the inner one's."""
 
     def __init__(self, now: Callable[[], int]) -> None:
         self.spent: dict[str, int] = {}
         self._now = now
+        self._inside = 0  # of the stage that is open, by stages that are done
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        outer, self._inside = self._inside, 0
         began = self._now()
         yield
-        self.spent[name] = self.spent.get(name, 0) + self._now() - began
+        took = self._now() - began
+        self.spent[name] = self.spent.get(name, 0) + took - self._inside
+        self._inside = outer + took
 
 
 def _as_weight(given_map: UInt8 | None, frame: Frame) -> Float32 | None:
@@ -404,7 +332,7 @@ def _as_weight(given_map: UInt8 | None, frame: Frame) -> Float32 | None:
     return given_map.astype(np.float32) / np.float32(255)
 
 
-def _under(given: Float32, seen: list[_Seen]) -> list[_Masked]:
+def _under(given: Float32, seen: list[Seen]) -> list[Masked]:
     """The faces under a given map, which is not grown: it holds the whole support already."""
     masked = []
     for one in seen:
@@ -415,5 +343,5 @@ def _under(given: Float32, seen: list[_Seen]) -> list[_Masked]:
         hole = cv2.dilate((values >= ANY).astype(np.uint8), np.ones((3, 3), np.uint8))
         if hole.any():
             found = MaskMap(values, coverage(values, ANY))
-            masked.append(_Masked(one, found, hole.astype(np.uint8)))
+            masked.append(Masked(one, found, hole.astype(np.uint8)))
     return masked

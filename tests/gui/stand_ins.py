@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -55,9 +56,13 @@ class FakeRunning:
     visible: bool = False
     closed: bool = False
     began: float = 0.0
+    told: Callable[[], None] | None = None
 
     def picture(self) -> Picture | None:
         return self.shown
+
+    def tell(self, call: Callable[[], None]) -> None:
+        self.told = call
 
     def figures(self) -> Figures:
         return Figures(

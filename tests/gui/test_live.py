@@ -115,6 +115,18 @@ def test_painted_picture_is_shown_with_its_figures(live: Window, qtbot: QtBot) -
     assert "frames/s" in live.strip.rate.text()
 
 
+def test_a_picture_is_shown_when_it_comes_and_not_when_the_clock_says(
+    live: Window, qtbot: QtBot
+) -> None:
+    live.controller.stop()
+    qtbot.waitUntil(lambda: live.controller.state == "ready")
+    live.controller._display.setInterval(600_000)
+    shown: list[object] = []
+    live.controller.picture.connect(shown.append)
+    live.controller.start()
+    qtbot.waitUntil(lambda: len(shown) > 3)
+
+
 def test_snapshot_is_written_by_a_key(live: Window, qtbot: QtBot, tmp_path: Path) -> None:
     live.controller.change("folder", str(tmp_path / "pictures"))
     live.commands["snapshot"].trigger()

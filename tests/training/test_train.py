@@ -144,3 +144,12 @@ def test_grown_is_a_square_dilation() -> None:
     plane = torch.zeros(1, 1, 9, 9)
     plane[..., 4, 4] = 1
     assert grown(plane, 2).sum().item() == 25
+
+
+def test_straps_are_thin_and_cloth_is_not() -> None:
+    plane = torch.zeros(1, 1, 64, 64)
+    plane[..., 20:50, 20:50] = 1  # cloth
+    plane[..., 5:20, 22:26] = 1  # a strap
+    found = train_map.thin(plane)
+    assert found[..., 5:18, 22:26].min() == 1
+    assert found[..., 25:45, 25:45].max() == 0 and (found <= plane).all()

@@ -45,10 +45,21 @@ class FakeEngine:
     def __init__(self, answer: Callable[[Mapping[str, NDArray[np.float32]]], Planes]) -> None:
         self.answer = answer
         self.calls: list[Planes] = []
+        self.under_way: Mapping[str, NDArray[np.float32]] | None = None
         self.closed = False
 
     def infer(self, inputs: Mapping[str, NDArray[np.float32]]) -> Planes:
+        self.submit(inputs)
+        return self.wait()
+
+    def submit(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
+        assert self.under_way is None
         self.calls.append({name: value.copy() for name, value in inputs.items()})
+        self.under_way = inputs
+
+    def wait(self) -> Planes:
+        assert self.under_way is not None
+        inputs, self.under_way = self.under_way, None
         return self.answer(inputs)
 
     def close(self) -> None:

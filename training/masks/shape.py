@@ -65,7 +65,7 @@ def random_shape(
     outline, corners = _outline(mesh, kind, rng, covering=covering)
     alpha = _fill(outline, size, blur=float(rng.uniform(0.0, 0.9)))
     straps = np.zeros((size, size), np.float32)
-    if kind != "scarf" and rng.random() < 0.8:
+    if kind != "scarf" and rng.random() < 0.9:
         straps = _straps(mesh, corners, size, kind, rng)
     u, v = _coordinates(alpha, float(mesh[4, 0]))
     return Shape(kind, alpha, straps, u, v)
@@ -76,10 +76,10 @@ def _outline(
 ) -> tuple[Points, Points]:
     """The closed outline, and the four corners where straps begin (left top, left bottom, ...)."""
     unit = float(np.linalg.norm(mesh[10] - mesh[152])) / 150.0
-    low = not covering and rng.random() < 0.14  # the nose looks out
+    low = not covering and rng.random() < 0.25  # the nose looks out
     path = UNDER_NOSE if low else BRIDGE
     nose = _along(mesh[list(path)], rng.uniform(0.25, 1.0) if low else rng.beta(1.6, 2.1))
-    high = float(rng.normal(0.35, 0.18))
+    high = float(rng.normal(0.6 if low else 0.35, 0.18))
     wide = float(np.clip(rng.normal(0.96, 0.09), 0.7, 1.18))
     left, right = (
         _side(mesh, points, nose, high, wide, low=low, rng=rng)

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from realtime_unmask.capture.camera import read_device
+from realtime_unmask.capture.camera_process import Shot
 from realtime_unmask.capture.devices import CameraInfo
 from realtime_unmask.errors import CameraError
-from realtime_unmask.types import UInt8
 
 
-def steered(folder: str, fps: float = 50.0) -> Iterator[UInt8]:
+def steered(folder: str, fps: float = 50.0) -> Iterator[Shot]:
     """Pictures of grey 0, 1, 2, ...; `gone`: unplugged; `hang`: blocks; `small`: 32 x 24."""
     here = Path(folder)
     number = 0
@@ -24,24 +24,24 @@ def steered(folder: str, fps: float = 50.0) -> Iterator[UInt8]:
         while (here / "hang").exists():
             time.sleep(3600)
         size = (24, 32) if (here / "small").exists() else (48, 64)
-        yield np.full((*size, 3), number % 251, np.uint8)
+        yield time.monotonic_ns(), np.full((*size, 3), number % 251, np.uint8)
         number += 1
         time.sleep(1 / fps)
 
 
-def pattern(seconds: float) -> Iterator[UInt8]:
+def pattern(seconds: float) -> Iterator[Shot]:
     """FFmpeg's own test pattern, through the code that reads cameras."""
     source = f"testsrc=size=320x240:rate=30:duration={seconds}"
     return read_device(CameraInfo("camera:x@y", "Pattern", source, "lavfi"), {})
 
 
-def counted(frames: int) -> Iterator[UInt8]:
+def counted(frames: int) -> Iterator[Shot]:
     """So many pictures as fast as it goes, then the end."""
     for number in range(frames):
-        yield np.full((48, 64, 3), number % 251, np.uint8)
+        yield time.monotonic_ns(), np.full((48, 64, 3), number % 251, np.uint8)
 
 
-def crash() -> Iterator[UInt8]:
+def crash() -> Iterator[Shot]:
     """A fault of the driver's own."""
-    yield np.zeros((48, 64, 3), np.uint8)
+    yield time.monotonic_ns(), np.zeros((48, 64, 3), np.uint8)
     raise RuntimeError("driver bug")

@@ -31,7 +31,7 @@ def report(reference: bool = True) -> Report:
         this_machine(), "openvino", "bf16", 0, 1280, 720, 1,
         Start(0.01, 1.5),
         Throttle(40.0, SPREAD, 1.0, stages),
-        Live(30.0, SPREAD, 300, 299, 1, 0, 1.0, 1.2),
+        Live("xcb", 1.2, 30.0, SPREAD, 300, 298, {"worker busy": 1}, 1, 0, 1.0, 0.99, 1.2),
         512.0,
         Recorded(150, 30.0, 60.0, 0.5),
         Reference(15.0, "bf16", 180.0, 90.0, 12.0, 6.0, {"map": 12.694}, {"x.onnx": 4.0})
@@ -52,7 +52,8 @@ def paths(value: object, prefix: str = "") -> set[str]:
 def test_the_keys_are_the_documented_ones() -> None:
     """docs/performance.md names every key: scripts of other people read them."""
     text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
-    free = ("machine.versions.", "reference.seeds_gmac.", "reference.others_ms.")
+    free = ("machine.versions.", "reference.seeds_gmac.", "reference.others_ms.",
+            "live.drops.")
     for path in paths(report().as_json()):
         path = next((f.rstrip(".") for f in free if path.startswith(f)), path)
         assert f"`{path}`" in text, f"docs/performance.md does not document {path}"
@@ -60,14 +61,15 @@ def test_the_keys_are_the_documented_ones() -> None:
 
 def test_the_json_is_plain_and_carries_its_version() -> None:
     again = json.loads(json.dumps(report().as_json()))
-    assert again["schema"] == bench_run.SCHEMA == 1
+    assert again["schema"] == bench_run.SCHEMA == 2
     assert again["live"] == json.loads(json.dumps(asdict(report().live)))
     assert json.loads(json.dumps(report(reference=False).as_json()))["reference"] is None
 
 
 def test_all_figures_are_printed() -> None:
     text = "\n".join(lines(report()))
-    for part in (*ORDER, "40.0 frames/s", "age p50 1", "1 of 300 dropped", "50% of decoding",
+    for part in (*ORDER, "40.0 frames/s", "age p50 1", "1 of 300 dropped (worker busy 1)",
+                 "window on xcb", "100.0% unmasked, 99.0%", "50% of decoding",
                  "12.0 times", "6.0 times", "x.onnx 4.0 ms", "1.50 s"):  # fmt: skip
         assert part in text
     assert "not measured" in "\n".join(lines(report(reference=False)))

@@ -1,0 +1,98 @@
+"""What one frame of a sequence leaves to the next, and one face while it is worked on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from realtime_unmask.faces import tracker
+from realtime_unmask.types import Alignment, Face, Float32, MaskMap, UInt8
+from realtime_unmask.unmask.editor import Painted
+from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, JUMP
+from realtime_unmask.unmask.faces_wanted import Choice
+from realtime_unmask.unmask.map import MapMemory, held_mask
+
+
+@dataclass(slots=True)
+class FaceMemory:
+    """What is remembered of one face."""
+
+    map: MapMemory = field(default_factory=MapMemory)
+    frames: int = 0
+    painted: Float32 | None = None  # after the colour match
+    confidence: Float32 | None = None
+    now_ns: int = 0  # when this frame was captured, and those of the map and the paint
+    mapped_ns: int = 0
+    painted_ns: int = 0
+    look: Float32 | None = None  # the crop in small
+    jumped: bool = False  # it looks unlike that of the frame before: nothing old fits
+
+    def see(self, crop: UInt8, captured_ns: int) -> None:
+        """Note the face's next frame."""
+        look = crop[::8, ::8].astype(np.float32)
+        self.jumped = self.look is not None and float(np.abs(look - self.look).mean()) > JUMP
+        self.look, self.now_ns = look, captured_ns
+        self.frames += 1
+
+
+class State:
+    """All memory of one sequence: tracks, hysteresis, previous maps and outputs.
+
+    Make a fresh one for each video or camera; a still needs none. The same sequence from a fresh
+    State gives the same pixels.
+
+    Attributes:
+        choice: the face that was clicked, where settings.faces is "chosen".
+    """
+
+    def __init__(self) -> None:
+        self.tracks = tracker.Tracks()
+        self.faces: dict[int, FaceMemory] = {}
+        self.choice = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One face of one frame, aligned; `planes` is the crop as the networks take it, (3, S, S)."""
+
+    face: Face
+    alignment: Alignment
+    crop: UInt8
+    planes: Float32
+    memory: FaceMemory | None
+
+    @property
+    def map_memory(self) -> MapMemory | None:
+        """Of this face's maps; None in a still."""
+        return self.memory.map if self.memory else None
+
+    def held_map(self, every: int, threshold: float) -> MaskMap | None:
+        """The map of the frame before, if it is to serve in this frame as well."""
+        memory = self.memory
+        if memory is None or memory.jumped or memory.frames % every == 0:
+            return None
+        if memory.now_ns - memory.mapped_ns > HELD_MAP_NS:
+            return None
+        return held_mask(memory.map, threshold)
+
+    def held_paint(self, every: int) -> Painted | None:
+        """What was painted in the frame before, if it is to serve in this frame as well."""
+        memory = self.memory
+        # Not in step with the map: the work is spread over the frames.
+        if memory is None or memory.jumped or (memory.frames + 1) % every == 0:
+            return None
+        if memory.painted is None or memory.confidence is None:
+            return None
+        if memory.now_ns - memory.painted_ns > HELD_PAINT_NS:
+            return None
+        return Painted(memory.painted, memory.confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """One face that wears a mask, and the hole to be painted."""
+
+    seen: Seen
+    map: MaskMap
+    hole: UInt8
