@@ -8,13 +8,15 @@ import cv2
 import numpy as np
 
 from training.data import Picture, Plane, Sample, View, chw, person, tight, view
-from training.masks.camera import frame_edge, grade
+from training.masks.camera import frame_edge, grade, reduced
 from training.masks.shape import Points, random_shape
 from training.shards import CROP, Faces
 from training.warp import thin_plate
 
 # How often a sample shows somebody of whom there is another picture, which then is the prior.
 PAIR_SHARE = 0.12
+# How often the face was small in its photograph: what is painted must be as soft as the rest.
+SMALL_SHARE = 0.25
 # How often another sample's prior is a worsened copy of the truth.
 COPY_SHARE = 0.2
 
@@ -62,6 +64,8 @@ def _sample(
     seen = view(faces, index, rng, size)
     hole = _hole(seen.mesh, size, rng)
     image, valid = grade(seen.image, rng), seen.valid
+    if rng.random() < SMALL_SHARE:
+        image = reduced(image, rng)
     if rng.random() < 0.12:
         image, known = frame_edge(image, tight(seen.mesh, size, rng))
         valid = valid * known

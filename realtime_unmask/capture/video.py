@@ -198,14 +198,20 @@ class VideoSource(Closing):
         if not (picture.format.is_rgb or picture.format.has_palette):
             picture.colorspace = info.colour.working_matrix(min(info.width, info.height))
             picture.color_range = info.colour.working_range
+        # Plane by plane it takes a quarter of the time, and the result is the same.
+        apart = form == "rgb24" and len(picture.format.components) >= 3
+        apart = apart and not (picture.format.is_rgb or picture.format.has_palette)
         try:
-            converted = self._reformatter.reformat(picture, format=form, interpolation=SWS_FLAGS)
+            converted = self._reformatter.reformat(
+                picture, format="gbrp" if apart else form, interpolation=SWS_FLAGS
+            )
         except DECODER_FAULTS as error:
             raise MediaUnsupported(
                 f"The pixels of {info.path} ({picture.format.name}) cannot be converted to RGB. "
                 "Convert the video to H.264 first."
             ) from error
-        image = info.orientation.apply(cast(NDArray[np.uint8], converted.to_ndarray()))
+        pixels = _merged(converted) if apart else cast(NDArray[np.uint8], converted.to_ndarray())
+        image = info.orientation.apply(pixels)
         if image.shape[:2] != (info.height, info.width):
             image = self._fitted(image)
         return image
@@ -258,6 +264,16 @@ class VideoSource(Closing):
             position_s=float(position),
             frames_kept=self._frames,
         )
+
+
+def _merged(picture: av.VideoFrame) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB of a picture in FFmpeg's gbrp."""
+    green, blue, red = (
+        np.asarray(memoryview(plane)).reshape(plane.height, plane.line_size)[:, : picture.width]
+        for plane in picture.planes
+    )
+    merged: NDArray[np.uint8] = cv2.merge([red, green, blue]).astype(np.uint8, copy=False)
+    return merged
 
 
 class _Clock:

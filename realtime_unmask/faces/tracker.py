@@ -31,7 +31,6 @@ class _Track:
     glimpse: flow.Glimpse | None = None  # of the frame before
     follower: Follower | None = None
     unseen_s: float = 0.0  # since it was looked for
-    due: bool = False  # it is to be looked for before the next frame
 
 
 @dataclass(slots=True)
@@ -53,8 +52,7 @@ def track(
         tracks: memory, changed in place.
         max_faces: how many are followed at most.
         look_every: a face's mesh is looked for in every n-th frame, and between carried on by
-            optical flow; also looked for where the flow cannot be believed. Above 1, what can
-            be carried on is, and the look comes with look_ahead().
+            optical flow; also looked for where the flow cannot be believed.
     """
     step = _step(frame, tracks)
     kept: list[_Track] = []
@@ -62,7 +60,7 @@ def track(
         # Not in the frames in which newcomers are looked for, and not all faces in one frame.
         look = (tracks.frames + one.track_id + 1) % look_every == 0
         one.unseen_s += step
-        mesh = _mesh_now(one, frame.image, detector, look, can_wait=look_every > 1)
+        mesh = _mesh_now(one, frame.image, detector, look)
         if mesh is not None and not any(_same(mesh, other.raw) for other in kept):
             _advance(one, mesh, step)
             kept.append(one)
@@ -81,31 +79,14 @@ def track(
     return [as_face(one.smooth, one.track_id) for one in kept]
 
 
-def look_ahead(frame: Frame, detector: Detector, tracks: Tracks) -> None:
-    """Look for the meshes whose turn it is, so that the next frame begins with them.
-
-    To be called once after each track(), with the same frame, while other work is under way.
-    """
-    for one in tracks.known:
-        if not one.due:
-            continue
-        one.due = False
-        mesh = _look(one, frame.image, detector, one.raw)
-        # Without one, the next frame cannot be carried on from here, and is looked at at once.
-        one.glimpse = None if mesh is None else flow.glimpse(frame.image, mesh)
-        one.raw = one.raw if mesh is None else mesh
-
-
-def _mesh_now(
-    one: _Track, image: UInt8, detector: Detector, look: bool, *, can_wait: bool
-) -> Float32 | None:
+def _mesh_now(one: _Track, image: UInt8, detector: Detector, look: bool) -> Float32 | None:
     """Where a face of the frame before is now; None if it is gone. Renews its glimpse."""
     carried = None
     if one.glimpse is not None:
         now = flow.again(image, one.glimpse)
         carried = flow.follow(one.glimpse, now, one.raw)
-        if carried is not None and (can_wait or not look):
-            one.glimpse, one.due = now, look
+        if carried is not None and not look:
+            one.glimpse = now
             return carried
     mesh = _look(one, image, detector, one.raw if carried is None else carried)
     if mesh is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from realtime_unmask.unmask.effort import Effort
 
 # From the top down. Each leaves out what shows least of what is left: a map or a mesh that is a
@@ -12,14 +14,20 @@ RUNGS = (
     Effort(look_every=3, map_every=3, edit_every=2),
     Effort(look_every=4, map_every=4, edit_every=3),
 )
-# Down when the work of a frame exceeds this share of the time between two frames, up below the
-# other one, each after so many frames in a row: down within half a second, up after some. A rung
-# above that proves too slow again is tried ever more rarely.
-_TOO_SLOW, _EASY = 0.95, 0.9
-_DOWN_AFTER, _UP_AFTER = 12, 150
+# Down when frames are not only late but pile up, so that one is passed over for a newer one: in so
+# many of the last frames, or in so many of more. What is made up for before the next frame but one
+# costs nobody a frame, and is no reason; nor is a single frame that hangs, which counts as so many
+# steps at most.
+_PASSED_OVER = ((3, 30), (8, 300))
+_MOST = 1.5
+# Up when the work of a frame stays below this share of the time between two, for so many frames
+# in a row. A rung above that proves too slow again is tried ever more rarely.
+_EASY, _UP_AFTER = 0.9, 150
 _MOST_PATIENCE = 32
-# Weight of a new frame in the running mean: one slow frame is no reason.
+# Weight of a new frame in the running mean.
 _NEW = 0.15
+# Rounding, in steps.
+_NEARLY = 1e-6
 
 
 class Ladder:
@@ -28,8 +36,10 @@ class Ladder:
     def __init__(self) -> None:
         self._rung = 0
         self._mean = 0.0  # share of the time between two frames
+        self._behind = 0.0  # steps, as the frames that wait for the worker would be
+        self._passed_over: deque[bool] = deque(maxlen=_PASSED_OVER[-1][1])
         self._frames = 0  # on this rung
-        self._slow = self._easy = 0
+        self._easy = 0
         self._patience = 1  # times _UP_AFTER
         self._climbed = False  # the last change led up
 
@@ -51,13 +61,16 @@ class Ladder:
             step_s: seconds between two frames of the camera, above 0.
         """
         self._frames += 1
-        weight = max(_NEW, 1 / self._frames)
-        self._mean += weight * (seconds / step_s - self._mean)
-        self._slow = self._slow + 1 if self._mean > _TOO_SLOW else 0
+        share = seconds / step_s
+        self._mean += max(_NEW, 1 / self._frames) * (share - self._mean)
+        self._behind = max(0.0, self._behind + min(share, _MOST) - 1)
+        whole = int(self._behind + _NEARLY)
+        self._behind = max(0.0, self._behind - whole)
+        self._passed_over.append(whole > 0)
         self._easy = self._easy + 1 if self._mean < _EASY else 0
-        if self._climbed and self._frames == _UP_AFTER:
+        if self._climbed and self._frames == _PASSED_OVER[-1][1]:
             self._patience, self._climbed = 1, False  # it holds up here
-        if self._slow >= _DOWN_AFTER and self._rung + 1 < len(RUNGS):
+        if self._piles_up() and self._rung + 1 < len(RUNGS):
             if self._climbed:
                 self._patience = min(2 * self._patience, _MOST_PATIENCE)
             self._change(1)
@@ -75,7 +88,13 @@ class Ladder:
             return "This computer is busy: the paint is renewed less often."
         return "This computer is busy: the mask is looked for less often."
 
+    def _piles_up(self) -> bool:
+        newest_first = list(reversed(self._passed_over))
+        return any(sum(newest_first[:last]) >= most for most, last in _PASSED_OVER)
+
     def _change(self, by: int) -> None:
         self._rung += by
         self._climbed = by < 0
-        self._frames = self._slow = self._easy = 0
+        self._frames = self._easy = 0
+        self._behind = 0.0
+        self._passed_over.clear()

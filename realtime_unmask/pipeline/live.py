@@ -22,20 +22,13 @@ from typing import Any
 
 from realtime_unmask.capture.stream import SourceSpec
 from realtime_unmask.closing import Closing
-from realtime_unmask.errors import EngineLost, UnmaskError, UsageError, own_fault
-from realtime_unmask.inference import standby
+from realtime_unmask.errors import UnmaskError, UsageError
 from realtime_unmask.memory import held_mb
-from realtime_unmask.pipeline.live_gpu import GpuSearch
+from realtime_unmask.pipeline.live_engines import Engines
 from realtime_unmask.pipeline.live_input import Input
 from realtime_unmask.pipeline.live_outputs import Outputs, SinkFactory
 from realtime_unmask.pipeline.live_values import LiveFrame, LiveOptions, LiveStats, Notice
-from realtime_unmask.pipeline.live_worker import (
-    MakeUnmasker,
-    PassThrough,
-    Sequence,
-    Turn,
-    Worker,
-)
+from realtime_unmask.pipeline.live_worker import MakeUnmasker, Sequence, Worker
 from realtime_unmask.pipeline.slots import LatestSlot
 from realtime_unmask.pipeline.stats import Meter
 from realtime_unmask.settings import Settings
@@ -91,7 +84,6 @@ class LiveSession(Closing):
         self.on_frame: Callable[[], None] = lambda: None
         self.frames: LatestSlot[Frame] = LatestSlot()  # on their way to the worker
         self.settings, self.options = settings, options
-        self._make = make_unmasker
         self._lock = threading.RLock()
         self._meter = Meter()
         self._stop = threading.Event()
@@ -99,17 +91,11 @@ class LiveSession(Closing):
         self._visible = True
         self._needed_at = time.monotonic()
         self._outputs = Outputs(lambda: self.options.badge, self._why_no_frames)
-        self._passing: dict[str, Notice] = {}
         self._newest: LiveFrame | None = None
-        self._turn = Turn()
-        self._input = Input(source, self.frames, self._meter, self._wanted, self._look)
-        self._standby = Worker(self, self._turn, PassThrough, settings, standby=True)
-        self._turn.holder = self._standby
-        self._workers: list[Worker] = [self._standby]
-        self._current: Worker | None = None
+        self._engines = Engines(self, make_unmasker)
+        self._input = Input(source, self.frames, self._meter, self._wanted, self._engines.look)
         self._busy_drops: int | None = None
         self._idle_s = idle_s
-        self._gpu: GpuSearch | None = None
 
     # Life
 
@@ -123,9 +109,9 @@ class LiveSession(Closing):
             if self._started or self._stop.is_set():
                 raise UsageError("A live session is started once; make another one.")
             self._started = True
-            self._standby.start()
+            self._engines.start()
             self._input.start()
-        self._load_engines()
+        self._engines.load()
 
     def stop(self) -> tuple[str, ...]:
         """End everything within two seconds, from any state; safe to call again.
@@ -137,25 +123,19 @@ class LiveSession(Closing):
         until = time.monotonic() + STOP_S
         with self._lock:
             self._stop.set()
-            workers = list(self._workers)
+        self._engines.end()
         if not self._started:
             return ()
-        if self._gpu is not None:
-            self._gpu.stop()
         self._input.stop()
         stuck = [f"The output “{name}” is not finished yet." for name in self._outputs.end(until)]
         self._input.join(max(0.0, until - time.monotonic()))
         if self._input.is_alive():
             stuck.append("The source does not answer; it was left behind.")
-        with self._turn.changed:
-            self._turn.changed.notify_all()
+        self._engines.wake()
         if self._busy_drops is None:
             self._busy_drops = self.frames.dropped
         self.frames.close()
-        for worker in workers:
-            worker.join(max(0.0, until - time.monotonic()))
-            if worker.is_alive():
-                stuck.append("The networks are still at work; they end by themselves.")
+        stuck += self._engines.join(until)
         self.latest.close()
         return tuple(stuck)
 
@@ -187,7 +167,7 @@ class LiveSession(Closing):
             )
             self.options, self.settings = new_options, new_settings
         if before.engine_choice != new_settings.engine_choice and self._started:
-            self.replace_unmasker(self._make)
+            self._engines.replace()
 
     def choose_face(self, x: float, y: float) -> int | None:
         """Paint the face at (x, y) px of the shown picture; its track_id, None if there is none.
@@ -198,8 +178,9 @@ class LiveSession(Closing):
         face = face_at(newest.result.faces, x, y) if newest is not None else None
         if face is None:
             return None
-        with self._turn.changed:
-            choice = self._turn.sequence.state.choice
+        turn = self._engines.turn
+        with turn.changed:
+            choice = turn.sequence.state.choice
             choice.track_id, choice.box = face.track_id, face.box
         return face.track_id
 
@@ -224,14 +205,7 @@ class LiveSession(Closing):
             make: makes it, in the thread that then owns it.
             settings: to make it with, in place of the session's.
         """
-        with self._lock:
-            if self._stop.is_set():
-                return
-            self._workers = [one for one in self._workers if one.is_alive()]
-            worker = Worker(self, self._turn, make, settings or self.settings)
-            self._workers.append(worker)
-            self._passing.pop("engines", None)
-            worker.start()
+        self._engines.replace(make, settings)
 
     def attach(
         self, name: str, make: SinkFactory, *, keep_all: bool = False, timeout_s: float = 3.0
@@ -290,8 +264,7 @@ class LiveSession(Closing):
 
     def stats(self) -> LiveStats:
         """The figures of now."""
-        with self._lock:
-            worker = self._current
+        worker = self._engines.current
         replaced = self.frames.dropped  # before the books: what comes between is in flight
         captured, shown, drops = self._meter.books()
         busy = replaced if self._busy_drops is None else self._busy_drops
@@ -317,8 +290,7 @@ class LiveSession(Closing):
 
     def notices(self) -> tuple[Notice, ...]:
         """What a person should know now."""
-        with self._lock:
-            found = [*self._passing.values(), *self._outputs.notices()]
+        found = [*self._engines.notices(), *self._outputs.notices()]
         trouble = self._input.trouble() if self._started and not self._stop.is_set() else None
         return tuple(found if trouble is None else [trouble, *found])
 
@@ -343,10 +315,7 @@ class LiveSession(Closing):
 
     def quality(self, less: str | None) -> None:
         """See live_worker.Host."""
-        with self._lock:
-            self._passing.pop("quality", None)
-            if less is not None:
-                self._passing["quality"] = Notice("quality", less)
+        self._engines.quality(less)
 
     def publish(self, result: FrameResult, sequence: Sequence, done: bool, rung: int) -> None:
         """See live_worker.Host."""
@@ -356,7 +325,7 @@ class LiveSession(Closing):
             shown, lost = sequence.lost.choose(result, self.options.lost, captured_ns)
             status = "lost" if lost else "done"
         else:
-            status = "starting" if self._current is None else "late"
+            status = "starting" if self._engines.current is None else "late"
         chosen = sequence.state.choice.track_id
         live = LiveFrame(result, shown, status, captured_ns, chosen, rung)
         self._newest = live
@@ -372,57 +341,11 @@ class LiveSession(Closing):
 
     def took_turn(self, worker: Worker) -> None:
         """See live_worker.Host."""
-        if worker.standby:
-            return
-        with self._lock:
-            self._current = worker
-            self._passing.pop("late", None)
-            self._passing.pop("quality", None)
+        self._engines.took_turn(worker)
 
     def failed(self, worker: Worker, error: Exception) -> None:
         """See live_worker.Host."""
-        self._turn.give(self._standby, instead_of=worker)
-        if not isinstance(error, UnmaskError):
-            error = own_fault(error)
-        with self._lock:
-            was_running = self._current is worker
-            if was_running:
-                self._current = None
-            # One that was asked for by name; auto has tried the others itself.
-            asked_for = self._current is None and worker.settings.backend != "auto"
-        cpu = standby.on_cpu(worker.settings)
-        if (was_running or asked_for) and worker.settings.backend != cpu.backend:
-            kind = "engine_lost" if isinstance(error, EngineLost) else "engines"
-            self.replace_unmasker(self._make, cpu)
-            self._say(Notice(kind, f"{error} It goes on with the CPU."))
-            return
-        going_on = "" if self._current is not None else " The picture is shown as it is."
-        self._say(Notice("engines", f"{error}{going_on}", True))
-
-    def _load_engines(self) -> None:
-        """Where a GPU may serve better, on the CPU first: getting it ready takes a while."""
-        if not standby.may_gain(self.settings):
-            self.replace_unmasker(self._make)
-            return
-        self.replace_unmasker(self._make, standby.on_cpu(self.settings))
-        with self._lock:
-            if not self._stop.is_set():
-                self._gpu = GpuSearch(self.settings, self._gpu_says, self._gpu_found)
-                self._gpu.start()
-
-    def _gpu_says(self, text: str) -> None:
-        with self._lock:
-            self._passing.pop("gpu", None)
-            if text:
-                self._passing["gpu"] = Notice("gpu", text)
-
-    def _gpu_found(self) -> None:
-        if self.settings.backend == "auto":  # else something else was chosen meanwhile
-            self.replace_unmasker(self._make)
-
-    def _say(self, notice: Notice) -> None:
-        with self._lock:
-            self._passing[notice.kind] = notice
+        self._engines.failed(worker, error)
 
     def _wanted(self) -> bool:
         with self._lock:
@@ -434,10 +357,3 @@ class LiveSession(Closing):
     def _why_no_frames(self) -> str:
         trouble = self._input.trouble()
         return trouble.text if trouble is not None else ""
-
-    def _look(self) -> None:
-        """Is the worker stuck? Then the camera's own picture is shown until it comes back."""
-        holder = self._turn.holder
-        if holder is not None and holder.is_late and self._turn.pass_over(holder, self._standby):
-            text = "The networks take too long: the picture is shown as it is, until they answer."
-            self._say(Notice("late", text, True))

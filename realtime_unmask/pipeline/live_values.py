@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from realtime_unmask.errors import UsageError
 from realtime_unmask.settings import Settings
@@ -138,6 +139,18 @@ class LiveStats:
     asleep: bool = False
 
 
+class Begun(Protocol):
+    """A frame that an unmasker has begun with."""
+
+    @property
+    def frame(self) -> Frame: ...
+
+    @property
+    def at_work(self) -> bool:
+        """Does a network work at it by itself, while the caller can do something else?"""
+        ...
+
+
 class LiveUnmasker(Protocol):
     """What a session needs of an Unmasker. Made, used and closed in one thread.
 
@@ -168,6 +181,39 @@ class LiveUnmasker(Protocol):
         """Unmask one frame of a sequence."""
         ...
 
+    def begin(self, frame: Frame, state: State) -> Any:
+        """Begin with one frame; a Begun. The frame before need not be finished yet."""
+        ...
+
+    def finish(self, begun: Any) -> FrameResult:
+        """What became of a frame that was begun, in their order."""
+        ...
+
     def close(self) -> None:
         """Free everything."""
         ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Done:
+    """A frame that was done as soon as it was begun."""
+
+    frame: Frame
+    result: FrameResult
+    at_work: bool = False
+
+
+class AtOnce(ABC):
+    """begin() and finish() for an unmasker that does all of a frame in process()."""
+
+    @abstractmethod
+    def process(self, frame: Frame, state: State) -> FrameResult:
+        """See LiveUnmasker."""
+
+    def begin(self, frame: Frame, state: State) -> Done:
+        """See LiveUnmasker."""
+        return Done(frame, self.process(frame, state))
+
+    def finish(self, begun: Done) -> FrameResult:
+        """See LiveUnmasker."""
+        return begun.result

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from realtime_unmask.pipeline.ladder import Ladder
-from realtime_unmask.pipeline.live_values import LiveOptions, LiveUnmasker
+from realtime_unmask.pipeline.live_values import AtOnce, Begun, LiveOptions, LiveUnmasker
 from realtime_unmask.pipeline.policy import LostFaces
 from realtime_unmask.pipeline.slots import LatestSlot
 from realtime_unmask.settings import Settings
@@ -33,10 +33,13 @@ LATE_S, LATE_TIMES = 1.0, 4.0
 # Over so long a step from frame to frame, a map cannot be carried along with the face.
 LONG_PAUSE_S = 0.3
 _LOOK_S = 0.25
+# Of the time that the editor usually takes, in which a newer frame is waited for; and the weight of
+# a new one in what is usual.
+_SPARE_SHARE, _NEW_SHARE = 0.8, 0.1
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
-class PassThrough:
+class PassThrough(AtOnce):
     """Gives each frame back as it is; a LiveUnmasker without networks."""
 
     def __init__(self, settings: Settings) -> None:
@@ -156,6 +159,11 @@ class Turn:
                 self.changed.notify_all()
             return False
 
+    @property
+    def wanted(self) -> bool:
+        """Has somebody asked for it?"""
+        return self._next is not None
+
     def give(self, standby: Worker, instead_of: Worker | None) -> bool:
         """Give the turn to `standby` if `instead_of` has it; whether it had."""
         with self.changed:
@@ -173,6 +181,18 @@ class Turn:
             before, self.sequence = self.sequence, Sequence(kind=self.sequence.kind)
             self.sequence.state.choice.box = before.state.choice.box
             return True
+
+
+@dataclass(slots=True)
+class _Job:
+    """A frame between its taking and its showing."""
+
+    frame: Frame  # turned
+    sequence: Sequence
+    rung: int
+    taken: float
+    begun: Begun | None = None
+    failure: Exception | None = None
 
 
 class Worker(threading.Thread):
@@ -203,6 +223,8 @@ class Worker(threading.Thread):
         self.retired = False
         self._busy_since: float | None = None
         self._took: deque[float] = deque(maxlen=30)
+        self._done_at = 0.0  # when the frame before was
+        self._edit_s = 0.0  # how long the networks work by themselves, about
         self._ladder = Ladder()
         self._before_ns = 0  # when the frame before was captured
 
@@ -245,38 +267,82 @@ class Worker(threading.Thread):
         host = self._host
         while self._turn.wait_for(self, lambda: host.stopping):
             host.took_turn(self)
-            while not host.stopping and self._turn.keep(self):
-                frame = host.frames.take(_LOOK_S)
-                if frame is not None:
-                    self._one(unmasker, frame)
+            self._work(unmasker)
             if host.stopping:
                 return
 
-    def _one(self, unmasker: LiveUnmasker, frame: Frame) -> None:
+    def _work(self, unmasker: LiveUnmasker) -> None:
+        """Frame after frame; the next one is begun while the networks are at work at this one."""
+        job: _Job | None = None
+        following: _Job | None = None
+        try:
+            while not self._host.stopping:
+                if job is None:
+                    if not self._turn.keep(self):
+                        return
+                    job = self._next(unmasker, _LOOK_S)
+                    continue
+                if not self._turn.wanted:
+                    following = self._next(unmasker, self._spare_s(job))
+                self._finish(unmasker, job)
+                job, following = following, None
+            if job is not None:
+                self._finish(unmasker, job)
+        except Exception:
+            if following is not None:  # shown as it came
+                self._publish(following, FrameResult(following.frame, following.frame, None), False)
+            raise
+
+    def _spare_s(self, job: _Job) -> float:
+        """For how long the networks are at work by themselves, at least."""
+        at_work = job.begun is not None and job.begun.at_work
+        return _SPARE_SHARE * self._edit_s if at_work else 0.0
+
+    def _next(self, unmasker: LiveUnmasker, timeout_s: float) -> _Job | None:
+        """Take a frame and begin with it."""
+        frame = self._host.frames.take(timeout_s)
+        if frame is None:
+            return None
         options, settings = self._host.options, self._host.settings
         unmasker.settings = with_engines_of(unmasker.settings, settings)
         unmasker.effort = self._effort(frame.captured_ns)
         turned = turn_picture(frame, options)
-        sequence = self._sequence(turned, options)
-        failure: Exception | None = None
-        rung = self._ladder.rung
-        began = self._busy_since = time.monotonic()
+        job = _Job(turned, self._sequence(turned, options), self._ladder.rung, time.monotonic())
+        self._busy_since = job.taken
         try:
-            result = unmasker.process(turned, sequence.state)
-        except Exception as error:  # noqa: BLE001  raised below, after the frame was shown
-            failure, result = error, FrameResult(turned, turned, None)
+            job.begun = unmasker.begin(turned, job.sequence.state)
+        except Exception as error:  # noqa: BLE001  raised when the frame was shown
+            job.failure = error
         self._busy_since = None
-        self._took.append(time.monotonic() - began)
+        return job
+
+    def _finish(self, unmasker: LiveUnmasker, job: _Job) -> None:
+        """Show a frame that was begun. Raises what went wrong with it, afterwards."""
+        self._busy_since = time.monotonic()
+        result = FrameResult(job.frame, job.frame, None)
+        if job.begun is not None:
+            try:
+                result = unmasker.finish(job.begun)
+            except Exception as error:  # noqa: BLE001  raised below
+                job.failure = error
+        self._busy_since = None
+        now = time.monotonic()
+        # Where two frames overlap, each costs what lies between their ends.
+        self._took.append(now - max(job.taken, self._done_at))
+        self._done_at = now
+        self._edit_s += _NEW_SHARE * (result.timings.get("edit", 0) / 1e9 - self._edit_s)
         if not self.standby and self._ladder.took(self._took[-1], self._host.step_s):
             self._host.quality(self._ladder.notice())
+        self._publish(job, result, not self.standby and job.failure is None)
+        if job.failure is not None:
+            raise job.failure
+
+    def _publish(self, job: _Job, result: FrameResult, done: bool) -> None:
         with self._turn.changed:  # or a newer frame of another worker might come before this one
             if self._turn.holder is self:
-                done = not self.standby and failure is None
-                self._host.publish(result, sequence, done, rung)
+                self._host.publish(result, job.sequence, done, job.rung)
             else:
                 self._host.came_late()
-        if failure is not None:
-            raise failure
 
     def _effort(self, captured_ns: int) -> Effort:
         """What the ladder says; all of it after a pause, in which a head may have moved far."""

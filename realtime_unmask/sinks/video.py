@@ -17,12 +17,13 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from realtime_unmask.errors import OutputError
-from realtime_unmask.media import (
-    DECODER_FAULTS,
-    SWS_FLAGS,
-    Colour,
-    VideoInfo,
-    reason,
+from realtime_unmask.media import DECODER_FAULTS, SWS_FLAGS, VideoInfo, reason
+from realtime_unmask.sinks.container import (
+    NOTICE,
+    metadata_of,
+    muxer,
+    muxer_options,
+    yuv_colour,
 )
 from realtime_unmask.sinks.encoding import ENCODERS, Encoding, encoder_options, keeps_fields
 from realtime_unmask.sinks.partial import OutputFile, check_target, partial_of, sync_folder
@@ -30,14 +31,8 @@ from realtime_unmask.sinks.readback import count_packets, count_pictures
 from realtime_unmask.sinks.tracks import MakeTracks, TrackCopier, Tracks
 from realtime_unmask.types import Frame
 
-NOTICE = (
-    "AI-reconstructed: the face under the mask is a plausible guess, not the person; "
-    "not for identification."
-)
-# Restored by the muxer itself, or true of the old file only.
-_NOT_COPIED = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 _INTRA = 1  # AV_PICTURE_TYPE_I
-_BT709, _RGB = 1, 0
+__all__ = ["NOTICE", "VideoSink"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +92,7 @@ class VideoSink:
         self._force = force
         self._like = like
         self._size = size or (like.width, like.height)
-        self._colour = _yuv_colour(like)
+        self._colour = yuv_colour(like)
         self._reformatter = VideoReformatter()
         self._waiting: _Waiting | None = None
         self._next_key = Fraction(-1)
@@ -126,14 +121,14 @@ class VideoSink:
         self._container = av.open(
             self._file,
             "w",
-            format=_muxer(self.path),
-            container_options=_muxer_options(self.path, like.time_base),
+            format=muxer(self.path),
+            container_options=muxer_options(self.path, like.time_base),
         )
         codec = encoding.chosen_codec(like)
         self._deep = codec == "hevc" and like.bit_depth > 8
         self._stream = self._add_video(codec, encoding)
         self._note_reductions(codec)
-        self._container.metadata.update(_metadata(like, notice))
+        self._container.metadata.update(metadata_of(like, notice))
         if callable(tracks):
             self._tracks = tracks(self._container)
         elif tracks:
@@ -380,46 +375,3 @@ class VideoSink:
                 f"{self.path} is not whole: {self._frames} frames were written, {found} can be "
                 f"read again. What there is was kept as {self.partial}."
             )
-
-
-def _yuv_colour(like: VideoInfo) -> Colour:
-    """The tags of the output: those of the source, unless they cannot be true of YUV pictures."""
-    colour = like.colour
-    if like.chroma == "rgb" or colour.matrix == _RGB:
-        return Colour(colour.primaries, colour.transfer, _BT709, 1)
-    return colour
-
-
-def _metadata(like: VideoInfo, notice: bool) -> dict[str, str]:
-    kept = {k: v for k, v in like.metadata.items() if k.lower() not in _NOT_COPIED}
-    if not notice:
-        return kept
-    old = kept.pop("comment", None) or kept.pop("COMMENT", "")
-    kept["comment"] = old if NOTICE in old else f"{old} | {NOTICE}" if old else NOTICE
-    return kept
-
-
-def _muxer(path: Path) -> str:
-    return {".mkv": "matroska", ".mov": "mov"}.get(path.suffix.lower(), "mp4")
-
-
-def _muxer_options(path: Path, time_base: Fraction) -> dict[str, str]:
-    # Times stay as they are, also those before 0 (the sound's run-up, reordered pictures).
-    # Packets come in order, so that nothing has to wait long for a silent track.
-    options = {
-        "flush_packets": "1",
-        "avoid_negative_ts": "disabled",
-        "max_interleave_delta": "200000",
-    }
-    if _muxer(path) == "matroska":
-        return {**options, "cluster_time_limit": "250"}
-    return {
-        **options,
-        # delay_moov: the beginning is a fragment like the others. Without it, its pictures are in
-        # the header under an edit list of length 0, and players pass them over.
-        "movflags": "hybrid_fragmented+frag_keyframe+delay_moov",
-        # Smaller pieces than a group of pictures: less is lost when the program is killed.
-        "frag_duration": "250000",
-        # The finest clock in the file: a late start of the pictures is stored in its ticks.
-        "movie_timescale": str(min(time_base.denominator, 1_000_000)),
-    }

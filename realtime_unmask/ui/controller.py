@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -186,7 +185,7 @@ class Controller(QObject):
         if running.key != self.source_key:  # another one was chosen meanwhile
             running.choose(self.source_key, self.preferences)
         running.set_visible(self._visible)
-        running.tell(self._tell_of_picture)
+        running.tell(self._came.emit)
         self._watch.start()
         self._show_if_visible()
 
@@ -325,10 +324,6 @@ class Controller(QObject):
         return self._devices
 
     # What is shown
-
-    def _tell_of_picture(self) -> None:
-        with suppress(RuntimeError):  # Qt's side is gone: the program is ending
-            self._came.emit()
 
     def _look_for_picture(self) -> None:
         if self.running is None or not self._visible:

@@ -150,3 +150,24 @@ def tinted(image: UInt8, painted: UInt8 | None) -> UInt8:
     mixed = dark[box] * (1 - weight) + _TINT * weight
     dark[box] = mixed.astype(np.uint8)
     return dark
+
+
+def halves(image: UInt8 | None, width: int, height: int, gap: int) -> list[Rect]:
+    """Two areas for two such pictures, beside each other or, where they are larger so, stacked.
+
+    Args:
+        image: (H, W, 3); None: beside each other.
+        width, height: of both areas and the gap between them, px.
+    """
+    if image is not None and _stacking_is_larger(image, width, height):
+        half = (height - gap) // 2
+        return [Rect(0, 0, width, half), Rect(0, height - half, width, half)]
+    half = (width - gap) // 2
+    return [Rect(0, 0, half, height), Rect(width - half, 0, half, height)]
+
+
+def _stacking_is_larger(image: UInt8, width: int, height: int) -> bool:
+    """Are two such pictures larger one above the other than beside each other?"""
+    rows, columns = image.shape[:2]
+    beside = min(width / (2 * columns), height / rows)
+    return bool(min(width / columns, height / (2 * rows)) > beside)

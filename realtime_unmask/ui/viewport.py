@@ -22,7 +22,7 @@ from PyQt6.QtGui import (
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from realtime_unmask.types import Face, UInt8
-from realtime_unmask.ui.rendering import Placement, Rect, Zoom, pixels, place, tinted
+from realtime_unmask.ui.rendering import Placement, Rect, Zoom, halves, pixels, place, tinted
 
 _GRIP = 22  # px around the wipe's line in which the mouse takes hold of it
 _STEP = 0.02  # of the picture's width for a press of an arrow key
@@ -173,12 +173,7 @@ class Viewport(QWidget):
         width, height = round(self.width() * ratio), round(self.height() * ratio)
         if self._view is not View.SIDE_BY_SIDE:
             return [Rect(0, 0, width, height)]
-        gap = round(4 * ratio)
-        if self._before is not None and _stacking_is_larger(self._before, width, height):
-            half = (height - gap) // 2
-            return [Rect(0, 0, width, half), Rect(0, height - half, width, half)]
-        half = (width - gap) // 2
-        return [Rect(0, 0, half, height), Rect(width - half, 0, half, height)]
+        return halves(self._before, width, height, round(4 * ratio))
 
     def _placements(self) -> list[Placement]:
         if self._after is None:
@@ -399,10 +394,3 @@ class Viewport(QWidget):
         if event is not None and event.type() == QEvent.Type.LanguageChange:
             self.retranslate()
             self.update()
-
-
-def _stacking_is_larger(image: UInt8, width: int, height: int) -> bool:
-    """Are two such pictures larger one above the other than beside each other?"""
-    rows, columns = image.shape[:2]
-    beside = min(width / (2 * columns), height / rows)
-    return bool(min(width / columns, height / (2 * rows)) > beside)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -40,20 +39,26 @@ class Painted:
 
 
 def paint(
-    engine: Engine,
-    batch: Float32,
-    holes: Float32,
-    priors: list[Float32 | None],
-    meanwhile: Callable[[], None] = lambda: None,
+    engine: Engine, batch: Float32, holes: Float32, priors: list[Float32 | None]
 ) -> list[Painted]:
     """Paint the holes.
+
+    Args: as for `start_painting`.
+    """
+    start_painting(engine, batch, holes, priors)
+    return painted(engine)
+
+
+def start_painting(
+    engine: Engine, batch: Float32, holes: Float32, priors: list[Float32 | None]
+) -> None:
+    """Let the editor begin to paint the holes; `painted` fetches what became of them.
 
     Args:
         engine: the editor network.
         batch: (N, 3, S, S) float32 RGB in [-1, 1].
         holes: (N, S, S) float32, 1 in the hole, else 0.
         priors: a guess for each crop, (S, S, 3) float32 in [0, 255]; None where there is none.
-        meanwhile: called while the network is at work.
     """
     hole = holes[:, None]
     prior, weight = _nothing(batch.shape), _nothing(hole.shape)
@@ -66,10 +71,11 @@ def paint(
     engine.submit(
         {"image": batch * (1 - hole), "map": hole, "prior": prior, "prior_weight": weight}
     )
-    try:
-        meanwhile()
-    finally:
-        made = engine.wait()
+
+
+def painted(engine: Engine) -> list[Painted]:
+    """Wait for what was started."""
+    made = engine.wait()
     return [
         Painted(_picture(planes), sure[0])
         for planes, sure in zip(made["rgb"], made["confidence"], strict=True)

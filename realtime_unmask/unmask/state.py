@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from realtime_unmask.faces import tracker
-from realtime_unmask.types import Alignment, Face, Float32, MaskMap, UInt8
+from realtime_unmask.settings import Settings
+from realtime_unmask.types import Alignment, Face, Float32, Frame, MaskMap, UInt8
 from realtime_unmask.unmask.editor import Painted
 from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, JUMP
 from realtime_unmask.unmask.faces_wanted import Choice
@@ -96,3 +99,55 @@ class Masked:
     seen: Seen
     map: MaskMap
     hole: UInt8
+
+
+@dataclass(slots=True, eq=False)
+class Begun:
+    """A frame on its way through an unmasker; see Unmasker.begin.
+
+    Attributes:
+        frame, faces: as they will be in the result.
+        settings, clock: in force for this frame.
+        given: a blend weight in place of the maps; None without one.
+        masked: the faces that wear a mask.
+        held: for each, the paint of the frame before where it serves again, else None.
+        fresh: what the editor made of the others; None while it is at work.
+        done: for each face, the paint after the colour match.
+        fault: what went wrong with the editor.
+    """
+
+    frame: Frame
+    faces: tuple[Face, ...]
+    settings: Settings
+    clock: Clock
+    given: Float32 | None
+    masked: list[Masked]
+    held: list[Painted | None]
+    fresh: list[Painted] | None = None
+    done: list[Painted] = field(default_factory=list)
+    fault: Exception | None = None
+
+    @property
+    def at_work(self) -> bool:
+        """Is the editor at work for it? Then finish() has to wait."""
+        return self.fresh is None and self.fault is None and bool(self.asked)
+
+    @property
+    def asked(self) -> list[Masked]:
+        """The faces that the editor is to paint."""
+        return [one for one, before in zip(self.masked, self.held, strict=True) if before is None]
+
+
+class Clock:
+    """Nanoseconds by stage."""
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self.spent: dict[str, int] = {}
+        self._now = now
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """What is done inside counts as `name`."""
+        began = self._now()
+        yield
+        self.spent[name] = self.spent.get(name, 0) + self._now() - began

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import cv2
@@ -27,11 +26,11 @@ from realtime_unmask.types import (
     UInt8,
 )
 from realtime_unmask.unmask.compositor import Canvas, feather, known_region, support
-from realtime_unmask.unmask.editor import Painted, match_colour, paint
+from realtime_unmask.unmask.editor import Painted, match_colour, painted, start_painting
 from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.faces_wanted import wanted
 from realtime_unmask.unmask.map import coverage, find_masks, is_worn, normalise, own
-from realtime_unmask.unmask.state import FaceMemory, Masked, Seen, State
+from realtime_unmask.unmask.state import Begun, Clock, FaceMemory, Masked, Seen, State
 
 __all__ = ["State", "Unmasker"]
 
@@ -72,6 +71,7 @@ class Unmasker(Closing):
         self._detector = Detector()
         self.effort = Effort()
         self.clock: Callable[[], int] = time.perf_counter_ns
+        self._under_way: Begun | None = None  # the editor is at work for it
 
     @classmethod
     def default(cls, settings: Settings = Settings()) -> Unmasker:  # noqa: B008
@@ -135,41 +135,52 @@ class Unmasker(Closing):
             TypeError, ValueError: the arrays are not of the form above.
             EngineError: a network failed.
         """
+        return self.finish(self.begin(frame, state, given_map=given_map))
+
+    def begin(
+        self, frame: Frame | UInt8, state: State | None = None, *, given_map: UInt8 | None = None
+    ) -> Begun:
+        """Begin with one frame: as `process`, up to where the editor is at work.
+
+        The frame before may still be with the editor; its paint is fetched in between. Each frame
+        is finished before the next but one is begun. The pixels are those of `process`.
+
+        Raises:
+            As `process`; also what the frame before met, which its `finish` raises again.
+        """
         frame = frame if isinstance(frame, Frame) else Frame(frame)
-        clock = _Clock(self.clock)
+        clock, settings = Clock(self.clock), self._settings
         given = _as_weight(given_map, frame)
         with clock.stage("detect"):
             faces = self._faces(frame, state)
-            mine = wanted(faces, self._settings.faces, state.choice if state else None)
+            mine = wanted(faces, settings.faces, state.choice if state else None)
         with clock.stage("align"):
             seen = self._align(frame, mine, state)
         with clock.stage("map"):
             masked = self._find_masks(seen, given)
         if given is not None:
-            given *= np.float32(self._settings.strength)
-        canvas = Canvas(frame.image)
+            given *= np.float32(settings.strength)
+        self._wait_for_the_frame_before()
+        _forget_paint(seen, masked)
+        held = [one.seen.held_paint(self.effort.edit_every) for one in masked]
+        begun = Begun(frame, tuple(faces), settings, clock, given, masked, held)
+        with clock.stage("edit"):
+            self._start(begun.asked[:BATCH])
+        self._under_way = begun
+        return begun
 
-        def look() -> None:
-            if state is not None:
-                with clock.stage("detect"):
-                    tracker.look_ahead(frame, self._detector, state.tracks)
+    def finish(self, begun: Begun) -> FrameResult:
+        """What became of a frame that was begun; to be called once for each, in their order.
 
-        made = [
-            one
-            for start in range(0, len(masked), BATCH)
-            for one in self._repaint(
-                masked[start : start + BATCH], frame, canvas, given, clock, look
-            )
-        ]
-        look()  # where nothing was edited
-        done = canvas.result()
-        if done is None:
-            return FrameResult(frame, frame, None, tuple(faces), (), clock.spent)
-        output, shown = done
-        output.flags.writeable = shown.flags.writeable = False
-        return FrameResult(
-            frame, replace(frame, image=output), shown, tuple(faces), tuple(made), clock.spent
-        )
+        Raises:
+            EngineError: a network failed.
+        """
+        self._fetch(begun)
+        if begun.fault is not None:
+            raise begun.fault
+        self._colour(begun)
+        with begun.clock.stage("composite"):
+            return _composited(begun)
 
     def close(self) -> None:
         """Free networks and landmarkers; safe to call again."""
@@ -214,10 +225,6 @@ class Unmasker(Closing):
                 masked += self._look_for_masks(part)
             else:
                 masked += _under(given, part)
-        hidden = {one.seen.face.track_id for one in masked}
-        for one in seen:
-            if one.memory is not None and one.face.track_id not in hidden:
-                one.memory.painted = None
         return masked
 
     def _look_for_masks(self, seen: list[Seen]) -> list[Masked]:
@@ -239,84 +246,103 @@ class Unmasker(Closing):
             if is_worn(found, one.map_memory)
         ]
 
-    def _repaint(
-        self,
-        masked: list[Masked],
-        frame: Frame,
-        canvas: Canvas,
-        given: Float32 | None,
-        clock: _Clock,
-        meanwhile: Callable[[], None],
-    ) -> list[Reconstruction]:
-        held = [one.seen.held_paint(self.effort.edit_every) for one in masked]
-        asked = [one for one, before in zip(masked, held, strict=True) if before is None]
-        with clock.stage("edit"):
-            fresh = iter(self._paint(asked, meanwhile))
-        made = []
-        for one, before in zip(masked, held, strict=True):
-            result = next(fresh) if before is None else before
-            rgb = result.rgb
-            if before is None:
-                with clock.stage("colour"):
-                    rgb = self._coloured(one, result, frame)
-            with clock.stage("composite"):
-                alpha = feather(one.hole, self._settings.feather_px)
-                if self._settings.strength < 1:
-                    alpha *= np.float32(self._settings.strength)
-                canvas.put(rgb, alpha, one.seen.alignment, given)
-            made.append(
-                Reconstruction(
-                    one.seen.face.track_id,
-                    cv2.convertScaleAbs(rgb).astype(np.uint8, copy=False),
-                    one.map,
-                    alpha,
-                    one.seen.alignment,
-                    result.confidence,
-                )
-            )
-        return made
+    def _wait_for_the_frame_before(self) -> None:
+        before, self._under_way = self._under_way, None
+        if before is None:
+            return
+        self._fetch(before)
+        if before.fault is not None:
+            raise before.fault
+        if self._use_prior or self.effort.edit_every > 1:  # else nobody asks for it
+            self._colour(before)
 
-    def _paint(self, masked: list[Masked], meanwhile: Callable[[], None]) -> list[Painted]:
-        if not masked:
-            return []
-        return paint(
-            self._editor_engine,
-            np.stack([one.seen.planes for one in masked]),
-            np.stack([one.hole for one in masked]).astype(np.float32),
-            [self._prior(one.seen) for one in masked],
-            meanwhile,
-        )
+    def _start(self, masked: list[Masked]) -> None:
+        """Let the editor begin with at most BATCH holes."""
+        if masked:
+            start_painting(
+                self._editor_engine,
+                np.stack([one.seen.planes for one in masked]),
+                np.stack([one.hole for one in masked]).astype(np.float32),
+                [self._prior(one.seen) for one in masked],
+            )
+
+    def _fetch(self, begun: Begun) -> None:
+        """Wait for the editor, and let it do what was too much for one batch."""
+        if self._under_way is begun:
+            self._under_way = None
+        if begun.fresh is not None or begun.fault is not None:
+            return
+        try:
+            with begun.clock.stage("edit"):
+                begun.fresh = []
+                for start in range(0, len(begun.asked), BATCH):
+                    if start:
+                        self._start(begun.asked[start : start + BATCH])
+                    begun.fresh += painted(self._editor_engine)
+        except Exception as error:  # noqa: BLE001  raised by finish(), as often as it is asked
+            begun.fault = error
 
     def _prior(self, seen: Seen) -> Float32 | None:
         return seen.memory.painted if self._use_prior and seen.memory else None
 
-    def _coloured(self, masked: Masked, painted: Painted, frame: Frame) -> Float32:
-        rgb, seen = painted.rgb, masked.seen
-        if self._settings.colour_match:
-            known = known_region(seen.alignment, frame.width, frame.height)
-            rgb = match_colour(rgb, seen.crop, masked.hole, known)
-        if seen.memory is not None:
-            seen.memory.painted, seen.memory.confidence = rgb, painted.confidence
-            seen.memory.painted_ns = seen.memory.now_ns
-        return rgb
+    def _colour(self, begun: Begun) -> None:
+        """Fit the paint to its surroundings, and remember it for the frames to come."""
+        if begun.done or begun.fresh is None:
+            return
+        fresh = iter(begun.fresh)
+        for one, before in zip(begun.masked, begun.held, strict=True):
+            if before is not None:
+                begun.done.append(before)
+                continue
+            with begun.clock.stage("colour"):
+                begun.done.append(_coloured(one, next(fresh), begun))
 
 
-class _Clock:
-    """Nanoseconds by stage; what a stage inside another one takes is the inner one's."""
+def _coloured(masked: Masked, made: Painted, begun: Begun) -> Painted:
+    rgb, seen = made.rgb, masked.seen
+    if begun.settings.colour_match:
+        known = known_region(seen.alignment, begun.frame.width, begun.frame.height)
+        rgb = match_colour(rgb, seen.crop, masked.hole, known)
+    if seen.memory is not None:
+        seen.memory.painted, seen.memory.confidence = rgb, made.confidence
+        seen.memory.painted_ns = begun.frame.captured_ns
+    return Painted(rgb, made.confidence)
 
-    def __init__(self, now: Callable[[], int]) -> None:
-        self.spent: dict[str, int] = {}
-        self._now = now
-        self._inside = 0  # of the stage that is open, by stages that are done
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        outer, self._inside = self._inside, 0
-        began = self._now()
-        yield
-        took = self._now() - began
-        self.spent[name] = self.spent.get(name, 0) + took - self._inside
-        self._inside = outer + took
+def _forget_paint(seen: list[Seen], masked: list[Masked]) -> None:
+    """Of faces that wear no mask now."""
+    hidden = {one.seen.face.track_id for one in masked}
+    for one in seen:
+        if one.memory is not None and one.face.track_id not in hidden:
+            one.memory.painted = None
+
+
+def _composited(begun: Begun) -> FrameResult:
+    frame, settings, clock = begun.frame, begun.settings, begun.clock
+    canvas, made = Canvas(frame.image), []
+    for one, paint in zip(begun.masked, begun.done, strict=True):
+        alpha = feather(one.hole, settings.feather_px)
+        if settings.strength < 1:
+            alpha *= np.float32(settings.strength)
+        canvas.put(paint.rgb, alpha, one.seen.alignment, begun.given)
+        made.append(
+            Reconstruction(
+                one.seen.face.track_id,
+                cv2.convertScaleAbs(paint.rgb).astype(np.uint8, copy=False),
+                one.map,
+                alpha,
+                one.seen.alignment,
+                paint.confidence,
+            )
+        )
+    done = canvas.result()
+    if done is None:
+        return FrameResult(frame, frame, None, begun.faces, (), clock.spent)
+    output, shown = done
+    output.flags.writeable = shown.flags.writeable = False
+    return FrameResult(
+        frame, replace(frame, image=output), shown, begun.faces, tuple(made), clock.spent
+    )
 
 
 def _as_weight(given_map: UInt8 | None, frame: Frame) -> Float32 | None:

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from realtime_unmask.capture.scripted import ScriptedCamera, Step
 from realtime_unmask.errors import EngineUnavailable
+from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Face, Frame, FrameResult
 from realtime_unmask.ui import live_studio
@@ -31,7 +32,7 @@ from .stand_ins import GREEN, FileUnmasker
 from .test_smoothness import gaps_ms
 
 
-class Networks:
+class Networks(AtOnce):
     """Paints everything green; its gate can hold it up in the middle of a frame."""
 
     def __init__(self) -> None:

@@ -52,14 +52,20 @@ def grade(image: Picture, rng: np.random.Generator) -> Picture:
     return np.clip(image, 0, 1).astype(np.float32)
 
 
+def reduced(image: Picture, rng: np.random.Generator) -> Picture:
+    """As if the face had been small in its photograph, and enlarged; the same form."""
+    size = image.shape[0]
+    low = max(24, round(size * rng.uniform(0.2, 0.8)))
+    small = cv2.resize(image, (low, low), interpolation=cv2.INTER_AREA)
+    how = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
+    return cv2.resize(small, (size, size), interpolation=how).astype(np.float32)
+
+
 def degrade(image: Picture, rng: np.random.Generator) -> Picture:
     """Blur, low resolution, noise and JPEG; float32 RGB in [0, 1]."""
     size = image.shape[0]
     if rng.random() < 0.4:
-        low = max(24, round(size * rng.uniform(0.2, 0.8)))
-        small = cv2.resize(image, (low, low), interpolation=cv2.INTER_AREA)
-        how = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
-        image = cv2.resize(small, (size, size), interpolation=how).astype(np.float32)
+        image = reduced(image, rng)
     elif rng.random() < 0.3:
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 2.0)).astype(np.float32)
     if rng.random() < 0.6:

@@ -14,7 +14,7 @@ Plane = NDArray[np.float32]
 # Mesh indices, from the viewer's left ear down over the chin to the right one.
 JAW = (132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361)
 BRIDGE = (6, 197, 195, 5)
-UNDER_NOSE = (5, 4, 2, 164)
+UNDER_NOSE = (4, 2, 164, 0)
 CROP = 256  # px, for which lengths are given
 SUB = 4  # sub-pixel bits of cv2's drawing
 
@@ -78,7 +78,7 @@ def _outline(
     unit = float(np.linalg.norm(mesh[10] - mesh[152])) / 150.0
     low = not covering and rng.random() < 0.25  # the nose looks out
     path = UNDER_NOSE if low else BRIDGE
-    nose = _along(mesh[list(path)], rng.uniform(0.25, 1.0) if low else rng.beta(1.6, 2.1))
+    nose = _along(mesh[list(path)], rng.uniform(0.1, 1.0) if low else rng.beta(1.6, 2.1))
     high = float(rng.normal(0.6 if low else 0.35, 0.18))
     wide = float(np.clip(rng.normal(0.96, 0.09), 0.7, 1.18))
     left, right = (
@@ -121,8 +121,9 @@ def _side(
     line = corner + (nose - corner) * 0.45
     cheek_point = line + (middle - line) * lift
     by_line = corner + (nose - corner) * 0.8
-    if low:
-        return [corner, line, by_line]
+    if low:  # worn down, its sides are the last to slip
+        sag = np.array([0.0, (nose[1] - corner[1]) * rng.uniform(0.0, 0.35)], np.float32)
+        return [corner, line + sag, by_line + sag * 0.5]
     return [corner, cheek_point, by_line + (by_nose - by_line) * rng.uniform(0.2, 0.9)]
 
 

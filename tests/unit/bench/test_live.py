@@ -16,6 +16,7 @@ from realtime_unmask.bench.figures import Spread
 from realtime_unmask.bench.live import Live, at_camera_pace, without_window
 from realtime_unmask.bench.stages import ORDER, full_throttle
 from realtime_unmask.errors import EngineError
+from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Frame, FrameResult, MaskMap, Reconstruction
 from realtime_unmask.unmask.unmasker import State, Unmasker
@@ -26,7 +27,7 @@ PAINTED = Reconstruction(
 )
 
 
-class FakeUnmasker(Unmasker):
+class FakeUnmasker(AtOnce, Unmasker):
     """Takes so long for each frame, and paints one face, or finds nobody."""
 
     reason = backend = "fake"

@@ -13,8 +13,8 @@ from realtime_unmask.faces import flow
 from realtime_unmask.faces.alignment import POINTS, align
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.faces.landmarker import Follower
-from realtime_unmask.faces.tracker import Tracks, look_ahead, track
-from realtime_unmask.types import Face, Frame
+from realtime_unmask.faces.tracker import Tracks, track
+from realtime_unmask.types import Frame
 
 WIDTH, HEIGHT = 480, 360
 
@@ -81,13 +81,6 @@ def test_a_face_at_the_edge_and_beyond_is_no_fault() -> None:
     flow.follow(before, flow.again(texture(), before), face)
 
 
-def follow_on(frame: Frame, detector: Detector, tracks: Tracks, every: int) -> list[Face]:
-    """One frame as the unmasker has it followed."""
-    faces = track(frame, detector, tracks, 1, every)
-    look_ahead(frame, detector, tracks)
-    return faces
-
-
 def test_fewer_looks_keep_the_crop_where_it_was(
     clip: list[NDArray[np.uint8]], detector: Detector
 ) -> None:
@@ -98,76 +91,32 @@ def test_fewer_looks_keep_the_crop_where_it_was(
         tracks, path = Tracks(), []
         for number, image in enumerate(clip[:12]):
             frame = Frame(image, Fraction(number, 30), 0, number)
-            (face,) = follow_on(frame, detector, tracks, every)
+            (face,) = track(frame, detector, tracks, 1, every)
             path.append(align(face.landmarks, 256).inverse() @ centre)
         places[every] = np.array(path)
     eyes = 0.36 * 256 * 1.9  # px of the frame in the demo clip
     assert np.abs(places[1] - places[2]).max() < 0.06 * eyes
 
 
-class Counting(Detector):
-    """Notes how many frames lie between two looks; `blind`: it finds nothing again."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.looks: list[int] = []
-        self.blind = False
-
-    def follower(self) -> Follower:
-        counting = self
-
-        class CountingFollower(Follower):
-            def look(
-                self, image: NDArray[np.uint8], expected: NDArray[np.float32], step_s: float
-            ) -> NDArray[np.float32] | None:
-                counting.looks.append(round(step_s * 30))
-                return None if counting.blind else super().look(image, expected, step_s)
-
-        return CountingFollower()
-
-    def find(self, image: NDArray[np.uint8], max_faces: int) -> list[NDArray[np.float32]]:
-        return [] if self.blind else super().find(image, max_faces)
-
-    def follow(
-        self, image: NDArray[np.uint8], mesh: NDArray[np.float32]
-    ) -> NDArray[np.float32] | None:
-        return None if self.blind else super().follow(image, mesh)
-
-
 def test_between_two_looks_the_landmarker_rests(clip: list[NDArray[np.uint8]]) -> None:
+    looks = []
+
+    class CountingFollower(Follower):
+        def look(
+            self, image: NDArray[np.uint8], expected: NDArray[np.float32], step_s: float
+        ) -> NDArray[np.float32] | None:
+            looks.append(round(step_s * 30))
+            return super().look(image, expected, step_s)
+
+    class Counting(Detector):
+        def follower(self) -> Follower:
+            return CountingFollower()
+
     with Counting() as counting:
         tracks = Tracks()
         for number, image in enumerate(clip[:9]):
-            follow_on(Frame(image, Fraction(number, 30), 0, number), counting, tracks, 4)
-    assert counting.looks == [3, 4]  # frames since the look before
-
-
-def test_a_look_waits_until_the_frame_is_under_way(clip: list[NDArray[np.uint8]]) -> None:
-    with Counting() as counting:
-        tracks = Tracks()
-        for number, image in enumerate(clip[:2]):
-            frame = Frame(image, Fraction(number, 30), 0, number)
-            assert track(frame, counting, tracks, 1, 2)
-        assert counting.looks == []
-        carried = tracks.known[0].raw
-        look_ahead(frame, counting, tracks)
-        look_ahead(frame, counting, tracks)
-        assert counting.looks == [1]
-        assert not np.array_equal(tracks.known[0].raw, carried)
-        track(frame, counting, tracks, 1, 1)  # after a pause: nothing can be carried on
-        assert len(counting.looks) == 2
-
-
-def test_a_face_that_the_look_misses_is_looked_for_at_once_and_given_up(
-    clip: list[NDArray[np.uint8]],
-) -> None:
-    with Counting() as counting:
-        tracks, seen = Tracks(), []
-        for number, image in enumerate(clip[:4]):
-            counting.blind = number > 0
-            frame = Frame(image, Fraction(number, 30), 0, number)
-            seen.append(len(follow_on(frame, counting, tracks, 2)))
-    assert seen == [1, 1, 0, 0]
+            track(Frame(image, Fraction(number, 30), 0, number), counting, tracks, 1, 4)
+    assert looks == [3, 4]  # frames since the look before
 
 
 def test_the_same_frames_give_the_same_meshes(
@@ -178,7 +127,7 @@ def test_the_same_frames_give_the_same_meshes(
         tracks, path = Tracks(), []
         for number, image in enumerate(clip[:6]):
             frame = Frame(image, Fraction(number, 30), 0, number)
-            path.append(follow_on(frame, detector, tracks, 2)[0].landmarks)
+            path.append(track(frame, detector, tracks, 1, 2)[0].landmarks)
         runs.append(np.array(path))
     assert np.array_equal(runs[0], runs[1])
 

@@ -12,12 +12,13 @@ import numpy as np
 
 from realtime_unmask.errors import OutputError
 from realtime_unmask.pipeline.live import LiveSession
+from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult
 from realtime_unmask.unmask.unmasker import State
 
 
-class FakeUnmasker:
+class FakeUnmasker(AtOnce):
     """Inverts each picture, in `seconds`; `gate` holds it up, `fault` is raised.
 
     Attributes:

@@ -41,6 +41,25 @@ def test_one_slow_frame_is_no_reason() -> None:
     assert ladder.rung == 0
 
 
+def test_late_frames_that_are_made_up_for_are_no_reason() -> None:
+    """The work of a frame goes up and down around the time there is, and no frame is lost."""
+    ladder = Ladder()
+    for _ in range(500):
+        assert climb(ladder, 1.4 * STEP, 1) == climb(ladder, 0.55 * STEP, 1) == []
+    assert ladder.rung == 0
+
+
+def test_work_that_just_fits_stays() -> None:
+    ladder = Ladder()
+    assert climb(ladder, 0.99 * STEP, 1000) == []
+
+
+def test_a_frame_that_is_lost_now_and_then_leads_down_in_time() -> None:
+    ladder = Ladder()
+    assert climb(ladder, 1.04 * STEP, 150) == []
+    assert climb(ladder, 1.04 * STEP, 150) == [1]
+
+
 def test_time_to_spare_leads_back_up_to_the_top() -> None:
     ladder = Ladder()
     climb(ladder, 1.5 * STEP, 300)
@@ -49,13 +68,13 @@ def test_time_to_spare_leads_back_up_to_the_top() -> None:
 
 def test_it_rests_where_work_and_time_agree() -> None:
     """A rung above that is too slow is tried, but ever more rarely."""
-    ladder, cost = Ladder(), (1.15, 1.0, 0.75, 0.5)
+    ladder, cost = Ladder(), (1.15, 1.05, 0.75, 0.5)
     rungs = []
     for _ in range(12_000):
         ladder.took(cost[ladder.rung] * STEP, STEP)
         rungs.append(ladder.rung)
     late = rungs[3000:]
-    assert set(late) == {1, 2} and late.count(1) < 0.02 * len(late)
+    assert set(late) == {1, 2} and late.count(1) < 0.05 * len(late)
 
 
 def test_a_slow_beginning_is_made_up_for() -> None:

@@ -14,13 +14,14 @@ from realtime_unmask.capture.scripted import ScriptedCamera
 from realtime_unmask.inference import standby
 from realtime_unmask.pipeline.live import LiveSession
 from realtime_unmask.pipeline.live_gpu import GpuSearch
+from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult
 
 CHOSEN = "print(json.dumps({'chosen': {'map': %r, 'editor': %r}}), flush=True)"
 
 
-class FakeUnmasker:
+class FakeUnmasker(AtOnce):
     """Does nothing, on the backend that the settings name."""
 
     def __init__(self, settings: Settings) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime_unmask.faces.landmarker import Follower
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult
 from realtime_unmask.unmask.effort import Effort
@@ -56,30 +55,6 @@ def test_the_editor_rests_and_every_frame_is_painted(
         assert (result.output.image[inside].argmax(1) == 1).mean() > 0.99
         untouched = result.map == 0
         assert np.array_equal(result.output.image[untouched], result.frame.image[untouched])
-
-
-@pytest.mark.parametrize("bare", [False, True])
-def test_the_landmarker_looks_while_the_editor_is_at_work(
-    clip: Clip,
-    map_engine: FakeEngine,
-    bare_engine: FakeEngine,
-    editor_engine: FakeEngine,
-    monkeypatch: pytest.MonkeyPatch,
-    bare: bool,
-) -> None:
-    """And after everything else where nothing is painted."""
-    during: list[bool] = []
-    look = Follower.look
-
-    def watched(self: Follower, *args: Any) -> NDArray[np.float32] | None:
-        during.append(editor_engine.under_way is not None)
-        return look(self, *args)
-
-    monkeypatch.setattr(Follower, "look", watched)
-    with Unmasker(bare_engine if bare else map_engine, editor_engine) as unmasker:
-        results = run(unmasker, clip, Effort())
-    assert during == [not bare] * 4  # every second of nine frames
-    assert all(result.faces and result.timings["detect"] > 0 for result in results)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""While the networks are at work at a frame, the next one is begun; their order is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from realtime_unmask.capture.scripted import ScriptedCamera
+from realtime_unmask.errors import EngineError
+from realtime_unmask.pipeline.live import LiveSession
+from realtime_unmask.settings import Settings
+from realtime_unmask.types import Frame, FrameResult
+from realtime_unmask.unmask.unmasker import State
+from tests.unit.pipeline.live_fakes import FakeUnmasker, books_balance, live_threads, wait_until
+
+
+@dataclass
+class UnderWay:
+    frame: Frame
+    state: State
+    at_work: bool = True
+
+
+class Overlapping(FakeUnmasker):
+    """Its networks are at work until a newer frame waits; `fails_at`: in the n-th finish."""
+
+    session: LiveSession
+
+    def __init__(self, settings: Settings, fails_at: int = 0) -> None:
+        super().__init__(settings)
+        self.calls: list[tuple[str, int]] = []
+        self.fails_at = fails_at
+
+    def begin(self, frame: Frame, state: State) -> UnderWay:  # type: ignore[override]
+        self.calls.append(("begin", frame.index))
+        wait_until(lambda: self.session.frames.waiting > 0 or self.session.stopping, "a frame")
+        return UnderWay(frame, state)
+
+    def finish(self, begun: UnderWay) -> FrameResult:  # type: ignore[override]
+        self.calls.append(("finish", begun.frame.index))
+        if sum(name == "finish" for name, _ in self.calls) == self.fails_at:
+            raise EngineError("The networks are tired.")
+        return super().process(begun.frame, begun.state)
+
+
+def run(make: Callable[[Settings], Overlapping], enough: Callable[[LiveSession], bool]) -> None:
+    session = LiveSession(ScriptedCamera(), make)
+    Overlapping.session = session
+    session.start()
+    try:
+        wait_until(lambda: enough(session), "enough frames")
+    finally:
+        assert session.stop() == ()
+    assert books_balance(session)
+    assert live_threads() == []
+
+
+def test_the_next_frame_is_begun_before_this_one_is_finished() -> None:
+    made: list[Overlapping] = []
+
+    def make(settings: Settings) -> Overlapping:
+        made.append(Overlapping(settings))
+        return made[-1]
+
+    run(make, lambda session: bool(made) and len(made[0].calls) > 20)
+    calls = made[0].calls
+    begun = [number for name, number in calls if name == "begin"]
+    finished = [number for name, number in calls if name == "finish"]
+    assert begun == finished == sorted(begun)
+    for this, following in zip(begun[:8], begun[1:9], strict=True):
+        assert calls.index(("begin", following)) < calls.index(("finish", this))
+
+
+@pytest.mark.parametrize("fails_at", [1, 5])
+def test_a_fault_is_said_and_no_frame_is_lost_by_it(fails_at: int) -> None:
+    made: list[Overlapping] = []
+
+    def make(settings: Settings) -> Overlapping:
+        made.append(Overlapping(settings, fails_at))
+        return made[-1]
+
+    run(make, lambda session: any("tired" in notice.text for notice in session.notices()))
+    assert made[0].closed
