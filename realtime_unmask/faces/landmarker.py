@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import weakref
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,12 @@ NEAR = 2.2
 WINDOW_PX = 320
 
 
+# Tasks of objects that nobody holds any more and nobody closed: a sequence ends, and its faces'
+# followers with it. Python may find that out in the middle of a call to mediapipe, in any thread,
+# and freeing them there waits for ever for a lock of that very call. So it is done later.
+_left: deque[Any] = deque()
+
+
 class _Task(Closing):
     """One mediapipe landmarker. Used by one thread at a time.
 
@@ -41,6 +49,7 @@ class _Task(Closing):
     """
 
     def __init__(self, bundle: str, max_faces: int, *, video: bool) -> None:
+        _free_left()
         path = resources.folder("assets") / f"face_landmarker_{bundle}.task"
         model = resources.verified(path, BUNDLES[bundle])
         import mediapipe as mp
@@ -62,7 +71,7 @@ class _Task(Closing):
                 f"mediapipe cannot use {path} ({error}). Install realtime-unmask again."
             ) from error
         self._task, self._mp = task, mp
-        self._close = weakref.finalize(self, _free, task)
+        self._forgotten = weakref.finalize(self, _left.append, task)
 
     def _picture(self, image: UInt8) -> mp.Image:
         return self._mp.Image(
@@ -71,7 +80,9 @@ class _Task(Closing):
 
     def close(self) -> None:
         """Free the native graph; safe to call again."""
-        self._close()
+        if self._forgotten.detach() is not None:
+            _free(self._task)
+        _free_left()
 
 
 class Landmarker(_Task):
@@ -145,6 +156,20 @@ class Follower(_Task):
 
 def _points(face: Any) -> Float32:
     return np.array([(p.x, p.y, p.z) for p in face], np.float32)
+
+
+def _free_left() -> None:
+    """Free what was left behind; from ordinary code only, never while memory is collected."""
+    while _left:
+        try:
+            task = _left.popleft()
+        except IndexError:  # another thread was quicker
+            return
+        _free(task)
+
+
+# Before the first weakref.finalize, so that it runs after those at the program's end.
+atexit.register(_free_left)
 
 
 def _free(task: Any) -> None:

@@ -139,18 +139,6 @@ class LiveStats:
     asleep: bool = False
 
 
-class Begun(Protocol):
-    """A frame that an unmasker has begun with."""
-
-    @property
-    def frame(self) -> Frame: ...
-
-    @property
-    def at_work(self) -> bool:
-        """Does a network work at it by itself, while the caller can do something else?"""
-        ...
-
-
 class LiveUnmasker(Protocol):
     """What a session needs of an Unmasker. Made, used and closed in one thread.
 
@@ -182,7 +170,7 @@ class LiveUnmasker(Protocol):
         ...
 
     def begin(self, frame: Frame, state: State) -> Any:
-        """Begin with one frame; a Begun. The frame before need not be finished yet."""
+        """Begin with one frame; the frame before need not be finished yet."""
         ...
 
     def finish(self, begun: Any) -> FrameResult:
@@ -194,15 +182,6 @@ class LiveUnmasker(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Done:
-    """A frame that was done as soon as it was begun."""
-
-    frame: Frame
-    result: FrameResult
-    at_work: bool = False
-
-
 class AtOnce(ABC):
     """begin() and finish() for an unmasker that does all of a frame in process()."""
 
@@ -210,10 +189,10 @@ class AtOnce(ABC):
     def process(self, frame: Frame, state: State) -> FrameResult:
         """See LiveUnmasker."""
 
-    def begin(self, frame: Frame, state: State) -> Done:
+    def begin(self, frame: Frame, state: State) -> FrameResult:
         """See LiveUnmasker."""
-        return Done(frame, self.process(frame, state))
+        return self.process(frame, state)
 
-    def finish(self, begun: Done) -> FrameResult:
+    def finish(self, begun: FrameResult) -> FrameResult:
         """See LiveUnmasker."""
-        return begun.result
+        return begun

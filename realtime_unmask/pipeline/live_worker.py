@@ -13,13 +13,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from statistics import median
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
 from realtime_unmask.pipeline.ladder import Ladder
-from realtime_unmask.pipeline.live_values import AtOnce, Begun, LiveOptions, LiveUnmasker
+from realtime_unmask.pipeline.live_values import AtOnce, LiveOptions, LiveUnmasker
 from realtime_unmask.pipeline.policy import LostFaces
 from realtime_unmask.pipeline.slots import LatestSlot
 from realtime_unmask.settings import Settings
@@ -33,9 +33,6 @@ LATE_S, LATE_TIMES = 1.0, 4.0
 # Over so long a step from frame to frame, a map cannot be carried along with the face.
 LONG_PAUSE_S = 0.3
 _LOOK_S = 0.25
-# Of the time that the editor usually takes, in which a newer frame is waited for; and the weight of
-# a new one in what is usual.
-_SPARE_SHARE, _NEW_SHARE = 0.8, 0.1
 _TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
@@ -159,10 +156,9 @@ class Turn:
                 self.changed.notify_all()
             return False
 
-    @property
-    def wanted(self) -> bool:
-        """Has somebody asked for it?"""
-        return self._next is not None
+    def stays_with(self, worker: Worker) -> bool:
+        """Has `worker` got it, and nobody asked for it?"""
+        return self.holder is worker and self._next is None
 
     def give(self, standby: Worker, instead_of: Worker | None) -> bool:
         """Give the turn to `standby` if `instead_of` has it; whether it had."""
@@ -191,7 +187,7 @@ class _Job:
     sequence: Sequence
     rung: int
     taken: float
-    begun: Begun | None = None
+    begun: Any = None
     failure: Exception | None = None
 
 
@@ -224,7 +220,6 @@ class Worker(threading.Thread):
         self._busy_since: float | None = None
         self._took: deque[float] = deque(maxlen=30)
         self._done_at = 0.0  # when the frame before was
-        self._edit_s = 0.0  # how long the networks work by themselves, about
         self._ladder = Ladder()
         self._before_ns = 0  # when the frame before was captured
 
@@ -282,8 +277,8 @@ class Worker(threading.Thread):
                         return
                     job = self._next(unmasker, _LOOK_S)
                     continue
-                if not self._turn.wanted:
-                    following = self._next(unmasker, self._spare_s(job))
+                if self._turn.stays_with(self):
+                    following = self._next(unmasker, 0.0)  # one that waits already
                 self._finish(unmasker, job)
                 job, following = following, None
             if job is not None:
@@ -292,11 +287,6 @@ class Worker(threading.Thread):
             if following is not None:  # shown as it came
                 self._publish(following, FrameResult(following.frame, following.frame, None), False)
             raise
-
-    def _spare_s(self, job: _Job) -> float:
-        """For how long the networks are at work by themselves, at least."""
-        at_work = job.begun is not None and job.begun.at_work
-        return _SPARE_SHARE * self._edit_s if at_work else 0.0
 
     def _next(self, unmasker: LiveUnmasker, timeout_s: float) -> _Job | None:
         """Take a frame and begin with it."""
@@ -320,7 +310,7 @@ class Worker(threading.Thread):
         """Show a frame that was begun. Raises what went wrong with it, afterwards."""
         self._busy_since = time.monotonic()
         result = FrameResult(job.frame, job.frame, None)
-        if job.begun is not None:
+        if job.failure is None:
             try:
                 result = unmasker.finish(job.begun)
             except Exception as error:  # noqa: BLE001  raised below
@@ -330,7 +320,6 @@ class Worker(threading.Thread):
         # Where two frames overlap, each costs what lies between their ends.
         self._took.append(now - max(job.taken, self._done_at))
         self._done_at = now
-        self._edit_s += _NEW_SHARE * (result.timings.get("edit", 0) / 1e9 - self._edit_s)
         if not self.standby and self._ladder.took(self._took[-1], self._host.step_s):
             self._host.quality(self._ladder.notice())
         self._publish(job, result, not self.standby and job.failure is None)

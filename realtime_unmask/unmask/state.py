@@ -128,11 +128,6 @@ class Begun:
     fault: Exception | None = None
 
     @property
-    def at_work(self) -> bool:
-        """Is the editor at work for it? Then finish() has to wait."""
-        return self.fresh is None and self.fault is None and bool(self.asked)
-
-    @property
     def asked(self) -> list[Masked]:
         """The faces that the editor is to paint."""
         return [one for one, before in zip(self.masked, self.held, strict=True) if before is None]

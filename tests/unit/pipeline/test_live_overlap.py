@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import pytest
 from realtime_unmask.capture.scripted import ScriptedCamera
 from realtime_unmask.errors import EngineError
 from realtime_unmask.pipeline.live import LiveSession
+from realtime_unmask.pipeline.live_worker import LATE_S
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult
 from realtime_unmask.unmask.unmasker import State
@@ -20,7 +22,6 @@ from tests.unit.pipeline.live_fakes import FakeUnmasker, books_balance, live_thr
 class UnderWay:
     frame: Frame
     state: State
-    at_work: bool = True
 
 
 class Overlapping(FakeUnmasker):
@@ -71,6 +72,33 @@ def test_the_next_frame_is_begun_before_this_one_is_finished() -> None:
     assert begun == finished == sorted(begun)
     for this, following in zip(begun[:8], begun[1:9], strict=True):
         assert calls.index(("begin", following)) < calls.index(("finish", this))
+
+
+def test_one_that_was_passed_over_takes_no_more_frames() -> None:
+    """Else it would take them from the stand-in, and each would come too late."""
+    made: list[Overlapping] = []
+
+    class Stuck(Overlapping):
+        def finish(self, begun: UnderWay) -> FrameResult:  # type: ignore[override]
+            if len(self.calls) > 6 and not self.released:
+                self.released = True
+                time.sleep(LATE_S + 0.5)
+            return super().finish(begun)
+
+        released = False
+
+    def make(settings: Settings) -> Overlapping:
+        made.append(Stuck(settings))
+        return made[-1]
+
+    late: list[int] = []
+
+    def enough(session: LiveSession) -> bool:
+        late.append(session.stats().drops.get("late", 0))
+        return late[-1] >= 1 and session.stats().shown > 200 and len(made[0].calls) > 20
+
+    run(make, enough)
+    assert max(late) <= 2  # the one that took too long, and the one that was begun beside it
 
 
 @pytest.mark.parametrize("fails_at", [1, 5])

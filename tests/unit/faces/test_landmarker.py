@@ -1,0 +1,62 @@
+"""Landmarkers end where nothing is under way, however their owners forget them."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from realtime_unmask.faces import landmarker
+from realtime_unmask.faces.landmarker import Follower
+
+
+@pytest.fixture
+def closed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The tasks that were freed, in order; they are freed all the same."""
+    freed: list[Any] = []
+    free = landmarker._free
+
+    def noted(task: Any) -> None:
+        freed.append(task)
+        free(task)
+
+    monkeypatch.setattr(landmarker, "_free", noted)
+    return freed
+
+
+def test_one_that_is_forgotten_is_not_freed_while_memory_is_collected(closed: list[Any]) -> None:
+    """It may be collected in the middle of another one's call, which holds mediapipe's lock."""
+    gc.collect()
+    landmarker._free_left()
+    closed.clear()
+    follower = Follower()
+    task = follower._task
+    del follower
+    gc.collect()
+    assert closed == [] and list(landmarker._left) == [task]
+    following = Follower()
+    assert closed == [task] and not landmarker._left
+    following.close()
+
+
+def test_closing_twice_frees_once(closed: list[Any]) -> None:
+    follower = Follower()
+    follower.close()
+    follower.close()
+    assert closed.count(follower._task) == 1
+
+
+def test_a_program_that_closes_nothing_ends_quietly() -> None:
+    program = (
+        "import gc\n"
+        "from realtime_unmask.faces.landmarker import Follower\n"
+        "kept, forgotten = Follower(), Follower()\n"
+        "del forgotten; gc.collect()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", "")
