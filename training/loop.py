@@ -97,9 +97,20 @@ class Run(ABC, Generic[Network]):
             self.progress = checkpoint.load(
                 path, self.architecture, self.networks, self.optimisers
             )
+            self.judge_best()
         elif self._config.weights is not None:
             for network in (self.network, self.average):
                 checkpoint.load_weights(self._config.weights, self.architecture, network)
+
+    def judge_best(self) -> None:
+        """Score the best weights anew: the painter, or what the score means, may have changed."""
+        path = self._config.folder / "best.safetensors"
+        if self.rank or not path.exists():
+            return
+        newest = {name: value.clone() for name, value in self.average.state_dict().items()}
+        checkpoint.load_weights(path, self.architecture, self.average)
+        self.progress.best = self.validate().get("score", -math.inf)
+        self.average.load_state_dict(newest)
 
     def autocast(self) -> AbstractContextManager[None]:
         """bf16 where it pays; the weights stay float32."""

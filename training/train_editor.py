@@ -117,7 +117,7 @@ class EditorRun(Run[EditorNet]):
         joined = [name for name, (start, _) in self.adversaries.items() if step >= start]
         if step == min(start for start, _ in self.adversaries.values()):
             self.save("before_adversarial")
-            self.progress.best = -np.inf  # from here on the score means something else
+            self.judge_best()  # from here on the score means something else
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate * (0.25 if joined else 1.0) * min(1.0, (step + 1) / 200)
         batch, agreed = self._fed_with_own(batch)

@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 import av
 
 from realtime_unmask.bench.scene import Camera
-from realtime_unmask.pipeline.convert import ConvertOptions, Process, convert_video
+from realtime_unmask.pipeline.convert import ConvertOptions, FileUnmasker, convert_video
+from realtime_unmask.pipeline.live_worker import PassThrough
+from realtime_unmask.settings import Settings
 from realtime_unmask.sinks.encoding import Encoding
-from realtime_unmask.types import FrameResult
-from realtime_unmask.unmask.unmasker import State, Unmasker
+from realtime_unmask.unmask.unmasker import Unmasker
 
 RATE = 30
 _ENCODING = Encoding("h264", 20, "medium")
@@ -40,14 +41,13 @@ def convert(unmasker: Unmasker, pictures: list[bytes], frames: int) -> Recorded:
         folder = Path(name)
         source = folder / "source.mp4"
         _write(source, pictures, frames)
-        state = State()
-        plain = _speed(source, folder / "plain.mp4", lambda f: FrameResult(f, f, None))
-        ours = _speed(source, folder / "unmasked.mp4", lambda f: unmasker.process(f, state))
+        plain = _speed(source, folder / "plain.mp4", PassThrough(Settings()))
+        ours = _speed(source, folder / "unmasked.mp4", unmasker)
     return Recorded(frames, round(ours, 2), round(plain, 2), round(ours / plain, 3))
 
 
-def _speed(source: Path, out: Path, process: Process) -> float:
-    report = convert_video(source, out, process, ConvertOptions(_ENCODING))
+def _speed(source: Path, out: Path, unmasker: FileUnmasker) -> float:
+    report = convert_video(source, out, unmasker, ConvertOptions(_ENCODING))
     return report.frames / report.seconds
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from realtime_unmask.pipeline.convert import ConvertReport
     from realtime_unmask.types import Frame, FrameResult, UInt8
+    from realtime_unmask.unmask.state import State
     from realtime_unmask.unmask.unmasker import Unmasker
 
 _MOMENTS = (0.1, 0.37, 0.63, 0.9)  # of the clip's duration
@@ -83,20 +85,30 @@ def _unmask_clip(
     from realtime_unmask.capture.probe import probe
     from realtime_unmask.cli.video_progress import show_progress
     from realtime_unmask.pipeline.convert import ConvertOptions, convert_video
-    from realtime_unmask.unmask.unmasker import State
 
-    duration = float(probe(clip).duration or 0)
-    state = State()
-    moments: list[tuple[Frame, Frame]] = []
-
-    def process(frame: Frame) -> FrameResult:
-        result = unmasker.process(frame, state)
-        if len(moments) < len(_MOMENTS) and (frame.pts or 0) >= _MOMENTS[len(moments)] * duration:
-            moments.append((frame, result.output))
-        return result
-
+    watched = _Watched(unmasker, float(probe(clip).duration or 0))
     with show_progress(clip.name, quiet=False) as progress:
-        return moments, convert_video(clip, video, process, ConvertOptions(force=True), progress)
+        report = convert_video(clip, video, watched, ConvertOptions(force=True), progress)
+    return watched.moments, report
+
+
+@dataclass
+class _Watched:
+    """An unmasker, and (before, after) of the moments to show of a clip of `duration_s`."""
+
+    unmasker: Unmasker
+    duration_s: float
+    moments: list[tuple[Frame, Frame]] = field(default_factory=list)
+
+    def begin(self, frame: Frame, state: State) -> Any:
+        return self.unmasker.begin(frame, state)
+
+    def finish(self, begun: Any) -> FrameResult:
+        result, number = self.unmasker.finish(begun), len(self.moments)
+        at_s = result.frame.pts or 0
+        if number < len(_MOMENTS) and at_s >= _MOMENTS[number] * self.duration_s:
+            self.moments.append((result.frame, result.output))
+        return result
 
 
 def _write_before_after(path: Path, moments: Sequence[tuple[Frame, Frame]]) -> None:

@@ -208,13 +208,9 @@ def _convert(
 ) -> ConvertReport:
     from realtime_unmask.cli.video_progress import show_progress
     from realtime_unmask.pipeline.convert import convert_video
-    from realtime_unmask.unmask.unmasker import State
 
-    state = State()
     with show_progress(source.name, quiet=quiet) as progress:
-        return convert_video(
-            source, output, lambda frame: unmasker.process(frame, state), options, progress
-        )
+        return convert_video(source, output, unmasker, options, progress)
 
 
 def line(report: ConvertReport) -> str:

@@ -1,21 +1,29 @@
-"""One video file into another: every frame through `process`, everything else kept."""
+"""One video file into another: every frame unmasked, everything else kept."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime_unmask.capture.probe import probe
 from realtime_unmask.capture.video import VideoSource
-from realtime_unmask.errors import MediaDamaged, MediaError, OutputError, UsageError, refusing
+from realtime_unmask.errors import (
+    MediaDamaged,
+    MediaError,
+    OutputError,
+    UnmaskError,
+    UsageError,
+    refusing,
+)
 from realtime_unmask.media import Colour, VideoInfo
 from realtime_unmask.pipeline.overlap import ReadAhead, WriteBehind
 from realtime_unmask.sinks.encoding import Encoding
@@ -23,14 +31,26 @@ from realtime_unmask.sinks.partial import SUFFIXES, check_target
 from realtime_unmask.sinks.tracks import fit_mp4
 from realtime_unmask.sinks.video import VideoSink
 from realtime_unmask.types import Frame, FrameResult, UInt8
+from realtime_unmask.unmask.state import State
 
-Process = Callable[[Frame], FrameResult]
 # Maps are numbers more than pictures: nearly lossless, over the full range of grey.
 _MAP_CRF = 8
 # Decoding and encoding go on beside the unmasking; what waits between costs memory.
 _MOST_WAITING = 3
 _WAITING_BYTES = 64 * 2**20
 _MAP_COLOUR = Colour(primaries=1, transfer=1, matrix=1, range=2)
+
+
+class FileUnmasker(Protocol):
+    """What a conversion needs of an Unmasker."""
+
+    def begin(self, frame: Frame, state: State) -> Any:
+        """Begin with one frame; the frame before need not be finished yet."""
+        ...
+
+    def finish(self, begun: Any) -> FrameResult:
+        """What became of a frame that was begun, in their order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +117,17 @@ class ConvertReport:
 def convert_video(
     source_path: Path,
     out_path: Path,
-    process: Process,
+    unmasker: FileUnmasker,
     options: ConvertOptions = ConvertOptions(),
     progress: Callable[[Progress], None] | None = None,
 ) -> ConvertReport:
-    """Write `out_path`: the video `source_path`, each of its frames through `process`.
+    """Write `out_path`: the video `source_path`, unmasked.
 
     On any error and on KeyboardInterrupt nothing is left behind, except where said below.
 
     Args:
-        process: called with each frame in order; its result's output has the frame's size.
+        unmasker: gets every frame in order, with the memory of this file; each is begun before
+            the one before is finished. A result's output has the frame's size.
         progress: called after each frame.
 
     Raises:
@@ -127,18 +148,18 @@ def convert_video(
         room = _room(source.info)
         writing = stack.enter_context(WriteBehind(sinks.write, room))
         reading = stack.enter_context(ReadAhead(_read(source), room))
+        unmasked = stack.enter_context(closing(_unmasked(iter(reading), unmasker)))
         faces = painted = frames = 0
         damage: MediaDamaged | None = None
         try:
             try:
-                for read in reading:
-                    result = process(read.frame)
+                for done in unmasked:
                     frames += 1
-                    faces += bool(result.faces)
-                    painted += result.map is not None
-                    end = read.end
-                    writing.put(_Done(read, result))
-                    del read, result  # two large pictures, before the next one is taken
+                    faces += bool(done.result.faces)
+                    painted += done.result.map is not None
+                    end = done.read.end
+                    writing.put(done)
+                    del done  # two large pictures, before the next one is taken
                     if progress is not None:
                         progress(_progress(frames, end, source.info, began))
             except MediaDamaged as error:
@@ -242,6 +263,34 @@ def _read(source: VideoSource) -> Iterator[_Read]:
     for frame in source:
         yield _Read(frame, source.deep_image, source.end_pts)
         del frame
+
+
+def _unmasked(reading: Iterator[_Read], unmasker: FileUnmasker) -> Generator[_Done, None, None]:
+    """All frames; the editor is at work at the next one while one is finished and handed out.
+
+    What goes wrong with a frame is raised in its turn, after the frame before it.
+    """
+    state = State()
+    before: tuple[_Read, Any] | None = None
+    begun: tuple[_Read, Any] | None = None
+    try:
+        while True:
+            try:
+                read = next(reading, None)
+                begun = None if read is None else (read, unmasker.begin(read.frame, state))
+            except Exception:
+                if before is not None:
+                    yield _Done(before[0], unmasker.finish(before[1]))
+                raise
+            if before is not None:
+                yield _Done(before[0], unmasker.finish(before[1]))
+            if begun is None:
+                return
+            before, begun = begun, None
+    finally:
+        if begun is not None:  # left early: what the editor meets is no matter of the next file
+            with suppress(UnmaskError):
+                unmasker.finish(begun[1])
 
 
 def _room(info: VideoInfo) -> int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from realtime_unmask.capture.images import Picture, read_picture
-from realtime_unmask.pipeline.convert import Process
 from realtime_unmask.sinks.images import write_map, write_picture
-from realtime_unmask.types import FrameResult
+from realtime_unmask.types import Frame, FrameResult
+
+Process = Callable[[Frame], FrameResult]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

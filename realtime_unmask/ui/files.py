@@ -149,15 +149,9 @@ class FileJobs(QObject):
 
     def _video(self, path: Path, unmasker: Unmasker) -> Done:
         from realtime_unmask.pipeline.convert import convert_video, suffix_for
-        from realtime_unmask.unmask.unmasker import State
 
-        state = State()
-        report = convert_video(
-            path,
-            free_name(path, suffix_for(path)),
-            lambda frame: unmasker.process(frame, state),
-            progress=self._progress,
-        )
+        target = free_name(path, suffix_for(path))
+        report = convert_video(path, target, unmasker, progress=self._progress)
         return Done(
             path, report.output, report.frames_painted, report.frames_with_face, report.frames
         )

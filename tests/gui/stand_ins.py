@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from realtime_unmask.errors import OutputError, UnmaskError
+from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Face, Frame, FrameResult
 from realtime_unmask.ui.preferences import Preferences
@@ -158,7 +159,7 @@ class FakeStudio:
         return self.now
 
 
-class FileUnmasker:
+class FileUnmasker(AtOnce):
     """Paints every frame green; waits a little so that it can be cancelled."""
 
     def __init__(self, settings: Settings) -> None:

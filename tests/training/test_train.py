@@ -55,6 +55,29 @@ def test_a_resumed_editor_run_equals_an_unbroken_one(
         assert torch.equal(value, parts[name]), name
 
 
+def test_the_best_weights_are_judged_anew_where_the_measure_changed(
+    faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scored(score: float, steps: int) -> dict[str, torch.Tensor]:
+        monkeypatch.setattr(train_map, "validate", lambda *_: {"score": score})
+        train_map.train(MapConfig(folder=tmp_path, batch=2, steps=steps), faces)
+        return load_file(tmp_path / "best.safetensors")
+
+    held = faces.where(np.ones(len(faces), bool))
+    held.split = held.split.copy()
+    held.split[0] = "val"
+    faces = held
+    easy = scored(0.9, steps=1)
+    # Harder pictures: what scored 0.9 scores 0.5 on them, and so do the newest weights.
+    same = scored(0.5, steps=2)
+    assert all(torch.equal(easy[name], same[name]) for name in easy)
+    better = iter((0.5, 0.6))
+    monkeypatch.setattr(train_map, "validate", lambda *_: {"score": next(better)})
+    train_map.train(MapConfig(folder=tmp_path, batch=2, steps=3), faces)
+    newest = load_file(tmp_path / "best.safetensors")
+    assert not all(torch.equal(easy[name], newest[name]) for name in easy)
+
+
 class Interrupted(Exception):
     pass
 

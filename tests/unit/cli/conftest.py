@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from realtime_unmask.cli import run
+from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Face, Frame, FrameResult, MaskMap, Reconstruction
 
@@ -17,7 +18,7 @@ MASK = (0, 255, 255)  # pixels of this colour are a mask
 PAINT = (10, 20, 30)
 
 
-class FakeUnmasker:
+class FakeUnmasker(AtOnce):
     """Finds FACE and MASK pixels and paints over the latter, or over a given map."""
 
     def __init__(self, fault: BaseException | None = None) -> None:

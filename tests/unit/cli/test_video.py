@@ -18,13 +18,14 @@ from realtime_unmask.cli.video import line, parse_time, video
 from realtime_unmask.cli.video_progress import pace, show_progress
 from realtime_unmask.errors import UnmaskError, UsageError
 from realtime_unmask.pipeline.convert import ConvertReport, Progress
+from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Face, Frame, FrameResult
 from tests.media.look import look
 from tests.media.make import Video, write
 
 
-class Painter:
+class Painter(AtOnce):
     """Stands for the unmasker: paints a square in every frame; `stops_at` raises there."""
 
     def __init__(self, stops_at: int = -1, fault: BaseException | None = None) -> None:

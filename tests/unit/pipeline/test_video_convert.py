@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from realtime_unmask.errors import EngineError, MediaDamaged, OutputError, UsageError
 from realtime_unmask.pipeline.convert import ConvertOptions, ConvertReport, Progress, convert_video
+from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.sinks.encoding import Encoding
 from realtime_unmask.sinks.video import NOTICE, VideoSink
 from realtime_unmask.types import Frame, FrameResult
@@ -21,10 +23,22 @@ from tests.media.make import TICK, Video, join, picture, write
 FAST = ConvertOptions(Encoding(preset="ultrafast"))
 
 
+@dataclass
+class Each(AtOnce):
+    """An unmasker that makes of each frame what the function makes of it."""
+
+    make: Callable[[Frame], FrameResult]
+
+    def process(self, frame: Frame, state: object) -> FrameResult:
+        return self.make(frame)
+
+
+@Each
 def untouched(frame: Frame) -> FrameResult:
     return FrameResult(frame, frame, None)
 
 
+@Each
 def painted(frame: Frame) -> FrameResult:
     """The middle becomes orange."""
     image, shown = frame.image.copy(), np.zeros(frame.image.shape[:2], np.uint8)
@@ -245,14 +259,15 @@ def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
 def test_a_stop_and_an_error_remove_everything(tmp_path: Path, fault: BaseException) -> None:
     source = write(tmp_path / "in.mp4", Video(frames=60, sound=1))
 
-    def process(frame: Frame) -> FrameResult:
+    @Each
+    def failing(frame: Frame) -> FrameResult:
         if frame.index == 45:
             raise fault
-        return untouched(frame)
+        return FrameResult(frame, frame, None)
 
     options = replace(FAST, maps=tmp_path / "maps.mp4")
     with pytest.raises(type(fault)):
-        convert_video(source, tmp_path / "out.mp4", process, options)
+        convert_video(source, tmp_path / "out.mp4", failing, options)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 

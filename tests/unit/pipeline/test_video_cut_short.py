@@ -23,17 +23,19 @@ import os, resource, signal, sys
 from pathlib import Path
 from realtime_unmask.errors import OutputError
 from realtime_unmask.pipeline.convert import ConvertOptions, convert_video
+from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.sinks.encoding import Encoding
 from realtime_unmask.types import FrameResult
 source, out, limit, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-def process(frame):
-    if frame.index == last:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return FrameResult(frame, frame, None)
+class Unmasker(AtOnce):
+    def process(self, frame, state):
+        if frame.index == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return FrameResult(frame, frame, None)
 try:
-    convert_video(source, out, process, ConvertOptions(Encoding(preset=sys.argv[5])))
+    convert_video(source, out, Unmasker(), ConvertOptions(Encoding(preset=sys.argv[5])))
 except OutputError as error:
     print(error)
     sys.exit(7)
