@@ -25,7 +25,7 @@ FRAMES_PER_SECOND = 30
 # Sensor noise of a webcam in a room, of 255.
 NOISE = 2.5
 # Faces that are judged: each costs SECONDS * FRAMES_PER_SECOND paintings.
-FACES = 12
+FACES = 8
 SECONDS = (1, 10, 60)
 
 Row = dict[str, float]
