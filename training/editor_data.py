@@ -65,7 +65,7 @@ def _sample(
     hole = _hole(seen.mesh, size, rng)
     image, valid = grade(seen.image, rng), seen.valid
     if rng.random() < SMALL_SHARE:
-        image = reduced(image, rng)
+        image = np.clip(reduced(image, rng), 0, 1)  # enlarging overshoots
     if rng.random() < 0.12:
         image, known = frame_edge(image, tight(seen.mesh, size, rng))
         valid = valid * known

@@ -105,6 +105,7 @@ class Run(ABC, Generic[Network]):
     def judge_best(self) -> None:
         """Score the best weights anew: the painter, or what the score means, may have changed."""
         path = self._config.folder / "best.safetensors"
+        self.progress.best = -math.inf
         if self.rank or not path.exists():
             return
         newest = {name: value.clone() for name, value in self.average.state_dict().items()}

@@ -62,7 +62,8 @@ def is_matrix(parameter: Tensor) -> bool:
 
 
 def _orthogonal(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
-    if not state:
+    if "momentum" not in state:
+        state.clear()  # of a run that began with another optimiser
         state["momentum"] = torch.zeros_like(gradient)
     state["momentum"].lerp_(gradient, 1 - group["momentum"])
     ahead = gradient.lerp(state["momentum"], group["momentum"]).flatten(1)
@@ -78,7 +79,8 @@ def _orthogonal(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) 
 
 def _adam(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
     first, second = group["betas"]
-    if not state:
+    if "mean" not in state:
+        state.clear()
         state["step"] = torch.zeros(())
         state["mean"], state["square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
     state["step"] += 1

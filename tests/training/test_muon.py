@@ -41,3 +41,16 @@ def test_a_parameter_without_a_gradient_stays() -> None:
     weight = nn.Parameter(torch.ones(3, 3))
     Muon([weight], rate=1.0).step()
     assert torch.equal(weight, torch.ones(3, 3))
+
+
+def test_it_goes_on_where_adamw_began() -> None:
+    network = nn.Linear(3, 4)
+    network(torch.ones(1, 3)).sum().backward()
+    before = torch.optim.AdamW(network.parameters())
+    before.step()
+    muon = Muon(network.parameters(), rate=0.01)
+    groups = muon.state_dict()["param_groups"]
+    muon.load_state_dict({"state": before.state_dict()["state"], "param_groups": groups})
+    muon.step()
+    kept = {name for state in muon.state_dict()["state"].values() for name in state}
+    assert kept == {"momentum", "step", "mean", "square"}
