@@ -294,13 +294,14 @@ class Worker(threading.Thread):
         if frame is None:
             return None
         options, settings = self._host.options, self._host.settings
-        unmasker.settings = with_engines_of(unmasker.settings, settings)
-        unmasker.effort = self._effort(frame.captured_ns)
-        turned = turn_picture(frame, options)
-        job = _Job(turned, self._sequence(turned, options), self._ladder.rung, time.monotonic())
+        job = _Job(frame, self._turn.sequence, self._ladder.rung, time.monotonic())
         self._busy_since = job.taken
         try:
-            job.begun = unmasker.begin(turned, job.sequence.state)
+            unmasker.settings = with_engines_of(unmasker.settings, settings)
+            unmasker.effort = self._effort(frame.captured_ns)
+            job.frame = turn_picture(frame, options)
+            job.sequence = self._sequence(job.frame, options)
+            job.begun = unmasker.begin(job.frame, job.sequence.state)
         except Exception as error:  # noqa: BLE001  raised when the frame was shown
             job.failure = error
         self._busy_since = None
