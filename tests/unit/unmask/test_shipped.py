@@ -80,6 +80,18 @@ def test_the_painted_half_is_skin_and_no_mask(
         assert (red > blue).mean() > 0.97
 
 
+def test_fewer_bits_paint_the_same(
+    unmasker: Unmasker, cases: list[tuple[NDArray[np.uint8], NDArray[np.bool_]]]
+) -> None:
+    """What this CPU takes of itself (8 bits or bf16) against fp32."""
+    with Unmasker.default(Settings(threads=1, precision="fp32")) as exact:
+        for picture, true in cases:
+            one, other = (
+                made.process(picture).output.image.astype(float) for made in (unmasker, exact)
+            )
+            assert np.abs(one - other)[true].mean() < 2.5
+
+
 def test_a_sequence_is_painted_without_a_gap_and_steadily(
     unmasker: Unmasker, clip: list[NDArray[np.uint8]]
 ) -> None:
