@@ -88,7 +88,7 @@ class Whole(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, width, 16, 16) -> the same shape; smaller ones while training begins small."""
-        size = x.shape[2:]
+        size = (x.shape[2], x.shape[3])
         y = F.leaky_relu(self.narrow(x), 0.1)
         if size != (self.SIDE, self.SIDE):
             y = F.interpolate(y, (self.SIDE, self.SIDE))
@@ -96,7 +96,8 @@ class Whole(nn.Module):
         y = y.reshape(-1, self.narrow.out_channels, self.SIDE, self.SIDE)
         if size != (self.SIDE, self.SIDE):
             y = F.adaptive_avg_pool2d(y, size)
-        return x + self.widen(y)
+        seen: Tensor = x + self.widen(y)
+        return seen
 
 
 class EditorNet(nn.Module):
