@@ -289,13 +289,14 @@ class Unmasker(Closing):
         """Fit the paint to its surroundings, and remember it for the frames to come."""
         if begun.done or begun.fresh is None:
             return
-        fresh = iter(begun.fresh)
+        fresh, done = iter(begun.fresh), []
         for one, before in zip(begun.masked, begun.held, strict=True):
             if before is not None:
-                begun.done.append(before)
+                done.append(before)
                 continue
             with begun.clock.stage("colour"):
-                begun.done.append(_coloured(one, next(fresh), begun))
+                done.append(_coloured(one, next(fresh), begun))
+        begun.done = done  # all or none: after a fault, finish() meets the same one
 
 
 def _coloured(masked: Masked, made: Painted, begun: Begun) -> Painted:
