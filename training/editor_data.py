@@ -19,6 +19,8 @@ PAIR_SHARE = 0.12
 SMALL_SHARE = 0.25
 # How often another sample's prior is a worsened copy of the truth.
 COPY_SHARE = 0.2
+# The weight of a real picture as a guess; the network's own output has less.
+TRUST = (0.5, 1.0)
 
 # Mesh points that carry a face from one picture to another.
 _CARRIERS = (
@@ -104,7 +106,7 @@ def _from_another(
     guess = cv2.remap(seen.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     known = cv2.remap(seen.valid, x, y, cv2.INTER_NEAREST, borderValue=0)
     guess = guess * np.exp(rng.normal(0, 0.05, 3)) + rng.normal(0, 0.02)
-    weight = (hole * known * rng.uniform(0.4, 1.0)).astype(np.float32)
+    weight = (hole * known * rng.uniform(*TRUST)).astype(np.float32)
     return _kept(guess, weight), weight
 
 
@@ -129,7 +131,7 @@ def _worse_copy(
         guess *= np.exp(_field(size, (3, 3, 1), rng) * np.float32(rng.uniform(0, 0.25)))
     if rng.random() < 0.7:
         guess = cv2.GaussianBlur(guess, (0, 0), rng.uniform(0.4, 3.0) * size / CROP)
-    weight = hole * rng.uniform(0.4, 1.0)
+    weight = hole * rng.uniform(*TRUST)
     if rng.random() < 0.4:
         weight = weight * (_field(size, (5, 5, 1), rng)[..., 0] > rng.uniform(-0.5, 0.7))
     weight = weight.astype(np.float32)

@@ -15,10 +15,16 @@ class Motion:
     """A similarity for each picture of a batch.
 
     Attributes:
-        matrix: (N, 3, 3) float32, in coordinates that run from -1 to 1 over the crop.
+        matrix: (N, 3, 3) float32, in coordinates that run from -1 to 1 over the crop; None for
+            pictures that keep still, to the pixel.
     """
 
-    matrix: Tensor
+    matrix: Tensor | None
+
+    @classmethod
+    def none(cls) -> Motion:
+        """No motion: resampling would blur, and who learns to undo that sharpens still heads."""
+        return cls(None)
 
     @classmethod
     def random(cls, count: int, rng: np.random.Generator, device: torch.device) -> Motion:
@@ -34,11 +40,11 @@ class Motion:
 
     def __call__(self, planes: Tensor) -> Tensor:
         """(N, C, S, S) moved; beyond the edge, the edge is repeated."""
-        return _warp(planes, self.matrix)
+        return planes if self.matrix is None else _warp(planes, self.matrix)
 
     def back(self, planes: Tensor) -> Tensor:
         """The inverse motion."""
-        return _warp(planes, torch.linalg.inv(self.matrix))
+        return planes if self.matrix is None else _warp(planes, torch.linalg.inv(self.matrix))
 
 
 def _warp(planes: Tensor, matrix: Tensor) -> Tensor:

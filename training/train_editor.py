@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from realtime_unmask.inference.networks import EditorNet
+from realtime_unmask.unmask.editor import OWN_WEIGHT
 from training import checkpoint, data
 from training.discriminators import Adversary, PatchDiscriminator, halved, lower
 from training.editor_data import editor_maker
@@ -37,8 +38,7 @@ class EditorConfig(RunConfig):
         whole_from: the step at which the whole-crop discriminator joins.
         region_from: the step at which the mask-region discriminator joins.
         adversarial, feature: weights of each discriminator's two losses.
-        own: share of steps whose prior is the network's own output on moved versions of the
-            pictures.
+        own: share of steps whose prior is the network's own output on the frames before.
         agreement: weight of the difference from that prior.
         average: decay of the averaged weights, which are the ones that ship.
     """
@@ -57,9 +57,20 @@ class EditorConfig(RunConfig):
     average: float = 0.998
 
 
+# The most frames that are painted one after the other before a step.
+ROUNDS = 16
+
+
 def blank(batch: Batch) -> Tensor:
     """The network's `image`: the picture with the hole at 0."""
     return batch["target"] * (1 - batch["map"])
+
+
+def _noisy(pictures: Tensor, rng: np.random.Generator) -> Tensor:
+    """With a webcam's noise, another one for each picture."""
+    size = rng.uniform(0.0, 0.04, (len(pictures), 1, 1, 1)).astype(np.float32)
+    noise = rng.standard_normal(pictures.shape, np.float32) * size
+    return pictures + torch.from_numpy(noise).to(pictures.device)
 
 
 def reconstruction_losses(rgb: Tensor, confidence: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -159,24 +170,27 @@ class EditorRun(Run[EditorNet]):
 
     @torch.no_grad()
     def _fed_with_own(self, batch: Batch) -> tuple[Batch, Tensor | None]:
-        """Now and then, all priors become the network's own output on moved pictures.
+        """Now and then, all priors become what the network made of the frames before.
 
-        One to three rounds, each fed with the one before: self-feeding drifts. Returns the batch
-        and where the outputs should agree, None if it was left as it is.
+        Up to `ROUNDS` frames, each fed with the one before, since self-feeding drifts; of a head
+        that keeps still half of the time, each with its own noise, by the weights that ship.
+        Returns the batch and where the outputs should agree, None if it was left as it is.
         """
         rng = np.random.default_rng([self.config.seed, self.rank, self.progress.step])
         if rng.random() >= self.config.own:
             return batch, None
-        prior, weight = batch["prior"], batch["prior_weight"]
-        for _ in range(int(rng.integers(1, 4))):
-            motion = Motion.random(len(batch["target"]), rng, self.device)
-            moved = {k: motion(v) for k, v in {**batch, "prior": prior}.items()}
-            moved["map"] = (moved["map"] > 0.5).float()
-            moved["prior_weight"] = motion(weight) * moved["map"]
-            rgb, _ = self.paint(self.network, moved)
-            weight = (motion.back(moved["map"]) > 0.9).float() * batch["map"]
+        still = rng.random() < 0.5
+        prior, weight = torch.zeros_like(batch["prior"]), torch.zeros_like(batch["map"])
+        for _ in range(2 ** int(rng.integers(0, ROUNDS.bit_length()))):
+            motion = Motion.none() if still else Motion.random(len(weight), rng, self.device)
+            shown = {"map": batch["map"], "target": _noisy(batch["target"], rng)}
+            seen = {k: motion(v) for k, v in {**shown, "prior": prior}.items()}
+            seen["map"] = (seen["map"] > 0.5).float()
+            seen["prior_weight"] = motion(weight) * seen["map"]
+            rgb, _ = self.paint(self.average, seen)
+            weight = (motion.back(seen["map"]) > 0.9).float() * batch["map"]
             prior = motion.back(rgb) * weight
-            weight = weight * float(rng.uniform(0.4, 0.8))
+            weight = weight * OWN_WEIGHT
         agreed = (weight > 0).float() * batch["valid"]
         return {**batch, "prior": prior, "prior_weight": weight}, agreed
 

@@ -14,8 +14,9 @@ from realtime_unmask.types import Float32, Float64, UInt8
 
 Places = NDArray[np.intp]
 
-# How far a previous output is trusted as a guess for the next frame.
-PRIOR_WEIGHT = 0.6
+# Weights by which the network tells guesses apart: its own last output is there to be kept, not to
+# be improved upon, or the picture runs away frame by frame; a real picture is worth more.
+OWN_WEIGHT, PICTURE_WEIGHT = 0.2, 0.8
 # The band around the hole in which painted and real colour are compared, crop px: the network
 # was trained to paint a rim of 6 px as well.
 BAND_PX = (1, 6)
@@ -23,6 +24,19 @@ BAND_PX = (1, 6)
 SEAM_PX = 2
 TRIMMED_SHARE = 0.3
 MIN_BAND_PIXELS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """A guess for what is hidden in one crop.
+
+    Attributes:
+        rgb: (S, S, 3) float32 in [0, 255].
+        weight: how far to trust it, `OWN_WEIGHT` or `PICTURE_WEIGHT`.
+    """
+
+    rgb: Float32
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,7 @@ class Painted:
 
 
 def paint(
-    engine: Engine, batch: Float32, holes: Float32, priors: list[Float32 | None]
+    engine: Engine, batch: Float32, holes: Float32, priors: list[Prior | None]
 ) -> list[Painted]:
     """Paint the holes.
 
@@ -50,7 +64,7 @@ def paint(
 
 
 def start_painting(
-    engine: Engine, batch: Float32, holes: Float32, priors: list[Float32 | None]
+    engine: Engine, batch: Float32, holes: Float32, priors: list[Prior | None]
 ) -> None:
     """Let the editor begin to paint the holes; `painted` fetches what became of them.
 
@@ -58,7 +72,7 @@ def start_painting(
         engine: the editor network.
         batch: (N, 3, S, S) float32 RGB in [-1, 1].
         holes: (N, S, S) float32, 1 in the hole, else 0.
-        priors: a guess for each crop, (S, S, 3) float32 in [0, 255]; None where there is none.
+        priors: a guess for each crop; None where there is none.
     """
     hole = holes[:, None]
     prior, weight = _nothing(batch.shape), _nothing(hole.shape)
@@ -66,8 +80,8 @@ def start_painting(
         prior, weight = prior.copy(), weight.copy()
     for number, guess in enumerate(priors):
         if guess is not None:
-            prior[number] = (guess.transpose(2, 0, 1) / 127.5 - 1) * hole[number]
-            weight[number] = PRIOR_WEIGHT * hole[number]
+            prior[number] = (guess.rgb.transpose(2, 0, 1) / 127.5 - 1) * hole[number]
+            weight[number] = guess.weight * hole[number]
     engine.submit(
         {"image": batch * (1 - hole), "map": hole, "prior": prior, "prior_weight": weight}
     )

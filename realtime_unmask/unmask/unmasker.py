@@ -26,7 +26,14 @@ from realtime_unmask.types import (
     UInt8,
 )
 from realtime_unmask.unmask.compositor import Canvas, feather, known_region, support
-from realtime_unmask.unmask.editor import Painted, match_colour, painted, start_painting
+from realtime_unmask.unmask.editor import (
+    OWN_WEIGHT,
+    Painted,
+    Prior,
+    match_colour,
+    painted,
+    start_painting,
+)
 from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.faces_wanted import wanted
 from realtime_unmask.unmask.map import coverage, find_masks, is_worn, normalise, own
@@ -282,8 +289,9 @@ class Unmasker(Closing):
         except Exception as error:  # noqa: BLE001  raised by finish(), as often as it is asked
             begun.fault = error
 
-    def _prior(self, seen: Seen) -> Float32 | None:
-        return seen.memory.painted if self._use_prior and seen.memory else None
+    def _prior(self, seen: Seen) -> Prior | None:
+        last = seen.memory.painted if self._use_prior and seen.memory else None
+        return None if last is None else Prior(last, OWN_WEIGHT)
 
     def _colour(self, begun: Begun) -> None:
         """Fit the paint to its surroundings, and remember it for the frames to come."""

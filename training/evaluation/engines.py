@@ -12,7 +12,7 @@ from realtime_unmask.inference.engine import Engine, load_engine
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32, MaskMap, UInt8
 from realtime_unmask.unmask.compositor import feather, support
-from realtime_unmask.unmask.editor import match_colour, paint
+from realtime_unmask.unmask.editor import Prior, match_colour, paint
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
 from training.evaluation.scores import Bool
 
@@ -54,19 +54,19 @@ class Engines(Closing):
         return found(self._mapper, crop)
 
     def paint(
-        self, masked: UInt8, hole: UInt8, valid: Bool, prior: Float32 | None = None
+        self, masked: UInt8, hole: UInt8, valid: Bool, prior: Prior | None = None
     ) -> Float32:
         """(S, S, 3) float32 in [0, 255]: the painted crop, its colour matched.
 
         Args:
-            prior: a guess, (S, S, 3) float32 in [0, 255].
+            prior: a guess.
         """
         planes = normalise(masked)[None]
         made = paint(self._editor, planes, hole[None].astype(np.float32), [prior])[0].rgb
         return match_colour(made, masked, hole, valid.astype(np.uint8))
 
     def unmask(
-        self, masked: UInt8, hole: UInt8, valid: Bool, prior: Float32 | None = None
+        self, masked: UInt8, hole: UInt8, valid: Bool, prior: Prior | None = None
     ) -> UInt8:
         """(S, S, 3) uint8: the hole painted and blended in; arguments as of `paint`."""
         if not hole.any():

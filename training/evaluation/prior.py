@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from realtime_unmask.types import Float32
+from realtime_unmask.unmask.editor import PICTURE_WEIGHT, Prior
 from training import data
 from training.evaluation import cases, editor
 from training.evaluation.cases import SETS, Job
@@ -102,11 +103,11 @@ class _Worker:
         true = rows.pop(editor.TRUE)
         return rows, true
 
-    def _bent(self, other: int, mesh: Float32) -> Float32:
-        """(S, S, 3) float32 in [0, 255], another picture bent to this mesh."""
+    def _bent(self, other: int, mesh: Float32) -> Prior:
+        """Another picture, bent to this mesh."""
         seen = data.view(self._faces, other, None)
         places = thin_plate(mesh[POINTS], seen.mesh[POINTS], CROP)
         bent = cv2.remap(
             seen.image * 255, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
-        return bent.astype(np.float32, copy=False)
+        return Prior(bent.astype(np.float32, copy=False), PICTURE_WEIGHT)

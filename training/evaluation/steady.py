@@ -13,7 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from realtime_unmask.types import Float32, UInt8
+from realtime_unmask.types import UInt8
+from realtime_unmask.unmask.editor import OWN_WEIGHT, Prior
 from training.evaluation import cases, scores
 from training.evaluation.cases import SEED, SETS, Case, Job
 from training.evaluation.engines import Engines, blended
@@ -93,13 +94,13 @@ class _Worker:
     def _watch(self, case: Case, hole: UInt8, seed: int, *, fed: bool) -> Iterator[list[UInt8]]:
         """After each frame the pictures of the last second."""
         rng = np.random.default_rng([SEED, 60, seed])
-        prior: Float32 | None = None
+        prior: Prior | None = None
         last: list[UInt8] = []
         while True:
             noise = rng.normal(0, NOISE, case.masked.shape)
             seen = np.clip(np.rint(case.masked + noise), 0, 255).astype(np.uint8)
             made = self._engines.paint(seen, hole, case.valid, prior)
-            prior = made if fed else None
+            prior = Prior(made, OWN_WEIGHT) if fed else None
             last = [*last[1 - FRAMES_PER_SECOND :], blended(made, case.masked, hole)]
             yield last
 

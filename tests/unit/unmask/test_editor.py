@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime_unmask.unmask.editor import PRIOR_WEIGHT, match_colour, paint, seam
+from realtime_unmask.unmask.editor import PICTURE_WEIGHT, Prior, match_colour, paint, seam
 from tests.unit.conftest import lower_face
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ def test_seam_is_small_where_nothing_was_painted_and_large_on_a_step() -> None:
 def test_priors_reach_the_network_inside_the_hole_only(editor_engine: FakeEngine) -> None:
     batch = np.full((2, 3, SIZE, SIZE), 0.5, np.float32)
     holes = np.stack([lower_face(), lower_face()])
-    prior = np.full((SIZE, SIZE, 3), 255, np.float32)
+    prior = Prior(np.full((SIZE, SIZE, 3), 255, np.float32), PICTURE_WEIGHT)
     made = paint(editor_engine, batch, holes, [prior, None])
     call = editor_engine.calls[0]
-    assert call["prior_weight"][0].max() == pytest.approx(PRIOR_WEIGHT)
+    assert call["prior_weight"][0].max() == pytest.approx(PICTURE_WEIGHT)
     assert np.allclose(call["prior"][0], holes[:1])
     assert not call["prior"][1].any() and not call["prior_weight"][1].any()
     assert not (call["image"] * call["map"]).any()
