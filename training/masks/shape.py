@@ -18,6 +18,10 @@ UNDER_NOSE = (4, 2, 164, 0)
 CROP = 256  # px, for which lengths are given
 SUB = 4  # sub-pixel bits of cv2's drawing
 
+# How often the nose looks out. Whatever else is held before a mouth is no mask, and only masks
+# worn like this teach the difference.
+LOW_SHARE = 0.35
+
 KINDS = ("surgical", "cloth", "kn95", "n95", "duckbill", "scarf", "fashion")
 KIND_SHARES = (0.34, 0.20, 0.16, 0.06, 0.05, 0.06, 0.13)
 
@@ -76,10 +80,10 @@ def _outline(
 ) -> tuple[Points, Points]:
     """The closed outline, and the four corners where straps begin (left top, left bottom, ...)."""
     unit = float(np.linalg.norm(mesh[10] - mesh[152])) / 150.0
-    low = not covering and rng.random() < 0.25  # the nose looks out
+    low = not covering and rng.random() < LOW_SHARE
     path = UNDER_NOSE if low else BRIDGE
     nose = _along(mesh[list(path)], rng.uniform(0.1, 1.0) if low else rng.beta(1.6, 2.1))
-    high = float(rng.normal(0.6 if low else 0.35, 0.18))
+    high = float(rng.normal(0.5, 0.25) if low else rng.normal(0.35, 0.18))
     wide = float(np.clip(rng.normal(0.96, 0.09), 0.7, 1.18))
     left, right = (
         _side(mesh, points, nose, high, wide, low=low, rng=rng)
@@ -196,7 +200,7 @@ def _straps(
     """Ear loops, or the bands of a respirator; a pixel of the crop is about a millimetre."""
     plane = np.zeros((size, size), np.uint8)
     across = mesh[454] - mesh[234]
-    width = float(np.exp(rng.uniform(np.log(1.0), np.log(6.5)))) * size / CROP
+    width = float(rng.uniform(1.0, 7.0)) * size / CROP
     bands = kind in ("n95", "duckbill") and rng.random() < 0.7
     for side, (ear, temple, jaw) in enumerate(((234, 127, 132), (454, 356, 361))):
         out = across * (0.1 if side else -0.1) * rng.uniform(0.1, 1.5)
