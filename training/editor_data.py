@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 
 from training.data import Picture, Plane, Sample, View, chw, person, tight, view
+from training.labelled import Labelled
 from training.masks.camera import frame_edge, grade, reduced
+from training.masks.pasted import carried
 from training.masks.shape import Points, random_shape
 from training.shards import CROP, Faces
 from training.warp import thin_plate
@@ -17,6 +19,9 @@ from training.warp import thin_plate
 PAIR_SHARE = 0.12
 # How often the face was small in its photograph: what is painted must be as soft as the rest.
 SMALL_SHARE = 0.25
+# How often a hole has the outline of a photographed mask: drawn ones know no folds, and stand off
+# the face less.
+REAL_SHARE = 0.35
 # How often another sample's prior is a worsened copy of the truth.
 COPY_SHARE = 0.2
 # The weight of a real picture as a guess; the network's own output has less.
@@ -34,11 +39,15 @@ def editor_maker(
     size: int = CROP,
     pair_share: float = PAIR_SHARE,
     copy_share: float = COPY_SHARE,
+    real: Labelled | None = None,
 ) -> Callable[[Faces, int, np.random.Generator], Sample]:
     """The function that makes sample after sample of `faces`, S = `size` px.
 
     The mask's looks don't matter, since the hole is blank. Its samples: target (3, S, S) in
     [-1, 1], map (1, S, S) 0 or 1, valid (1, S, S), prior (3, S, S) and prior_weight (1, S, S).
+
+    Args:
+        real: labelled photographs, whose masks lend REAL_SHARE of the holes their shape.
     """
     _, who = np.unique(person(faces), return_inverse=True)
     several = np.flatnonzero(np.bincount(who)[who] > 1)
@@ -50,7 +59,7 @@ def editor_maker(
             index = int(rng.choice(several))
             mine = by_person[who[index]]
             other = int(rng.choice(mine[mine != index]))
-        return _sample(faces, index, other, rng, size, copy_share)
+        return _sample(faces, index, other, rng, size, copy_share, real)
 
     return make
 
@@ -62,9 +71,10 @@ def _sample(
     rng: np.random.Generator,
     size: int,
     copy_share: float,
+    real: Labelled | None,
 ) -> Sample:
     seen = view(faces, index, rng, size)
-    hole = _hole(seen.mesh, size, rng)
+    hole = _hole(seen.mesh, size, rng, real)
     image, valid = grade(seen.image, rng), seen.valid
     if rng.random() < SMALL_SHARE:
         image = np.clip(reduced(image, rng), 0, 1)  # enlarging overshoots
@@ -88,9 +98,15 @@ def _sample(
     }
 
 
-def _hole(mesh: Points, size: int, rng: np.random.Generator) -> Plane:
+def _hole(
+    mesh: Points, size: int, rng: np.random.Generator, real: Labelled | None
+) -> Plane:
     """(S, S) 0 or 1: a mask, grown as the run-time does and a little more or less."""
-    marked = (random_shape(mesh, size, rng).map > 0.4).astype(np.uint8)
+    if real is not None and rng.random() < REAL_SHARE:
+        shape = carried(mesh, real.texture(mesh, rng), size)[2]
+    else:
+        shape = random_shape(mesh, size, rng).map
+    marked = (shape > 0.4).astype(np.uint8)
     grow = max(1, round(rng.uniform(0.5, 6.5) * size / CROP))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
     return cv2.dilate(marked, kernel).astype(np.float32)

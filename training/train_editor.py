@@ -17,6 +17,7 @@ from training import checkpoint, data
 from training.discriminators import Adversary, PatchDiscriminator, halved, lower
 from training.editor_data import editor_maker
 from training.face_networks import load_face_network, perceptual_distance
+from training.labelled import Labelled, load_real_masks
 from training.loop import Batch, Run, RunConfig, channels_last
 from training.losses import dissimilarity, grown, weighted_mean
 from training.motion import Motion
@@ -41,6 +42,8 @@ class EditorConfig(RunConfig):
         own: share of steps whose prior is the network's own output on the frames before.
         agreement: weight of the difference from that prior.
         average: decay of the averaged weights, which are the ones that ship.
+        real: file of labelled photographs that `harvest` wrote, whose masks lend holes their
+            outlines.
     """
 
     batch: int = 12
@@ -55,6 +58,7 @@ class EditorConfig(RunConfig):
     own: float = 0.2
     agreement: float = 0.2
     average: float = 0.998
+    real: Path | None = None
 
 
 # The most frames that are painted one after the other before a step.
@@ -241,5 +245,6 @@ def train(config: EditorConfig, faces: Faces) -> None:
     run = EditorRun(config, data.validation_faces(faces))
     run.resume()
     chosen = data.training_faces(faces)
-    stream = data.Stream(chosen, editor_maker(chosen, config.size), config.seed)
+    real = Labelled(load_real_masks(config.real)) if config.real else None
+    stream = data.Stream(chosen, editor_maker(chosen, config.size, real=real), config.seed)
     run.go(data.batches(stream, config, run.progress.step))

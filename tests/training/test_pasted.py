@@ -18,6 +18,12 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pasted, "recolour", lambda cloth, alpha, rng: cloth)
 
 
+@pytest.fixture(autouse=True)
+def worn_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Masks cover the nose, unless a test wants it otherwise."""
+    monkeypatch.setattr(pasted, "SLIPPED_SHARE", 0.0)
+
+
 @pytest.fixture
 def texture(faces: Faces) -> Texture:
     """A light mask cut out of a picture that is green around it, up to the eyes."""
@@ -52,6 +58,19 @@ def test_a_mask_follows_a_face_that_is_moved_and_turned(faces: Faces, texture: T
     there = (middle - 128) @ turn + 128 + np.float32(6)
     rows, columns = np.nonzero(worn > 0.5)
     assert np.abs([columns.mean() - there[0], rows.mean() - there[1]]).max() < 3
+
+
+def test_a_slipped_mask_is_lower_at_the_nose_and_still_covers_the_chin(
+    faces: Faces, texture: Texture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = data.view(faces, 0, None)
+    nose, chin = (seen.mesh[k].round().astype(int) for k in (4, 199))
+    top = int((texture.map[:, nose[0]] > 0.5).argmax())
+    monkeypatch.setattr(pasted, "SLIPPED_SHARE", 1.0)
+    for seed in range(4):
+        worn = paste(seen.image, seen.mesh, texture, np.random.default_rng(seed))[1]
+        assert int((worn[:, nose[0]] > 0.5).argmax()) > top + 10
+        assert worn[chin[1], chin[0]] > 0.9
 
 
 def test_far_from_the_mask_no_pixel_changes(faces: Faces, texture: Texture) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from realtime_unmask.faces.alignment import align
 from realtime_unmask.faces.landmarker import Landmarker
-from training import data
+from training import data, editor_data
 from training.__main__ import main
 from training.labelled import FULL, UNKNOWN, Labelled, RealMasks, load_real_masks
 from training.real_masks import VERDICTS, coded_map, for_scoring, harvest, numbered
@@ -231,3 +231,16 @@ def _whole(real: RealMasks) -> RealMasks:
     copy = real.where(np.ones(len(real), bool))
     copy.texture[:] = ~copy.bare
     return copy
+
+
+def test_holes_of_the_editor_take_the_outlines_of_photographed_masks(
+    real: RealMasks, faces: Faces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(editor_data, "REAL_SHARE", 1.0)
+    drawn = data.Stream(faces, editor_data.editor_maker(faces), seed=1)
+    lent = data.Stream(faces, editor_data.editor_maker(faces, real=Labelled(real)), seed=1)
+    for number in range(3):
+        ours, theirs = lent.sample(number)["map"], drawn.sample(number)["map"]
+        assert set(np.unique(ours)) == {0.0, 1.0}
+        overlap = ((ours > 0) & (theirs > 0)).sum() / ((ours > 0) | (theirs > 0)).sum()
+        assert 0.3 < overlap < 0.999

@@ -10,12 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from realtime_unmask.unmask.editor import OWN_WEIGHT
 from training import checkpoint, data, train_editor, train_map
 from training.editor_data import editor_maker
 from training.face_networks import PerceptualNet, architecture
 from training.losses import StoppedByNan, dissimilarity, grown, weighted_mean
+from training.motion import Motion
 from training.shards import Faces
-from training.train_editor import EditorConfig
+from training.train_editor import EditorConfig, EditorRun
 from training.train_map import MapConfig
 
 
@@ -176,3 +178,41 @@ def test_straps_are_thin_and_cloth_is_not() -> None:
     found = train_map.thin(plane)
     assert found[..., 5:18, 22:26].min() == 1
     assert found[..., 25:45, 25:45].max() == 0 and (found <= plane).all()
+
+
+def test_the_share_around_a_strap_weighs_as_much_as_the_strap() -> None:
+    strap = torch.zeros(1, 1, 64, 64)
+    strap[..., 30:33, :] = 1
+    all_known = torch.ones_like(strap)
+    too_wide, too_narrow = torch.full_like(strap, -4.0), torch.full_like(strap, -4.0)
+    too_wide[..., 29:34, :], too_narrow[..., 31:32, :] = 4.0, 4.0
+    exact = torch.where(strap > 0, 4.0, -4.0)
+    ideal = train_map.loss(exact, strap, all_known)
+    wide, narrow = (train_map.loss(v, strap, all_known) for v in (too_wide, too_narrow))
+    assert ideal < wide and ideal < narrow
+    assert wide - ideal > 0.5 * (narrow - ideal)
+
+
+def test_a_still_head_is_not_resampled_and_a_motion_has_its_inverse() -> None:
+    pictures = torch.rand(2, 3, 64, 64)
+    assert Motion.none()(pictures) is pictures and Motion.none().back(pictures) is pictures
+    smooth = grown(torch.nn.functional.avg_pool2d(pictures, 15, 1, 7), 0)
+    motion = Motion.random(2, np.random.default_rng(1), torch.device("cpu"))
+    there_and_back = motion.back(motion(smooth))
+    assert (motion(smooth) - smooth).abs().max() > 0.003
+    assert (there_and_back - smooth)[..., 8:-8, 8:-8].abs().mean() < 0.003
+
+
+def test_the_networks_own_output_is_its_guess_with_the_weight_of_its_own(
+    faces: Faces, tmp_path: Path
+) -> None:
+    config = EditorConfig(folder=tmp_path, batch=2, size=64, own=1.0, device="cpu")
+    run = EditorRun(config, faces.where(np.zeros(len(faces), bool)))
+    stream = data.Stream(faces, editor_maker(faces, 64, 0.0, 0.0), seed=1)
+    batch = {k: torch.stack([stream[n][k] for n in range(2)]) for k in stream[0]}
+    before = {k: v.clone() for k, v in run.average.state_dict().items()}
+    fed, agreed = run._fed_with_own(batch)
+    assert agreed is not None and agreed.any()
+    assert fed["prior_weight"].unique().tolist() == pytest.approx([0.0, OWN_WEIGHT])
+    assert not (fed["prior"] * (fed["prior_weight"] == 0)).any() and fed["prior"].any()
+    assert all(torch.equal(v, before[k]) for k, v in run.average.state_dict().items())

@@ -77,11 +77,9 @@ def paste(
     Returns:
         A new picture of the same form, and its map (S, S) float32 in [0, 1].
     """
-    carriers = list(_CARRIERS)
     places = slipped(mesh, rng) if rng.random() < SLIPPED_SHARE else mesh
-    x, y = thin_plate(places[carriers], texture.mesh[carriers], image.shape[0])
+    x, y, whole = carried(places, texture, image.shape[0])
     worn = image.copy()
-    whole = np.asarray(cv2.remap(texture.map, x, y, cv2.INTER_LINEAR, borderValue=0), np.float32)
     if rng.random() < 0.5:
         whole = cv2.GaussianBlur(whole, (0, 0), rng.uniform(0.3, 0.9)).astype(np.float32)
     part = _around(whole)
@@ -96,6 +94,22 @@ def paste(
     weight = alpha[..., None]
     worn[part] = np.clip(shaded(image[part], alpha, rng) * (1 - weight) + weight * cloth, 0, 1)
     return worn, whole
+
+
+def carried(places: Points, texture: Texture, size: int) -> tuple[Plane, Plane, Plane]:
+    """A photographed mask on another face.
+
+    Args:
+        places: (478, 2) float32, where the face's mesh carries the cloth, px.
+        size: S, side of that face's crop, px.
+
+    Returns:
+        x and y, px of the texture, for cv2.remap, and the map in [0, 1]; (S, S) float32 each.
+    """
+    carriers = list(_CARRIERS)
+    x, y = thin_plate(places[carriers], texture.mesh[carriers], size)
+    shape = cv2.remap(texture.map, x, y, cv2.INTER_LINEAR, borderValue=0)
+    return x, y, np.asarray(shape, np.float32)
 
 
 def slipped(mesh: Points, rng: np.random.Generator) -> Points:
