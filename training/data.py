@@ -20,7 +20,7 @@ from training.loop import RunConfig, numbers
 from training.masks.camera import degrade, frame_edge, grade
 from training.masks.cloth import paint
 from training.masks.occluders import beard, glasses, occlude
-from training.masks.pasted import paste
+from training.masks.pasted import paste, yaw
 from training.masks.shape import random_shape
 from training.shards import CLIPS, CROP, STORED, Faces
 
@@ -32,6 +32,9 @@ Sample = dict[str, NDArray[np.float32]]
 SET_SHARES = {
     "aaf": 0.40, "utk": 0.22, "omi": 0.17, "sdfd": 0.17, "omi_variants": 0.03, CLIPS: 0.01,
 }  # fmt: skip
+# Portraits look into the camera more than people do: a head that is turned all the way is drawn so
+# much more often than one that is not.
+TURNED = 3.0
 # Never trained on: the unseen sources, and the last few people of these sets.
 UNSEEN_SETS = ("cd_wo", "pr_wo")
 PEOPLE_HELD_OUT = {"omi_variants": 10, CLIPS: 2}
@@ -78,10 +81,11 @@ def validation_faces(faces: Faces) -> Faces:
 
 def shares(faces: Faces) -> NDArray[np.float64]:
     """How often each face is drawn: by SET_SHARES, evenly for sets that are not listed."""
-    weight = np.zeros(len(faces))
-    names, counts = np.unique(faces.set, return_counts=True)
-    for name, size in zip(names, counts, strict=True):
-        weight[faces.set == name] = SET_SHARES.get(str(name), 1.0 / len(names)) / size
+    weight = 1 + TURNED * np.abs([yaw(mesh) for mesh in faces.landmarks])
+    names = np.unique(faces.set)
+    for name in names:
+        mine = faces.set == name
+        weight[mine] *= SET_SHARES.get(str(name), 1.0 / len(names)) / weight[mine].sum()
     total: float = weight.sum()
     return np.asarray(weight / total)
 
