@@ -62,7 +62,7 @@ class EditorConfig(RunConfig):
 
 
 # The most frames that are painted one after the other before a step.
-ROUNDS = 16
+ROUNDS = 8
 
 
 def blank(batch: Batch) -> Tensor:

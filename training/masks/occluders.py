@@ -24,8 +24,12 @@ def occlude(
     Returns:
         The picture and (S, S) float32, where the thing is.
     """
-    draw = (_fist, _fist, _hand, _cup, _slab, _microphone)[rng.integers(6)]
+    draw = (_fist, _fist, _hand, _cup, _cup, _slab, _slab, _microphone)[rng.integers(8)]
     thing, alpha = draw(image, mesh, rng)
+    if draw in (_cup, _slab) and rng.random() < 0.3:  # and the hand that holds it
+        hand, over = _fist(image, mesh, rng)
+        thing = thing + over[..., None] * (hand - thing)
+        alpha = np.maximum(alpha, over)
     alpha = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 1.0)).astype(np.float32)
     weight = alpha[..., None]
     shaded = image * (1 - 0.3 * cv2.GaussianBlur(alpha, (0, 0), 5)[..., None])
@@ -182,13 +186,10 @@ def _slab(image: Picture, mesh: Points, rng: np.random.Generator) -> tuple[Pictu
     half = np.array([rng.uniform(1.2, 3.5), rng.uniform(2.0, 4.5)]) * unit
     turn = rng.normal(0, 0.5) if rng.random() < 0.8 else rng.uniform(0, np.pi)
     corner = rng.uniform(0.05, 0.6) * half.min()
-    y, x = np.mgrid[:size, :size].astype(np.float32)
-    x, y = x - np.float32(centre[0]), y - np.float32(centre[1])
-    along, down = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    along, down = _turned(size, centre, turn)
     beyond = np.hypot(np.clip(np.abs(along) - half[0] + corner, 0, None),
                       np.clip(np.abs(down) - half[1] + corner, 0, None))  # fmt: skip
-    colour = rng.uniform(0.02, 0.95, 3) if rng.random() < 0.5 else np.full(3, rng.beta(0.5, 0.5))
-    thing = np.broadcast_to(colour, (size, size, 3)).astype(np.float32).copy()
+    thing = _paint(size, rng)
     for _ in range(int(rng.integers(0, 5))):  # lenses, logos, stripes, pictures
         at, reach = rng.uniform(-0.8, 0.8, 2) * half, rng.uniform(0.06, 0.6, 2) * half
         spot = (np.abs(along - at[0]) < reach[0]) & (np.abs(down - at[1]) < reach[1])
@@ -197,28 +198,70 @@ def _slab(image: Picture, mesh: Points, rng: np.random.Generator) -> tuple[Pictu
         thing[spot] = rng.uniform(0, 1, 3) if rng.random() < 0.5 else 0.04
     sheen = 1 + rng.normal(0, 0.25) * (along / half[0] + down / half[1]) * np.float32(0.5)
     thing = thing * np.clip(sheen, 0.4, 1.5)[..., None]
-    return thing.astype(np.float32), np.clip(corner + 0.5 - beyond, 0, 1).astype(np.float32)
+    return thing.astype(np.float32), _solid(beyond - corner)
 
 
 def _cup(image: Picture, mesh: Points, rng: np.random.Generator) -> tuple[Picture, Plane]:
+    """A cup, mug, can or bottle: a round body, perhaps with bands, a print, a lid, a handle."""
     size = image.shape[0]
-    top = mesh[0] + rng.normal(0, 8, 2) * size / 256
-    half, height = rng.uniform(22, 45) * size / 256, rng.uniform(60, 120) * size / 256
-    taper, tilt = rng.uniform(0.6, 1.05), rng.normal(0, 0.3)
-    axis = np.array([np.sin(tilt), np.cos(tilt)])
-    across = np.array([axis[1], -axis[0]])
-    corners = np.array([top - across * half, top + across * half,
-                        top + axis * height + across * half * taper,
-                        top + axis * height - across * half * taper])  # fmt: skip
-    plane = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(plane, [_fixed_all(corners.astype(np.float32))], 255, cv2.LINE_AA, SUB)
-    lean = float(np.degrees(np.arctan2(across[1], across[0])))
-    cv2.ellipse(plane, _fixed(top), _fixed((half, half * 0.25)), lean, 0, 360, 255, -1, 16, SUB)
+    unit = float(np.linalg.norm(mesh[10] - mesh[152])) / 8
+    rim = mesh[int(rng.choice([2, 0, 13, 17]))] + rng.normal(0, 0.7 * unit, 2)
+    tall, wide = rng.uniform(2.5, 6.5) * unit, rng.uniform(1.0, 2.8) * unit
+    across, down = _turned(size, rim, rng.normal(0, 0.25))
+    depth = down / np.float32(tall)
+    half = wide * (1 - rng.uniform(-0.1, 0.35) * depth.clip(0, 1))
+    if rng.random() < 0.2:  # the neck of a bottle
+        half = half * (0.35 + 0.65 * np.clip((depth - 0.1) / 0.3, 0, 1))
+    side = across / half
+    dip = rng.uniform(0.04, 0.3) * half * np.sqrt(np.clip(1 - side**2, 0, None))
+    beyond = np.maximum(np.maximum(np.abs(across) - half, -down - dip), down - tall - dip)
+    colour = _paint(size, rng)
+    for _ in range(int(rng.integers(0, 4))):
+        colour[np.abs(depth - rng.random()) < rng.uniform(0.01, 0.25)] = _plain(rng)
+    for _ in range(int(rng.integers(0, 3))):
+        at = side - rng.uniform(-0.6, 0.6), depth - rng.uniform(0.2, 0.9)
+        colour[np.hypot(at[0] / rng.uniform(0.1, 0.6), at[1] / rng.uniform(0.05, 0.3)) < 1] = (
+            _plain(rng)
+        )
+    if rng.random() < 0.4:  # a lid
+        colour[depth < rng.uniform(0.04, 0.15)] = rng.choice([0.05, 0.3, 0.9])
+    else:  # the opening
+        colour[down < dip] *= np.float32(rng.uniform(0.3, 1.2))
+    if rng.random() < 0.25:
+        ring = np.hypot(np.abs(across) - 1.1 * half, down - 0.5 * tall) - 0.28 * tall
+        on_one_side = across * rng.choice([-1, 1]) > 0
+        beyond = np.minimum(beyond, np.where(on_one_side, np.abs(ring) - 0.2 * unit, size))
+    gleam = rng.uniform(0, 0.5) * np.exp(-(((side - rng.uniform(-0.7, 0.7)) / 0.15) ** 2))
+    light = 1 - rng.uniform(0.1, 0.5) * np.clip(side, -1.2, 1.2) ** 2 + rng.normal(0, 0.2) * side
+    light = (light + gleam).clip(0.3, 1.6) + grain(size, rng)[..., 0] * rng.uniform(0.0, 0.03)
+    return (colour * light[..., None]).astype(np.float32), _solid(beyond)
+
+
+def _turned(
+    size: int, centre: NDArray[np.floating], turn: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(size, size) px to the right of and below a point, in axes turned by so many radians."""
     y, x = np.mgrid[:size, :size].astype(np.float32)
-    side = ((x - top[0]) * across[0] + (y - top[1]) * across[1]) / half
-    colour = np.clip(rng.choice([0.1, 0.5, 0.9]) + rng.normal(0, 0.15, 3), 0.02, 1)
-    light = 1 - 0.4 * np.clip(np.abs(side), 0, 1.2) ** 2 + rng.normal(0, 0.2) * side
-    return (colour * light[..., None]).astype(np.float32), plane.astype(np.float32) / 255.0
+    x, y = x - np.float32(centre[0]), y - np.float32(centre[1])
+    cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+    return x * cos + y * sin, y * cos - x * sin
+
+
+def _solid(beyond: NDArray[np.floating]) -> Plane:
+    """What lies inside of an edge, from the distance beyond it in px."""
+    inside: Plane = np.clip(0.5 - beyond, 0, 1).astype(np.float32)
+    return inside
+
+
+def _plain(rng: np.random.Generator) -> NDArray[np.float64]:
+    """One colour (3,): half of the time a grey, black and white above all."""
+    grey = np.full(3, rng.beta(0.5, 0.5)) + rng.normal(0, 0.02, 3)
+    return np.asarray(rng.uniform(0.02, 0.95, 3) if rng.random() < 0.5 else grey.clip(0, 1))
+
+
+def _paint(size: int, rng: np.random.Generator) -> Picture:
+    """(size, size, 3) in one colour."""
+    return np.broadcast_to(_plain(rng), (size, size, 3)).astype(np.float32).copy()
 
 
 def _microphone(image: Picture, mesh: Points, rng: np.random.Generator) -> tuple[Picture, Plane]:
