@@ -290,8 +290,10 @@ class Unmasker(Closing):
             begun.fault = error
 
     def _prior(self, seen: Seen) -> Prior | None:
-        last = seen.memory.painted if self._use_prior and seen.memory else None
-        return None if last is None else Prior(last, OWN_WEIGHT)
+        memory = seen.memory
+        if not self._use_prior or memory is None or memory.jumped or memory.painted is None:
+            return None
+        return Prior(memory.painted, OWN_WEIGHT)
 
     def _colour(self, begun: Begun) -> None:
         """Fit the paint to its surroundings, and remember it for the frames to come."""
