@@ -172,7 +172,7 @@ def _dressed(
     if rng.random() < 0.12:
         image = beard(image, seen.mesh, rng)
     if rng.random() >= 0.64:
-        return image, target, bool(rng.random() < 0.5)
+        return image, target, bool(rng.random() < 0.35)
     if real is not None and rng.random() < PASTED_SHARE:
         image, target = paste(image, seen.mesh, real.texture(seen.mesh, rng), rng)
     else:

@@ -25,8 +25,8 @@ _SKIN = (*_SKIN_LEFT, *_SKIN_RIGHT, *_SKIN_MIDDLE)
 # Width that the cloth's colour is carried outwards, so that no old background shows at its rim.
 RIM_PX = 2
 # How often a mask has slipped below the nose, and where it carries what on each side lay there.
-SLIPPED_SHARE = 0.25
-_SLIPPED = {168: 4, 197: 2, 4: 164, 2: 0, 0: 13, 117: 50, 346: 280, 50: 205, 280: 425}
+SLIPPED_SHARE = 0.4
+_SLIPPED = {168: 4, 197: 164, 4: 0, 2: 13, 0: 17, 117: 50, 346: 280, 50: 205, 280: 425}
 # How far around the mask its shade may fall.
 SHADE_PX = 16
 
@@ -116,7 +116,7 @@ def slipped(mesh: Points, rng: np.random.Generator) -> Points:
     """(478, 2) px, the places to which a mask carries its own when the nose looks out."""
     places = mesh.copy()
     start, end = list(_SLIPPED), list(_SLIPPED.values())
-    places[start] += (mesh[end] - mesh[start]) * np.float32(rng.uniform(0.7, 1.05))
+    places[start] += (mesh[end] - mesh[start]) * np.float32(rng.uniform(0.5, 1.05))
     return places
 
 

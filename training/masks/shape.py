@@ -20,7 +20,7 @@ SUB = 4  # sub-pixel bits of cv2's drawing
 
 # How often the nose looks out. Whatever else is held before a mouth is no mask, and only masks
 # worn like this teach the difference.
-LOW_SHARE = 0.35
+LOW_SHARE = 0.45
 
 KINDS = ("surgical", "cloth", "kn95", "n95", "duckbill", "scarf", "fashion")
 KIND_SHARES = (0.34, 0.20, 0.16, 0.06, 0.05, 0.06, 0.13)
@@ -126,8 +126,8 @@ def _side(
     cheek_point = line + (middle - line) * lift
     by_line = corner + (nose - corner) * 0.8
     if low:  # worn down, its sides are the last to slip
-        sag = np.array([0.0, (nose[1] - corner[1]) * rng.uniform(0.0, 0.35)], np.float32)
-        return [corner, line + sag, by_line + sag * 0.5]
+        sag = np.array([0.0, (nose[1] - corner[1]) * rng.uniform(0.0, 0.55)], np.float32)
+        return [corner, line + sag, by_line + sag * rng.uniform(0.3, 1.2)]
     return [corner, cheek_point, by_line + (by_nose - by_line) * rng.uniform(0.2, 0.9)]
 
 
