@@ -43,7 +43,7 @@ class Settings:
     threads: int = 0
     precision: str = "auto"
     max_faces: int = 4
-    mask_threshold: float = 0.3
+    mask_threshold: float = 0.25
     feather_px: float = 2.0
     colour_match: bool = True
     strength: float = 1.0

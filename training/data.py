@@ -181,7 +181,7 @@ def _dressed(
     if rng.random() < 0.15:
         image, over = glasses(image, seen.mesh, rng)
         target = target * (1 - over)
-    return image, target, bool(rng.random() < 0.3)
+    return image, target, bool(rng.random() < 0.4)
 
 
 def tight(
