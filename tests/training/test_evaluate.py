@@ -12,6 +12,7 @@ import pytest
 
 from realtime_unmask import resources
 from realtime_unmask.types import Float32, UInt8
+from realtime_unmask.unmask.editor import Prior
 from training import checkpoint, data
 from training.__main__ import main
 from training.evaluation import (
@@ -277,9 +278,9 @@ class Fading:
         return self.engines.find(crop)
 
     def paint(
-        self, masked: UInt8, hole: UInt8, valid: scores.Bool, prior: Float32 | None
+        self, masked: UInt8, hole: UInt8, valid: scores.Bool, prior: Prior | None
     ) -> Float32:
-        before = masked.astype(np.float32) if prior is None else prior
+        before = masked.astype(np.float32) if prior is None else prior.rgb
         return cv2.blur(before, (3, 3)).astype(np.float32)
 
 
