@@ -24,7 +24,8 @@ _SKIN_LEFT, _SKIN_RIGHT, _SKIN_MIDDLE = (109, 67, 105, 107), (338, 297, 334, 336
 _SKIN = (*_SKIN_LEFT, *_SKIN_RIGHT, *_SKIN_MIDDLE)
 # Width that the cloth's colour is carried outwards, so that no old background shows at its rim.
 RIM_PX = 2
-# How often a mask has slipped below the nose, and where it carries what on each side lay there.
+# How often a mask has slipped below the nose, and for each mesh point that it covered before, the
+# one that the same piece of cloth covers then.
 SLIPPED_SHARE = 0.4
 _SLIPPED = {168: 4, 197: 164, 4: 0, 2: 13, 0: 17, 117: 50, 346: 280, 50: 205, 280: 425}
 # How far around the mask its shade may fall.
