@@ -13,6 +13,8 @@ from typing import Any
 DATA = Path("data/prepared")
 REAL = Path("data/real_masks.npz")
 RUNS = Path("runs")
+# Pictures of the project's own data whose mouth is not to be seen.
+NOT_BARE = Path(__file__).with_name("not_bare.txt")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,6 +38,10 @@ def _parser() -> argparse.ArgumentParser:
     step = steps.add_parser("prepare", help="tars or folders of faces -> shards (needs mediapipe)")
     step.add_argument("inputs", nargs="+", type=Path, metavar="TAR_OR_FOLDER")
     step.add_argument("-o", "--out", type=Path, default=DATA)
+    step.add_argument(
+        "--exclude", type=Path, default=NOT_BARE, metavar="FILE",
+        help="names of pictures to leave out, one a line (default: training/not_bare.txt)",
+    )  # fmt: skip
     step.set_defaults(do=_prepare)
 
     step = steps.add_parser(
@@ -165,7 +171,7 @@ def _add_config(step: argparse.ArgumentParser, network: str) -> None:
 def _prepare(options: argparse.Namespace) -> None:
     from training.prepare import prepare
 
-    print(prepare(options.inputs, options.out))
+    print(prepare(options.inputs, options.out, options.exclude))
 
 
 def _harvest(options: argparse.Namespace) -> None:

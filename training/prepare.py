@@ -41,6 +41,7 @@ class Counts:
     """What became of the pictures."""
 
     kept: int = 0
+    excluded: int = 0
     unreadable: int = 0
     no_face: int = 0
     several_faces: int = 0
@@ -59,12 +60,17 @@ class _Row:
     name: str
 
 
-def prepare(inputs: list[Path], out: Path) -> Counts:
+def prepare(inputs: list[Path], out: Path, exclude: Path | None = None) -> Counts:
     """Read every picture, write shards into `out`.
+
+    Args:
+        exclude: file names to leave out, one a line, since a mask or a hand is before the face.
 
     Raises:
         ValueError: no picture with a usable face was found, or `out` holds shards already.
+        FileNotFoundError: there is no file `exclude`.
     """
+    excluded = set(exclude.read_text().splitlines()) if exclude else set()
     out.mkdir(parents=True, exist_ok=True)
     if any(out.glob("*.npz")):
         raise ValueError(f"{out} holds prepared faces already. Remove them or choose another -o.")
@@ -73,6 +79,9 @@ def prepare(inputs: list[Path], out: Path) -> Counts:
     number, weight = 0, 0
     with Landmarker("full_range", max_faces=2) as wide, Landmarker("short_range") as near:
         for name, image, labels in chain(pictures(inputs), _clips(inputs)):
+            if name in excluded:
+                counts.excluded += 1
+                continue
             row = _prepare_one(name, image, labels, (wide, near), counts)
             if row is None:
                 continue

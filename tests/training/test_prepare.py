@@ -37,6 +37,14 @@ def test_unreadable_and_empty_pictures_are_counted(pictures: Path, tmp_path: Pat
     assert (counts.kept, counts.unreadable, counts.no_face) == (6, 1, 1)
 
 
+def test_pictures_with_a_mask_are_left_out_by_name(pictures: Path, tmp_path: Path) -> None:
+    names = tmp_path / "masked.txt"
+    names.write_text("# they wear masks\nface_00.png\nface_10.png\n")
+    counts = prepare([pictures], tmp_path / "out", names)
+    assert (counts.kept, counts.excluded) == (4, 2)
+    assert "face_00.png" not in load_shards(tmp_path / "out").name
+
+
 def test_a_folder_without_faces_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
