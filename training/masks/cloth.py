@@ -37,13 +37,24 @@ def paint(
     cloth = np.clip(cloth * light[..., None], 0, 1.1).astype(np.float32)
     opacity = 1.0 if rng.random() < 0.9 else float(rng.uniform(0.82, 0.97))
     result = _shadow(image, shape, rng)
-    strap_colour = cloth[shape.alpha > 0.5].mean(0) if rng.random() < 0.4 else None
-    if strap_colour is None or not np.isfinite(strap_colour).all():
-        strap_colour = np.full(3, rng.choice([0.08, 0.85, 0.95])) * rng.uniform(0.7, 1.0)
     straps = shape.straps[..., None]
-    strapped = result * (1 - straps) + straps * strap_colour.astype(np.float32) * light[..., None]
+    bands = _strap_colour(cloth, shape, rng).astype(np.float32) * light[..., None]
+    strapped = result * (1 - straps) + straps * bands
     alpha = shape.alpha[..., None] * opacity
     return np.asarray(np.clip(strapped * (1 - alpha) + alpha * cloth, 0, 1), np.float32)
+
+
+def _strap_colour(
+    cloth: Picture, shape: Shape, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """(3,): that of the cloth, black, white, or now and then any other."""
+    chance = rng.random()
+    inside = cloth[shape.alpha > 0.5]
+    if chance < 0.35 and len(inside):
+        return np.asarray(inside.mean(0), np.float64)
+    if chance < 0.5:
+        return np.asarray(_any_colour(rng), np.float64)
+    return np.full(3, rng.choice([0.08, 0.85, 0.95])) * rng.uniform(0.7, 1.0)
 
 
 def _base(image: Picture, shape: Shape, rng: np.random.Generator) -> Picture:

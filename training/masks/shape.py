@@ -22,6 +22,9 @@ SUB = 4  # sub-pixel bits of cv2's drawing
 # worn like this teach the difference.
 LOW_SHARE = 0.45
 
+# How often a mask ends on the cheek, and its loops run on over the skin.
+NARROW_SHARE = 0.35
+
 KINDS = ("surgical", "cloth", "kn95", "n95", "duckbill", "scarf", "fashion")
 KIND_SHARES = (0.34, 0.20, 0.16, 0.06, 0.05, 0.06, 0.13)
 
@@ -85,6 +88,8 @@ def _outline(
     nose = _along(mesh[list(path)], rng.uniform(0.1, 1.0) if low else rng.beta(1.6, 2.1))
     high = float(rng.normal(0.5, 0.25) if low else rng.normal(0.35, 0.18))
     wide = float(np.clip(rng.normal(0.96, 0.09), 0.7, 1.18))
+    if rng.random() < NARROW_SHARE:
+        wide = float(rng.uniform(0.6, 0.9))
     left, right = (
         _side(mesh, points, nose, high, wide, low=low, rng=rng)
         for points in ((234, 132, 117, 100), (454, 361, 346, 329))
@@ -200,7 +205,8 @@ def _straps(
     """Ear loops, or the bands of a respirator; a pixel of the crop is about a millimetre."""
     plane = np.zeros((size, size), np.uint8)
     across = mesh[454] - mesh[234]
-    width = float(rng.uniform(1.0, 7.0)) * size / CROP
+    width = float(rng.uniform(1.0, 9.0)) * size / CROP
+    slack = float(rng.uniform(0.02, 0.16))
     bands = kind in ("n95", "duckbill") and rng.random() < 0.7
     for side, (ear, temple, jaw) in enumerate(((234, 127, 132), (454, 356, 361))):
         out = across * (0.1 if side else -0.1) * rng.uniform(0.1, 1.5)
@@ -213,14 +219,19 @@ def _straps(
             ends = (top, mesh[ear] + (mesh[jaw] - mesh[ear]) * low + out)
         for start, end in zip(corners[2 * side : 2 * side + 2], ends, strict=True):
             if rng.random() < 0.85:
-                _curve(plane, start, end, width, rng)
+                _curve(plane, start, end, width, slack, rng)
     return plane.astype(np.float32) / 255.0
 
 
 def _curve(
-    plane: NDArray[np.uint8], start: Points, end: Points, width: float, rng: np.random.Generator
+    plane: NDArray[np.uint8],
+    start: Points,
+    end: Points,
+    width: float,
+    slack: float,
+    rng: np.random.Generator,
 ) -> None:
-    bend = (start + end) / 2 + rng.normal(0, 0.06, 2) * np.linalg.norm(end - start)
+    bend = (start + end) / 2 + rng.normal(0, slack, 2) * np.linalg.norm(end - start)
     t = np.linspace(0, 1, 12)[:, None]
     line = (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end
     points = np.round(line * 2**SUB).astype(np.int32)
