@@ -27,8 +27,9 @@ demo: $(RUN)/.run
 test: $(RUN)/.test
 	@$(RUN)/bin/python -m pytest -m "not slow" --ignore=tests/training
 
-test-slow: $(RUN)/.test
+test-slow: $(RUN)/.test $(TRAIN)/.all
 	@$(RUN)/bin/python -m pytest -m slow --ignore=tests/training
+	@$(TRAIN)/bin/python -m pytest -m slow tests/training
 
 test-training: $(TRAIN)/.all
 	@$(TRAIN)/bin/python -m pytest -m "not slow" tests/training tests/contract/test_engine_torch.py

@@ -8,7 +8,11 @@ import json
 import sys
 import typing
 from pathlib import Path
+from tarfile import TarError
 from typing import Any
+
+from realtime_unmask.errors import UnmaskError
+from realtime_unmask.inference.manifest import Network
 
 DATA = Path("data/prepared")
 REAL = Path("data/real_masks.npz")
@@ -22,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.do(options)
-    except (ValueError, OSError, RuntimeError) as error:
+    except (UnmaskError, ValueError, OSError, RuntimeError, TarError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -53,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
     step = steps.add_parser("sheet", help="a contact sheet of what a network is trained on")
     step.add_argument("network", choices=("map", "editor"))
-    step.add_argument("-o", "--out", type=Path, default=Path("sheet.png"))
+    step.add_argument("-o", "--out", type=_picture, default=Path("sheet.png"))
     step.add_argument("--data", type=Path, default=DATA)
     step.add_argument("--count", type=int, default=48)
     step.add_argument("--seed", type=int, default=1)
@@ -77,12 +81,12 @@ def _parser() -> argparse.ArgumentParser:
         step.add_argument("--limit", type=int, help="about so many val faces instead of all")
         step.add_argument("--workers", type=int, help="processes; 0: none (default: all cores)")
         step.add_argument("--json", type=Path, help="tables as JSON; as Markdown beside it")
-        step.add_argument("--sheet", type=Path, help="a contact sheet of the painted masks")
+        step.add_argument("--sheet", type=_picture, help="a contact sheet of the painted masks")
         step.set_defaults(do=_evaluate_map if name == "map" else _evaluate_editor)
         if name == "map":
             step.add_argument("--masked", type=Path, metavar="TAR_OR_FOLDER",
                               help="photographs of people in masks; judged on a held-out quarter")
-            step.add_argument("--photo-sheet", type=Path, help="a contact sheet of those")
+            step.add_argument("--photo-sheet", type=_picture, help="a contact sheet of those")
         else:
             step.add_argument("--against", type=Path, metavar="FOLDER", help="earlier engines")
             step.add_argument("--faces", type=Path, metavar="CHECKPOINT",
@@ -121,6 +125,14 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--prior", action="store_true", help="the editor may use its prior")
     step.set_defaults(do=_export)
     return parser
+
+
+def _picture(text: str) -> Path:
+    """The name of a picture that can be written."""
+    path = Path(text)
+    if path.suffix.lower() not in (".png", ".jpg", ".webp"):
+        raise argparse.ArgumentTypeError(f"{text} must end in .png, .jpg or .webp")
+    return path
 
 
 def _ablate(options: argparse.Namespace) -> None:
@@ -217,6 +229,7 @@ def _evaluate_map(options: argparse.Namespace) -> None:
     from training.evaluation import maps, report
     from training.shards import load_shards
 
+    _check_engines(options.engines, "map")
     judged, painted, photos = maps.evaluate(
         load_shards(options.data), options.engines, masked=options.masked,
         limit=options.limit, workers=options.workers,
@@ -235,6 +248,10 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
     from training.shards import load_shards
 
     faces = load_shards(options.data)
+    for folder in filter(None, (options.engines, options.against)):
+        _check_engines(folder, "map", "editor")
+    if options.prior:  # before hours are spent
+        prior.plan(faces)
     judged, answers = editor.evaluate(
         faces, options.engines,
         against=options.against, judge=options.faces, limit=options.limit,
@@ -258,6 +275,15 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
         report.sheet(report.some([answer.thumbs for answer in answers], 60), 4, options.sheet)
 
 
+def _check_engines(folder: Path, *networks: Network) -> None:
+    """Raise EngineDamaged here rather than in each of many processes."""
+    from realtime_unmask.inference.manifest import Manifest, read_network
+
+    manifest = Manifest.load(folder)
+    for network in networks:
+        read_network(folder, manifest.entry(network))
+
+
 def _plots(options: argparse.Namespace) -> None:
     from training.plots import plot
 
@@ -265,7 +291,6 @@ def _plots(options: argparse.Namespace) -> None:
 
 
 def _quantise(options: argparse.Namespace) -> None:
-    from realtime_unmask.inference.manifest import Network
     from training.quantise import quantise
     from training.shards import load_shards
 

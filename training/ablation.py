@@ -7,6 +7,7 @@ by the network that no loss has seen, without a prior.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -96,6 +97,8 @@ def _trained(
 ) -> EditorRun:
     held, chosen = data.validation_faces(faces), data.training_faces(faces)
     done = (config.folder / "done").exists()
+    if not done and config.folder.exists():  # half a variant would get more time than the others
+        shutil.rmtree(config.folder)
     make = editor_maker(chosen, config.size)
     if not variant.prior:
         make = editor_maker(chosen, config.size, pair_share=0.0, copy_share=0.0)

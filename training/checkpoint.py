@@ -127,7 +127,7 @@ def _read(path: Path, architecture: str) -> tuple[dict[str, Any], dict[str, Tens
     if header["architecture"] != architecture:
         raise CheckpointError(
             f"{path} was made for {header['architecture']}, this run trains {architecture}. "
-            "Choose another --folder."
+            "Choose another file or --folder."
         )
     return header, tensors
 

@@ -6,6 +6,7 @@ unbroken one would have seen.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -38,6 +39,9 @@ TURNED = 3.0
 # Never trained on: the unseen sources, and the last few people of these sets.
 UNSEEN_SETS = ("cd_wo", "pr_wo")
 PEOPLE_HELD_OUT = {"omi_variants": 10, CLIPS: 2}
+# Who it is, in the original name of a file, by set. The studio set has other collections in it,
+# with one picture of each person and numbers of their own.
+_PEOPLE = {"omi_variants": r"([^_]+)_", CLIPS: r"(.+)_", "webmorph": r"(\d{3})_\d\d\b"}
 # What a mask does to the upper-face landmarks, in shares of the eye distance.
 ALIGN_JITTER = 0.015
 # Where there are labelled photographs: their share of the map network's samples, and that of
@@ -48,14 +52,16 @@ PASTED_SHARE = 0.45
 
 def person(faces: Faces) -> NDArray[np.str_]:
     """(n,) who it is: of the sets that show people more than once; elsewhere each is another."""
-    several = np.isin(faces.set, [*PEOPLE_HELD_OUT, "webmorph"])
-    names = [
-        f"{group}/{origin[:3] if group == 'webmorph' else origin.split('_')[0]}" if one else name
-        for group, origin, name, one in zip(
-            faces.set, faces.origin, faces.name, several, strict=True
-        )
+    found = [
+        re.match(_PEOPLE[group], origin) if group in _PEOPLE else None
+        for group, origin in zip(faces.set.tolist(), faces.origin.tolist(), strict=True)
     ]
-    return np.array(names)
+    return np.array(
+        [
+            f"{group}/{one[1]}" if one else name
+            for group, name, one in zip(faces.set, faces.name, found, strict=True)
+        ]
+    )
 
 
 def held_out(faces: Faces) -> NDArray[np.bool_]:
@@ -75,8 +81,8 @@ def training_faces(faces: Faces) -> Faces:
 
 
 def validation_faces(faces: Faces) -> Faces:
-    """The val split."""
-    return faces.where(faces.split == "val")
+    """The val split, without the sources that have no part in training: they choose no weights."""
+    return faces.where((faces.split == "val") & ~np.isin(faces.set, UNSEEN_SETS))
 
 
 def shares(faces: Faces) -> NDArray[np.float64]:
@@ -241,7 +247,8 @@ def batches(
     """Endless batches from step `step` on, painted in processes beside the training."""
     return DataLoader(
         stream, config.batch, sampler=_Numbers(step, config.batch), num_workers=config.workers,
-        prefetch_factor=4, worker_init_fn=_one_thread, pin_memory=torch.cuda.is_available(),
+        prefetch_factor=4 if config.workers else None, worker_init_fn=_one_thread,
+        pin_memory=torch.cuda.is_available(),
     )  # fmt: skip
 
 

@@ -31,16 +31,14 @@ class RealMasks:
     """Labelled photographs.
 
     Attributes:
-        faces: the crops; their split is "train" or "val", their origin the source of the label.
+        faces: the crops; their origin is the source of the label.
         maps: n PNG files (uint8 arrays), STORED x STORED px; 0 to FULL, or UNKNOWN.
         texture: (n,) bool, whether its mask may be put on others.
-        bare: (n,) bool, whether no mask is worn.
     """
 
     faces: Faces
     maps: list[NDArray[np.uint8]]
     texture: NDArray[np.bool_]
-    bare: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.maps)
@@ -59,11 +57,6 @@ class RealMasks:
             self.faces.image(index), self.map(index)[0], self.faces.landmarks[index]
         )
 
-    def where(self, chosen: NDArray[np.bool_]) -> RealMasks:
-        """Those for which `chosen`, (n,) bool, is true."""
-        maps = [self.maps[i] for i in np.flatnonzero(chosen)]
-        return RealMasks(self.faces.where(chosen), maps, self.texture[chosen], self.bare[chosen])
-
 
 def load_real_masks(path: Path) -> RealMasks:
     """What `harvest` wrote.
@@ -74,18 +67,18 @@ def load_real_masks(path: Path) -> RealMasks:
     with np.load(path, allow_pickle=False) as data:
         offsets = data["map_offsets"]
         maps = [data["maps"][a:b] for a, b in pairwise(offsets)]
-        return RealMasks(unpacked(data), maps, data["texture"], data["bare"])
+        return RealMasks(unpacked(data), maps, data["texture"])
 
 
 class Labelled:
-    """The part of the labelled photographs that may be trained on.
+    """The labelled photographs as samples.
 
     Raises:
         ValueError: none of them may serve as texture.
     """
 
     def __init__(self, real: RealMasks) -> None:
-        self.real = real.where(real.faces.split == "train")
+        self.real = real
         self.textures = np.flatnonzero(self.real.texture)
         if self.textures.size == 0:
             raise ValueError("None of the labelled photographs may serve as texture.")

@@ -152,7 +152,7 @@ class Run(ABC, Generic[Network]):
         config, progress = self._config, self.progress
         source, log = iter(feed), _Log(config.folder)
         began = saved = time.monotonic()
-        while progress.step < config.steps and time.monotonic() - began < config.max_minutes * 60:
+        while progress.step < config.steps and not self._is_over(began):
             asked = time.monotonic()
             batch = self._placed(next(source))
             log.waited += time.monotonic() - asked
@@ -162,6 +162,14 @@ class Run(ABC, Generic[Network]):
                 self._look(log)
                 saved = time.monotonic()
         self._look(log)
+
+    def _is_over(self, began: float) -> bool:
+        """Whether the time is; the first process says so for all, or one would wait in vain."""
+        over = torch.tensor(time.monotonic() - began >= self._config.max_minutes * 60)
+        if self.world > 1:
+            over = over.to(self.device)
+            distributed.broadcast(over, 0)
+        return bool(over)
 
     def _look(self, log: _Log) -> None:
         if self.rank or not log.steps:
@@ -192,11 +200,13 @@ class _Log:
     def _clear(self) -> None:
         self.steps, self.waited, self.began = 0, 0.0, time.monotonic()
         self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
 
     def add(self, losses: dict[str, Tensor]) -> None:
         self.steps += 1
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, torch.zeros(())) + value
+            self._counts[name] = self._counts.get(name, 0) + 1
 
     def write(self, step: int, samples: int, figures: dict[str, float]) -> None:
         spent = time.monotonic() - self.began
@@ -206,7 +216,9 @@ class _Log:
             "samples_per_s": round(self.steps * samples / spent, 2),
             "waiting": round(self.waited / spent, 3),
         }
-        row |= {f"loss_{k}": round(float(v) / self.steps, 5) for k, v in self._sums.items()}
+        row |= {
+            f"loss_{k}": round(float(v) / self._counts[k], 5) for k, v in self._sums.items()
+        }
         row |= {k: round(v, 5) for k, v in figures.items()}
         print("  ".join(f"{name} {value:g}" for name, value in row.items()), flush=True)
         self._append(row)

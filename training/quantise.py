@@ -1,8 +1,7 @@
 """quantise: engines/<network>.onnx -> engines/<network>.int8.onnx, most of it in 8 bits.
 
-Post-training quantisation by nncf on samples of the training faces. The layers that join what
-comes from above with what comes from beside, and the editor's first one, stay as they are: the
-two halves of their inputs differ so much in size that one scale for both loses the smaller one.
+Post-training quantisation by nncf on samples of the training faces. The editor's first layers stay
+as they are: picture, map and guess differ so much in size that one scale for all loses some.
 Nothing is written where the result falls behind the original on held-out faces.
 """
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from realtime_unmask.inference.manifest import Manifest, Network, read_network
 from realtime_unmask.inference.openvino import configuration, open_core
+from realtime_unmask.settings import Settings
 from training import data
 from training.editor_data import editor_maker
 from training.shards import Faces
@@ -28,11 +28,11 @@ CALIBRATION, CHECKED = 160, 64
 # Names of weights begin so in the layers that stay.
 KEPT: dict[Network, tuple[str, ...]] = {
     "map": (),
-    "editor": ("stem.", "up0.join.", "up1.join.", "up2.join."),
+    "editor": ("stem.",),
 }
 # What may be lost: dB in the hole; overlap of the map with the true one.
 MOST_DB, MOST_IOU = 0.2, 0.005
-MARKED = 0.3
+MARKED = Settings().mask_threshold
 
 Planes = dict[str, NDArray[np.float32]]
 

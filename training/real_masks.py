@@ -34,9 +34,8 @@ from training.shards import CROP, MARGIN, STORED, Faces, packed
 
 VERDICTS = Path(__file__).with_suffix(".json")
 MASKED = "masked"
-# One in so many photographs is kept for scoring, and of the others one in so many for validation.
+# One in so many photographs is kept for scoring.
 SCORING_SHARE = 4
-VALIDATION_SHARE = 11
 # A detected face is the one of a verdict when its eyes are this near, in eye distances.
 SAME_FACE = 0.35
 # Close-ups are found when there is something around them.
@@ -101,7 +100,6 @@ class _Row:
     name: str
     source: str
     texture: bool
-    bare: bool
 
 
 def _named(place: Path) -> Iterator[tuple[str, UInt8 | None]]:
@@ -185,7 +183,7 @@ def _row(name: str, image: UInt8, mesh: Float32, verdict: dict[str, Any]) -> _Ro
     )[1]
     return _Row(
         jpeg.ravel(), cv2.imencode(".png", plane)[1].ravel(), landmarks,
-        to_crop(corners, alignment), name, verdict["from"], texture, not rings,
+        to_crop(corners, alignment), name, verdict["from"], texture,
     )  # fmt: skip
 
 
@@ -236,7 +234,7 @@ def _save(path: Path, rows: list[_Row]) -> None:
         [r.coded for r in rows],
         np.stack([r.landmarks for r in rows]),
         np.stack([r.corners for r in rows]),
-        np.array(["val" if _held(name) else "train" for name in names]),
+        np.full(len(rows), "train"),
         np.full(len(rows), MASKED),
         np.array([r.source for r in rows]),
         names,
@@ -245,15 +243,10 @@ def _save(path: Path, rows: list[_Row]) -> None:
         "maps": np.concatenate([r.map for r in rows]),
         "map_offsets": np.cumsum([0] + [len(r.map) for r in rows]),
         "texture": np.array([r.texture for r in rows]),
-        "bare": np.array([r.bare for r in rows]),
     }
     partial = path.with_name("partial." + path.name)
     np.savez(partial, allow_pickle=False, **arrays)
     partial.replace(path)
-
-
-def _held(name: str) -> bool:
-    return _digest(name) // SCORING_SHARE % VALIDATION_SHARE == 0
 
 
 def _digest(name: str) -> int:

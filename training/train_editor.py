@@ -241,7 +241,13 @@ def train(config: EditorConfig, faces: Faces) -> None:
     Raises:
         StoppedByNan: the loss is no longer a number; the last good checkpoint stays.
         checkpoint.CheckpointError: the run folder holds something else.
+        ValueError: discriminators are to join without a perceptual network.
     """
+    if config.faces is None and min(config.whole_from, config.region_from) < config.steps:
+        raise ValueError(
+            "With discriminators the best weights are chosen by perceptual distance: add --faces, "
+            "the checkpoint of 'train faces --design perceptual'."
+        )
     run = EditorRun(config, data.validation_faces(faces))
     run.resume()
     chosen = data.training_faces(faces)

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from training import checkpoint, data
+from training.evaluation.scores import auc
 from training.face_networks import DESIGNS, SIZE, Design, FaceNet, architecture
 from training.loop import Batch, Run, RunConfig
 from training.masks.camera import degrade, grade
@@ -110,13 +111,6 @@ def attribute_loss(told: Tensor, batch: Batch) -> Tensor:
     groups = F.cross_entropy(told[:, 3:], group.long().clamp(max=4), ignore_index=-1,
                              reduction="sum")  # fmt: skip
     return years + (sexes + groups) / len(told)
-
-
-def auc(genuine: NDArray[np.float64], impostor: NDArray[np.float64]) -> float:
-    """Chance that a genuine pair is more alike than an impostor pair (Mann-Whitney)."""
-    both = np.sort(impostor)
-    below = np.searchsorted(both, genuine, "left") + np.searchsorted(both, genuine, "right")
-    return float(below.mean() / (2 * len(both)))
 
 
 @torch.no_grad()

@@ -31,7 +31,7 @@ from training.evaluation.engines import Engines, Found
 from training.evaluation.judge import Judge
 from training.face_networks import JudgeNet, architecture
 from training.real_masks import for_scoring
-from training.shards import Faces, save_shard
+from training.shards import CROP, Faces, save_shard
 
 ENGINES = resources.folder("engines")
 
@@ -222,6 +222,31 @@ def test_guesses_of_the_same_person_and_of_a_stranger(faces: Faces) -> None:
         prior.evaluate(faces, ENGINES)
 
 
+def test_a_missed_mask_has_no_seam(judged: Faces) -> None:
+    job = next(job for job in cases.jobs(judged) if job.painter == "unseen")
+    case = cases.make(judged, job, job.face)
+    nothing = np.zeros((CROP, CROP), np.uint8)
+    whole = np.ones((CROP, CROP), np.uint8)
+    whole[:, : CROP // 2] = 0
+    made = {"missed": (case.masked, nothing), "seen": (case.masked, whole)}
+    missed, seen = editor.opinions(case, made, None).values()
+    both = editor.row([missed, seen], [missed, seen])
+    assert both["found"] == 0.5
+    assert both["seam"] == seen.numbers["seam"] and both["area"] == seen.numbers["area"]
+
+
+def test_the_set_of_small_faces_has_its_size(faces: Faces) -> None:
+    one = faces.where(np.arange(len(faces)) < 1)
+    one.set = np.array(data.UNSEEN_SETS[:1])
+    many = Faces(
+        one.coded * 390,
+        *(getattr(one, name).repeat(390, 0)
+          for name in ("landmarks", "corners", "split", "set", "origin", "name")),
+    )  # fmt: skip
+    chosen = [job.face for job in cases.jobs(many)]
+    assert len(chosen) == len(set(chosen)) == cases.SMALL_FACES
+
+
 def test_no_held_out_face_is_an_error(faces: Faces) -> None:
     with pytest.raises(ValueError, match="no held-out faces"):
         maps.evaluate(faces, ENGINES)
@@ -264,7 +289,7 @@ def test_commands_write_tables_and_sheets(judged: Faces, tmp_path: Path) -> None
 
 
 def test_a_table_leaves_unknown_cells_empty() -> None:
-    text = report.table({"a": {"x": 1.0}, "b": {"y": 0.25}}, "who")
+    text = report.table({"a": {"x": 1.0}, "b": {"y": 0.25}})
     assert text.splitlines()[2:] == ["| a | 1 |  |", "| b |  | 0.25 |"]
 
 

@@ -12,7 +12,7 @@ from training.editor_data import editor_maker
 from training.masks.cloth import paint
 from training.masks.occluders import beard, glasses, occlude
 from training.masks.shape import KINDS, random_shape
-from training.shards import CROP, Faces
+from training.shards import CLIPS, CROP, Faces
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,6 +108,19 @@ def test_unseen_sets_and_people_are_never_trained_on(faces: Faces) -> None:
     faces = faces.where(np.ones(len(faces), bool))
     faces.set = np.array(["cd_wo", "omi", "omi_variants", "omi_variants", "aaf", "pr_wo"])
     faces.origin = np.array(["a", "b", "p1_x_0.png", "p2_x_0.png", "c", "d"])
-    faces.split = np.array(["train", "train", "train", "train", "val", "train"])
+    faces.split = np.array(["train", "train", "train", "train", "val", "val"])
     assert data.training_faces(faces).set.tolist() == ["omi"]
     assert data.validation_faces(faces).set.tolist() == ["aaf"]
+
+
+def test_people_are_told_by_the_names_of_their_set(faces: Faces) -> None:
+    faces = faces.where(np.ones(len(faces), bool))
+    faces.name = np.array([f"{number}.webp" for number in range(len(faces))])
+    faces.set = np.array(["webmorph"] * 4 + [CLIPS] * 2)
+    faces.origin = np.array([
+        "031_03.jpg", "031_08.jpg", "031f.jpg", "alexander.jpg", "my_talk_1_000.0",
+        "my_talk_2_002.0",
+    ])  # fmt: skip
+    assert data.person(faces).tolist() == [
+        "webmorph/031", "webmorph/031", "2.webp", "3.webp", "clips/my_talk_1", "clips/my_talk_2",
+    ]  # fmt: skip

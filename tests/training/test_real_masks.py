@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,7 @@ def real(
         json.dumps({names[0]: [verdict], names[1]: [verdict], names[2]: [bare]})
     )
     harvest(folder, folder / "real.npz", folder / "verdicts.json")
-    made = load_real_masks(folder / "real.npz")
-    made.faces.split[:] = "train"
-    return made
+    return load_real_masks(folder / "real.npz")
 
 
 def test_an_outline_in_the_photo_is_found_again_in_the_crop(
@@ -83,7 +82,7 @@ def test_an_outline_in_the_photo_is_found_again_in_the_crop(
     cv2.fillPoly(wanted, [np.round(moved).astype(np.int32)], 1)
     both = ((plane > 0.5) & (wanted > 0)).sum()
     assert both / ((plane > 0.5) | (wanted > 0)).sum() > 0.9
-    assert list(real.bare) == [False, False, True] and not real.map(2)[0].any()
+    assert list(real.faces.origin)[2] == "bare" and not real.map(2)[0].any()
 
 
 def test_what_cannot_serve_is_counted_with_its_reason(
@@ -200,13 +199,9 @@ def test_labelled_views_move_picture_and_map_together(real: RealMasks) -> None:
             assert valid[target > 0.5].mean() > 0.95
 
 
-def test_photos_held_for_validation_are_not_learned_from(real: RealMasks) -> None:
-    held = _whole(real)
-    held.faces.split[1:] = "val"
-    assert len(Labelled(held).real) == 1
-    held.faces.split[:] = "val"
+def test_without_a_texture_nothing_is_learned(real: RealMasks) -> None:
     with pytest.raises(ValueError, match="serve as texture"):
-        Labelled(held)
+        Labelled(replace(real, texture=np.zeros(len(real), bool)))
 
 
 def test_map_samples_learn_from_photos_and_stay_the_same_for_the_same_number(
@@ -227,10 +222,8 @@ def test_map_samples_learn_from_photos_and_stay_the_same_for_the_same_number(
 
 
 def _whole(real: RealMasks) -> RealMasks:
-    """A copy whose splits may be changed, and whose masks all serve as texture."""
-    copy = real.where(np.ones(len(real), bool))
-    copy.texture[:] = ~copy.bare
-    return copy
+    """A copy whose masks all serve as texture."""
+    return replace(real, texture=real.faces.origin != "bare")
 
 
 def test_holes_of_the_editor_take_the_outlines_of_photographed_masks(

@@ -14,6 +14,7 @@ from realtime_unmask.unmask.editor import OWN_WEIGHT
 from training import checkpoint, data, train_editor, train_map
 from training.editor_data import editor_maker
 from training.face_networks import PerceptualNet, architecture
+from training.loop import _Log
 from training.losses import StoppedByNan, dissimilarity, grown, weighted_mean
 from training.motion import Motion
 from training.shards import Faces
@@ -55,6 +56,21 @@ def test_a_resumed_editor_run_equals_an_unbroken_one(
     assert any(name.startswith("region_optimiser/") for name in whole)
     for name, value in whole.items():
         assert torch.equal(value, parts[name]), name
+
+
+def test_discriminators_want_a_perceptual_network(faces: Faces, tmp_path: Path) -> None:
+    """Or the best weights, which ship, would stay those of before they joined."""
+    with pytest.raises(ValueError, match="add --faces"):
+        train_editor.train(editor_config(tmp_path, steps=4), faces)
+
+
+def test_rare_losses_are_logged_as_they_are(tmp_path: Path) -> None:
+    log = _Log(tmp_path)
+    log.add({"always": torch.tensor(2.0)})
+    log.add({"always": torch.tensor(4.0), "rare": torch.tensor(6.0)})
+    log.write(2, 1, {})
+    row = (tmp_path / "log.csv").read_text().splitlines()[1].split(",")
+    assert row[-2:] == ["3.0", "6.0"]
 
 
 def test_the_best_weights_are_judged_anew_where_the_measure_changed(
@@ -119,16 +135,16 @@ def test_training_lowers_the_loss(faces: Faces, tmp_path: Path) -> None:
 
 
 def test_nan_stops_the_run_and_keeps_the_checkpoint(
-    faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    faces: Faces, face_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_editor.train(editor_config(tmp_path, steps=1), faces)
+    train_editor.train(editor_config(tmp_path, steps=1, faces=face_weights), faces)
     before = (tmp_path / "last.safetensors").read_bytes()
     monkeypatch.setattr(
         train_editor, "reconstruction_losses",
         lambda rgb, sure, batch: {"l1": rgb.sum() * float("nan")},
     )
     with pytest.raises(StoppedByNan, match="step 1"):
-        train_editor.train(editor_config(tmp_path, steps=3), faces)
+        train_editor.train(editor_config(tmp_path, steps=3, faces=face_weights), faces)
     assert (tmp_path / "last.safetensors").read_bytes() == before
 
 

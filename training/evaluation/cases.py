@@ -23,7 +23,7 @@ from training.shards import CROP, Faces
 SEED = 2026
 # Small faces span this much in the picture, px.
 SMALL_FACE_PX = (60.0, 120.0)
-# Faces of the unseen sources that are judged: not all 801, so that a run takes minutes.
+# Faces of the unseen sources that are judged: not all, so that a run takes minutes.
 SMALL_FACES = 200
 AGES = ((12, "0-12"), (19, "13-19"), (39, "20-39"), (59, "40-59"), (200, "60+"))
 # The fifth is everybody else in the file names.
@@ -82,7 +82,8 @@ def jobs(faces: Faces, limit: int | None = None) -> list[Job]:
     held = np.flatnonzero((faces.split == "val") & ~unseen_source)
     small = np.flatnonzero(unseen_source)
     step = max(1, len(held) // limit) if limit else 1
-    small = small[:: max(1, len(small) // SMALL_FACES)][::step]
+    few = np.linspace(0, len(small) - 1, min(SMALL_FACES, len(small))).astype(np.intp)
+    small = small[few][::step]
     plan: list[tuple[Set, np.ndarray[tuple[int, ...], np.dtype[np.intp]]]] = [
         ("val, training painter", held[::step]),
         ("val, unseen painter", held[:: 2 * step]),

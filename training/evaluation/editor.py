@@ -188,16 +188,18 @@ def _measured(case: Case, result: UInt8, hole: UInt8) -> dict[str, float]:
     inside = case.mask & case.valid
     similar = scores.ssim_map(result, case.bare)
     change = np.abs(result.astype(int) - case.masked).max(2)
+    found = hole.any()
     return {
         "psnr": scores.psnr(result, case.bare, inside),
         "ssim": float(similar[inside].mean()),
         "l1": scores.l1(result, case.bare, inside),
         "full_psnr": scores.psnr(result, case.bare, case.valid),
         "full_ssim": float(similar[case.valid].mean()),
-        "area": float(hole[case.valid].sum() / max(int(inside.sum()), 1)),
-        "seam": scores.seam(result, hole, case.valid),
+        # Of a mask that was missed there is no seam and no support; `found` counts those.
+        "area": float(hole[case.valid].sum() / max(int(inside.sum()), 1)) if found else np.nan,
+        "seam": scores.seam(result, hole, case.valid) if found else np.nan,
         "outside": float(change[hole == 0].max(initial=0)),
-        "found": float(hole.any()),
+        "found": float(found),
     }
 
 
@@ -222,7 +224,7 @@ def _table(answers: list[Answer]) -> dict[str, dict[str, float]]:
     table = {name: row(truths, [a.rows[name] for a in answers]) for name in answers[0].rows}
     table[TRUE] = {
         "n": float(len(answers)),
-        "seam": float(np.mean([a.true.numbers["seam"] for a in answers])),
+        "seam": _mean([a.true.numbers["seam"] for a in answers]),
     }
     return table
 
@@ -232,7 +234,7 @@ def row(truths: list[Opinion], ours: list[Opinion]) -> dict[str, float]:
     values = {"n": float(len(ours))}
     for name in ours[0].numbers:
         column = [opinion.numbers[name] for opinion in ours]
-        values[name] = float(np.max(column) if name in WORST else np.mean(column))
+        values[name] = float(np.max(column)) if name in WORST else _mean(column)
     if ours[0].identity.size:
         values["identity"] = float(
             np.mean([o.identity @ t.identity for o, t in zip(ours, truths, strict=True)])
@@ -240,6 +242,12 @@ def row(truths: list[Opinion], ours: list[Opinion]) -> dict[str, float]:
     if ours[0].features.size and len(ours) >= FRECHET_FROM:
         values["frechet"] = scores.frechet(_stacked(ours), _stacked(truths))
     return values
+
+
+def _mean(column: list[float]) -> float:
+    """Over what is known; NaN where nothing is."""
+    known = [value for value in column if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _stacked(opinions: Iterable[Opinion]) -> NDArray[np.float64]:

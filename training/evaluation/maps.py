@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -25,6 +25,9 @@ from training.evaluation.cases import SEED, Job
 from training.evaluation.engines import SETTINGS, Found, found
 from training.evaluation.pool import spread
 from training.shards import Faces
+
+if TYPE_CHECKING:
+    from training.evaluation.photos import Held
 
 CELL = 160
 # The share of bare faces that counts as dark of lip or of beard: the darkest tenth.
@@ -98,6 +101,7 @@ def evaluate(
     chosen = np.unique([job.face for job in plan])
     number = {int(face): row for row, face in enumerate(chosen)}
     few = faces.where(np.isin(np.arange(len(faces)), chosen))
+    kept = _held_photos(masked) if masked else None  # before hours are spent
     answers = list(spread(partial(_Worker, few, number, engines), plan, workers))
     digest = hashlib.sha256(b"".join(answer.digest for answer in answers)).hexdigest()[:16]
     report = Report(digest)
@@ -106,9 +110,9 @@ def evaluate(
     report.tables["things that are no mask"] = _things(answers)
     report.tables["bare faces"] = _bare(answers)
     cells: list[UInt8] = []
-    if masked is not None:
+    if kept is not None:
         negative = np.array([a.bare["coverage"] for a in _one_each(answers)])
-        table, cells = _photos(masked, engines, negative)
+        table, cells = _photos(kept, engines, negative)
         report.tables["photographs"] = table
     return report, [a.thumb for a in answers], cells
 
@@ -127,7 +131,9 @@ class _Worker:
         painted = {
             "iou": scores.iou(marked, true),
             "boundary": scores.boundary_f(marked, true),
-            "area": float(seen.hole[case.valid].sum() / max(int(true.sum()), 1)),
+            # Of a mask that was missed there is no support; `found` counts those.
+            "area": float(seen.hole[case.valid].sum() / max(int(true.sum()), 1))
+            if seen.worn else np.nan,
             "found": float(seen.worn),
         }
         plain = {"false_area": float(bare.marked[case.valid].mean()), "worn": float(bare.worn),
@@ -205,7 +211,7 @@ def _overlap(answers: list[Answer]) -> dict[str, float]:
         "IoU": float(column["iou"].mean()),
         "IoU, 5th percentile": float(np.percentile(column["iou"], 5)),
         f"boundary F, {scores.BOUNDARY_PX} px": float(column["boundary"].mean()),
-        "support / true": float(column["area"].mean()),
+        "support / true": float(np.nanmean(column["area"])) if column["found"].any() else np.nan,
         "found": float(column["found"].mean()),
     }
 
@@ -245,12 +251,17 @@ def _bare(answers: list[Answer]) -> Table:
     return table
 
 
-def _photos(place: Path, engines: Path, negative: Float64) -> tuple[Table, list[UInt8]]:
-    """How well coverage tells these photographs from the bare faces, and cells for a sheet."""
+def _held_photos(place: Path) -> Held:
     # Here only, since it looks for faces: the rest runs without mediapipe.
     from training.evaluation import photos
 
-    kept = photos.held(place)
+    return photos.held(place)
+
+
+def _photos(kept: Held, engines: Path, negative: Float64) -> tuple[Table, list[UInt8]]:
+    """How well coverage tells these photographs from the bare faces, and cells for a sheet."""
+    from training.evaluation import photos
+
     best: list[float] = []
     cells: list[UInt8] = []
     with load_engine("map", SETTINGS, engines) as mapper:

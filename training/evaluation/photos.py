@@ -26,11 +26,9 @@ class Photo:
     """One photograph.
 
     Attributes:
-        name: its file's.
         crops: the faces that the program finds in it, (256, 256, 3) uint8 RGB each.
     """
 
-    name: str
     crops: list[UInt8]
 
 
@@ -72,14 +70,14 @@ def held(place: Path) -> Held:
 def crops(kept: Held) -> Iterator[Photo]:
     """Find and align the faces, as the program does."""
     with Detector() as detector:
-        for name, image in kept.pictures:
+        for _, image in kept.pictures:
             found = []
             for mesh in detector.find_all(image):
                 try:
                     found.append(crop(image, align(mesh, CROP)))
                 except ValueError:  # a degenerate mesh: no face after all
                     continue
-            yield Photo(name, found)
+            yield Photo(found)
 
 
 def _code(image: UInt8) -> NDArray[np.bool_]:

@@ -54,16 +54,26 @@ def evaluate(
     Raises:
         ValueError: nobody is shown twice.
     """
-    studio = faces.where(faces.set == STUDIO)
-    plan = pairs(studio)
-    if not plan:
-        raise ValueError(f"The set '{STUDIO}' shows nobody with two expressions.")
-    plan = plan[:: max(1, len(plan) // limit)] if limit else plan
-    answers = list(spread(partial(_Worker, studio, engines, judge), plan, workers))
+    studio, chosen = plan(faces)
+    chosen = chosen[:: max(1, len(chosen) // limit)] if limit else chosen
+    answers = list(spread(partial(_Worker, studio, engines, judge), chosen, workers))
     truths = [true for _, true in answers]
     return {
         name: editor.row(truths, [rows[name] for rows, _ in answers]) for name in answers[0][0]
     }
+
+
+def plan(faces: Faces) -> tuple[Faces, list[Pair]]:
+    """The studio set and its pairs.
+
+    Raises:
+        ValueError: nobody is shown twice.
+    """
+    studio = faces.where(faces.set == STUDIO)
+    chosen = pairs(studio)
+    if not chosen:
+        raise ValueError(f"--prior: the set '{STUDIO}' shows nobody with two expressions.")
+    return studio, chosen
 
 
 def pairs(faces: Faces) -> list[Pair]:

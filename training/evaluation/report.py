@@ -13,10 +13,10 @@ import numpy as np
 from realtime_unmask.types import UInt8
 
 
-def table(rows: Mapping[str, Mapping[str, float]], corner: str) -> str:
+def table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """A Markdown table: one line for each row, a column for each measure that any row has."""
     columns = list(dict.fromkeys(name for row in rows.values() for name in row))
-    lines = [f"| {corner} | " + " | ".join(columns) + " |", "|" + "---|" * (len(columns) + 1)]
+    lines = ["| | " + " | ".join(columns) + " |", "|" + "---|" * (len(columns) + 1)]
     for name, row in rows.items():
         cells = [f"{row[c]:.4g}" if c in row else "" for c in columns]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
@@ -25,7 +25,7 @@ def table(rows: Mapping[str, Mapping[str, float]], corner: str) -> str:
 
 def document(title: str, parts: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """Markdown with one table for each part."""
-    sections = [f"### {name}\n\n{table(rows, '')}" for name, rows in parts.items()]
+    sections = [f"### {name}\n\n{table(rows)}" for name, rows in parts.items()]
     return "\n\n".join([f"## {title}", *sections]) + "\n"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime_unmask.types import UInt8
 from realtime_unmask.unmask.editor import OWN_WEIGHT, Prior
@@ -30,6 +31,7 @@ FACES = 8
 SECONDS = (1, 10, 60)
 
 Row = dict[str, float]
+Rows = NDArray[np.intp]
 
 
 def evaluate(
@@ -48,8 +50,10 @@ def evaluate(
 
     Args:
         faces: all prepared faces.
+        engines: folder with the networks.
         seconds: the moments.
         count: about how many val faces.
+        workers: processes; one for each core where None.
 
     Raises:
         ValueError: there is no held-out face.
@@ -57,7 +61,10 @@ def evaluate(
     plan = [job for job in cases.jobs(faces, count) if job.set == SETS[0]]
     if not plan:
         raise ValueError("There are no held-out faces (split 'val') to judge with.")
-    answers = list(spread(partial(_Worker, faces, engines, seconds), plan, workers))
+    chosen = np.array([job.face for job in plan])
+    few = faces.where(np.isin(np.arange(len(faces)), chosen))
+    make = partial(_Worker, few, chosen, engines, seconds)
+    answers = list(spread(make, plan, workers))
     return {
         name: {
             measure: float(np.mean([answer[name][measure] for answer in answers]))
@@ -70,12 +77,14 @@ def evaluate(
 class _Worker:
     """Watches one face after the other; lives in one process."""
 
-    def __init__(self, faces: Faces, engines: Path, seconds: tuple[int, ...]) -> None:
-        self._faces, self._seconds = faces, seconds
+    def __init__(
+        self, faces: Faces, chosen: Rows, engines: Path, seconds: tuple[int, ...]
+    ) -> None:
+        self._faces, self._chosen, self._seconds = faces, chosen, seconds
         self._engines = Engines(engines)
 
     def __call__(self, job: Job) -> dict[str, Row]:
-        case = cases.make(self._faces, job, job.face)
+        case = cases.make(self._faces, job, int(np.searchsorted(self._chosen, job.face)))
         hole = self._engines.find(case.masked).hole
         marks = {moment * FRAMES_PER_SECOND: moment for moment in self._seconds}
         first_mark = min(marks)

@@ -170,8 +170,8 @@ def _bled(cloth: NDArray[np.uint8], alpha: Plane) -> NDArray[np.uint8]:
     inside = (alpha > 0.9).astype(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RIM_PX + 1, 2 * RIM_PX + 1))
     # Thin straps have no inside to speak of: they keep their middle.
-    core = np.maximum(cv2.erode(inside, kernel), inside - cv2.morphologyEx(
-        inside, cv2.MORPH_OPEN, kernel))  # fmt: skip
+    thin = inside - cv2.morphologyEx(inside, cv2.MORPH_OPEN, kernel)
+    core = np.maximum(cv2.erode(inside, kernel), thin * (alpha > 0.99).astype(np.uint8))
     if not core.any():
         return cloth
     _, nearest = cv2.distanceTransformWithLabels(
