@@ -17,9 +17,10 @@ Places = NDArray[np.intp]
 # Weights by which the network tells guesses apart: its own last output is there to be kept, not to
 # be improved upon, or the picture runs away frame by frame; a real picture is worth more.
 OWN_WEIGHT, PICTURE_WEIGHT = 0.2, 0.8
-# The band around the hole in which painted and real colour are compared, crop px: the network
-# was trained to paint a rim of 6 px as well.
-BAND_PX = (1, 6)
+# The network was trained to paint this much around the hole as well, crop px.
+RIM_PX = 6
+# The band around the hole in which painted and real colour are compared, crop px.
+BAND_PX = (1, RIM_PX)
 # Width of each side of the seam, crop px.
 SEAM_PX = 2
 TRIMMED_SHARE = 0.3
@@ -33,10 +34,13 @@ class Prior:
     Attributes:
         rgb: (S, S, 3) float32 in [0, 255].
         weight: how far to trust it, `OWN_WEIGHT` or `PICTURE_WEIGHT`.
+        known: (S, S) uint8, 1 where it guesses; None: everywhere. What the network painted is a
+            guess in its hole alone: around it, it repeats what it saw, be it cloth or a hand.
     """
 
     rgb: Float32
     weight: float
+    known: UInt8 | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,9 @@ def start_painting(
         prior, weight = prior.copy(), weight.copy()
     for number, guess in enumerate(priors):
         if guess is not None:
-            prior[number] = (guess.rgb.transpose(2, 0, 1) / 127.5 - 1) * hole[number]
-            weight[number] = guess.weight * hole[number]
+            where = hole[number] if guess.known is None else hole[number] * guess.known
+            prior[number] = (guess.rgb.transpose(2, 0, 1) / 127.5 - 1) * where
+            weight[number] = guess.weight * where
     engine.submit(
         {"image": batch * (1 - hole), "map": hole, "prior": prior, "prior_weight": weight}
     )

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 
 from realtime_unmask.faces import tracker
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Face, Float32, Frame, MaskMap, UInt8
-from realtime_unmask.unmask.editor import Painted
+from realtime_unmask.unmask.editor import RIM_PX, Painted, Prior
 from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, JUMP
 from realtime_unmask.unmask.faces_wanted import Choice
 from realtime_unmask.unmask.map import MapMemory, held_mask
@@ -25,6 +26,7 @@ class FaceMemory:
     frames: int = 0
     painted: Float32 | None = None  # after the colour match
     confidence: Float32 | None = None
+    hole: UInt8 | None = None  # which was painted
     now_ns: int = 0  # when this frame was captured, and those of the map and the paint
     mapped_ns: int = 0
     painted_ns: int = 0
@@ -35,6 +37,8 @@ class FaceMemory:
         """Note the face's next frame."""
         look = crop[::8, ::8].astype(np.float32)
         self.jumped = self.look is not None and float(np.abs(look - self.look).mean()) > JUMP
+        if self.jumped:  # or a bare face after the cut would be painted for a frame
+            self.map = MapMemory()
         self.look, self.now_ns = look, captured_ns
         self.frames += 1
 
@@ -79,16 +83,19 @@ class Seen:
             return None
         return held_mask(memory.map, threshold)
 
-    def held_paint(self, every: int) -> Painted | None:
-        """What was painted in the frame before, if it is to serve in this frame as well."""
+    def held_paint(self, every: int, hole: UInt8) -> Painted | None:
+        """What was painted in the frame before, if it is to serve in this frame's hole as well."""
         memory = self.memory
         # Not in step with the map: the work is spread over the frames.
         if memory is None or memory.jumped or (memory.frames + 1) % every == 0:
             return None
-        if memory.painted is None or memory.confidence is None:
+        if memory.painted is None or memory.confidence is None or memory.hole is None:
             return None
         if memory.now_ns - memory.painted_ns > HELD_PAINT_NS:
             return None
+        side = 2 * RIM_PX + 1
+        if (hole > cv2.dilate(memory.hole, np.ones((side, side), np.uint8))).any():
+            return None  # it has grown over what was not painted
         return Painted(memory.painted, memory.confidence)
 
 
@@ -111,6 +118,7 @@ class Begun:
         given: a blend weight in place of the maps; None without one.
         masked: the faces that wear a mask.
         held: for each, the paint of the frame before where it serves again, else None.
+        priors: a guess for each of the others, or None.
         fresh: what the editor made of the others; None while it is at work.
         done: for each face, the paint after the colour match.
         fault: what went wrong with the editor.
@@ -123,6 +131,7 @@ class Begun:
     given: Float32 | None
     masked: list[Masked]
     held: list[Painted | None]
+    priors: list[Prior | None] = field(default_factory=list)
     fresh: list[Painted] | None = None
     done: list[Painted] = field(default_factory=list)
     fault: Exception | None = None

@@ -169,10 +169,12 @@ class Unmasker(Closing):
             given *= np.float32(settings.strength)
         self._wait_for_the_frame_before()
         _forget_paint(seen, masked)
-        held = [one.seen.held_paint(self.effort.edit_every) for one in masked]
+        held = [one.seen.held_paint(self.effort.edit_every, one.hole) for one in masked]
         begun = Begun(frame, tuple(faces), settings, clock, given, masked, held)
+        # Now: when the last of many faces are painted, their memories may have seen the next frame.
+        begun.priors = [self._prior(one.seen) for one in begun.asked]
         with clock.stage("edit"):
-            self._start(begun.asked[:BATCH])
+            self._start(begun, 0)
         self._under_way = begun
         return begun
 
@@ -263,14 +265,15 @@ class Unmasker(Closing):
         if self._use_prior or self.effort.edit_every > 1:  # else nobody asks for it
             self._colour(before)
 
-    def _start(self, masked: list[Masked]) -> None:
-        """Let the editor begin with at most BATCH holes."""
+    def _start(self, begun: Begun, first: int) -> None:
+        """Let the editor begin with at most BATCH holes, from number `first` on."""
+        masked = begun.asked[first : first + BATCH]
         if masked:
             start_painting(
                 self._editor_engine,
                 np.stack([one.seen.planes for one in masked]),
                 np.stack([one.hole for one in masked]).astype(np.float32),
-                [self._prior(one.seen) for one in masked],
+                begun.priors[first : first + BATCH],
             )
 
     def _fetch(self, begun: Begun) -> None:
@@ -284,7 +287,7 @@ class Unmasker(Closing):
                 begun.fresh = []
                 for start in range(0, len(begun.asked), BATCH):
                     if start:
-                        self._start(begun.asked[start : start + BATCH])
+                        self._start(begun, start)
                     begun.fresh += painted(self._editor_engine)
         except Exception as error:  # noqa: BLE001  raised by finish(), as often as it is asked
             begun.fault = error
@@ -293,7 +296,7 @@ class Unmasker(Closing):
         memory = seen.memory
         if not self._use_prior or memory is None or memory.jumped or memory.painted is None:
             return None
-        return Prior(memory.painted, OWN_WEIGHT)
+        return Prior(memory.painted, OWN_WEIGHT, memory.hole)
 
     def _colour(self, begun: Begun) -> None:
         """Fit the paint to its surroundings, and remember it for the frames to come."""
@@ -316,6 +319,7 @@ def _coloured(masked: Masked, made: Painted, begun: Begun) -> Painted:
         rgb = match_colour(rgb, seen.crop, masked.hole, known)
     if seen.memory is not None:
         seen.memory.painted, seen.memory.confidence = rgb, made.confidence
+        seen.memory.hole = masked.hole
         seen.memory.painted_ns = begun.frame.captured_ns
     return Painted(rgb, made.confidence)
 

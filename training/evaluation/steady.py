@@ -109,7 +109,7 @@ class _Worker:
             noise = rng.normal(0, NOISE, case.masked.shape)
             seen = np.clip(np.rint(case.masked + noise), 0, 255).astype(np.uint8)
             made = self._engines.paint(seen, hole, case.valid, prior)
-            prior = Prior(made, OWN_WEIGHT) if fed else None
+            prior = Prior(made, OWN_WEIGHT, hole) if fed else None
             last = [*last[1 - FRAMES_PER_SECOND :], blended(made, case.masked, hole)]
             yield last
 
