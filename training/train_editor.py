@@ -40,7 +40,7 @@ class EditorConfig(RunConfig):
         region_from: the step at which the mask-region discriminator joins.
         adversarial, feature: weights of each discriminator's two losses.
         own: share of steps whose prior is the network's own output on the frames before.
-        agreement: weight of the difference from that prior.
+        agreement: weight of the difference from that prior, which nobody else judges.
         average: decay of the averaged weights, which are the ones that ship.
         real: file of labelled photographs that `harvest` wrote, whose masks lend holes their
             outlines.
@@ -56,7 +56,7 @@ class EditorConfig(RunConfig):
     adversarial: float = 0.06
     feature: float = 1.0
     own: float = 0.2
-    agreement: float = 0.2
+    agreement: float = 3.0
     average: float = 0.998
     real: Path | None = None
 
@@ -138,24 +138,29 @@ class EditorRun(Run[EditorNet]):
         batch, agreed = self._fed_with_own(batch)
         rgb, confidence = self.paint(self.network, batch)
         losses = reconstruction_losses(rgb, confidence, batch)
-        if agreed is not None:
+        if agreed is None:
+            losses |= self._judged(rgb, batch, joined)
+        else:  # to be kept, not improved upon: judges would ask for more of it in every frame
             losses["agreement"] = config.agreement * weighted_mean(
                 (rgb - batch["prior"]).abs(), agreed
             )
-        known = batch["map"] * batch["valid"]
-        fake = torch.lerp(batch["target"], rgb, known)
-        if self.face_network is not None:
-            with self.autocast():
-                distance = perceptual_distance(
-                    self.face_network, fake, batch["target"], known
-                )
-            losses["perceptual"] = config.perceptual * distance.float().mean()
-        for name in joined:
-            losses |= self._adversarial(name, batch["target"], fake, known)
         total = torch.stack(list(losses.values())).sum()
         self.descend(total, self.network, self.optimiser)
         checkpoint.average(self.average, self.network, config.average, step)
         return {name: value.detach() for name, value in losses.items()}
+
+    def _judged(self, rgb: Tensor, batch: Batch, joined: list[str]) -> dict[str, Tensor]:
+        """What the face network and the discriminators that have joined say of the pictures."""
+        known = batch["map"] * batch["valid"]
+        fake = torch.lerp(batch["target"], rgb, known)
+        losses = {}
+        if self.face_network is not None:
+            with self.autocast():
+                distance = perceptual_distance(self.face_network, fake, batch["target"], known)
+            losses["perceptual"] = self.config.perceptual * distance.float().mean()
+        for name in joined:
+            losses |= self._adversarial(name, batch["target"], fake, known)
+        return losses
 
     def _adversarial(
         self, name: str, truth: Tensor, fake: Tensor, known: Tensor
