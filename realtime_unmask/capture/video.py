@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import cast
 
@@ -338,15 +339,22 @@ def _cut(info: VideoInfo, start: Fraction | None, end: Fraction | None) -> Video
             f"--start {float(begin):g} s is after the end of {info.path}, "
             f"which lasts {float(info.duration):.2f} s."
         )
+    until = None if end is None else info.origin + end
+    if begin and info.timed:
+        # To the next tick: the same frames come, and their times stay whole ticks. Between two,
+        # where one tick is one frame (AVI), the times of neighbours would be rounded to the same.
+        begin = ceil((info.origin + begin) / info.time_base) * info.time_base - info.origin
     duration = info.duration
     if duration is not None:
-        duration = min(duration, end if end is not None else duration) - begin
+        duration = min(duration, end if end is not None else duration)
     elif end is not None:
-        duration = end - begin
+        duration = end
+    if duration is not None:
+        duration = max(duration - begin, Fraction(0))
     return replace(
         info,
         origin=info.origin + begin,
-        until=None if end is None else info.origin + end,
+        until=until,
         cut=True,
         duration=duration,
     )

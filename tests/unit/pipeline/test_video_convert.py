@@ -194,6 +194,16 @@ def test_a_part_begins_at_zero_with_its_sound(tmp_path: Path) -> None:
     assert max(shifts) <= TICK
 
 
+def test_a_part_may_begin_between_two_frames_of_one_tick_each(tmp_path: Path) -> None:
+    """The clock of an AVI counts frames: half a frame is no time that can be written."""
+    video = Video(frames=30, rate=25, time_base=Fraction(1, 25), codec="mpeg4", container="avi")
+    source = write(tmp_path / "in.avi", video)
+    options = replace(FAST, start=Fraction(1, 2), end=Fraction(1))
+    report, found = convert(source, tmp_path / "out.mp4", options)
+    assert report.frames == 12  # those at 0.52 s to 0.96 s
+    assert found.pts == [Fraction(index, 25) for index in range(12)]
+
+
 def test_what_is_painted_is_in_the_result_and_in_the_maps(tmp_path: Path) -> None:
     source = write(tmp_path / "in.mp4", Video(frames=6, sound=1))
     options = replace(FAST, maps=tmp_path / "maps.mp4")
