@@ -28,6 +28,7 @@ class Frame:
         pts: presentation time in seconds, exact; None where the source gives none.
         captured_ns: time.monotonic_ns() when it was read; 0 for files.
         index: its number in the source, from 0.
+        source: which of the sources that a live session was told to show, from 0; 0 for files.
 
     Raises:
         TypeError: image is not a uint8 array.
@@ -38,6 +39,7 @@ class Frame:
     pts: Fraction | None = None
     captured_ns: int = 0
     index: int = 0
+    source: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.image, np.ndarray) or self.image.dtype != np.uint8:

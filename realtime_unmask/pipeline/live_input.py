@@ -44,6 +44,7 @@ class Input(threading.Thread):
         super().__init__(name="live capture", daemon=True)
         self._spec, self._frames, self._meter = spec, frames, meter
         self._wanted, self._look = wanted, look
+        self._number = 0  # of the source, in the order in which they were chosen
         self._lock = threading.Lock()
         self._source: LiveSource | None = None
         self._changed = threading.Event()  # another source, or the end
@@ -58,6 +59,7 @@ class Input(threading.Thread):
         """Another source, or the same one anew."""
         with self._lock:
             self._spec = spec
+            self._number += 1
             self._trouble = None
             self._change()
 
@@ -121,7 +123,7 @@ class Input(threading.Thread):
     def _use_source(self) -> bool:
         """Open the source and use it until something changes; whether it gave a frame."""
         with self._lock:
-            spec = self._spec
+            spec, number = self._spec, self._number
             self._changed.clear()
             if self._stopping:
                 return True
@@ -132,7 +134,7 @@ class Input(threading.Thread):
             self._source = source  # whether anything changed meanwhile, _pump() sees first
         delivered = False
         try:
-            delivered = self._pump(source, spec)
+            delivered = self._pump(source, spec, number)
         except CameraError as error:
             delivered = self._last_frame is not None
             self._trouble = _notice(error)
@@ -146,7 +148,7 @@ class Input(threading.Thread):
             source.close()
         return delivered
 
-    def _pump(self, source: LiveSource, spec: SourceSpec) -> bool:
+    def _pump(self, source: LiveSource, spec: SourceSpec, number: int) -> bool:
         missed = 0
         while not self._changed.is_set() and self._wanted():
             frame = source.read(_READ_S)
@@ -159,7 +161,7 @@ class Input(threading.Thread):
             if frame is not None:
                 self._last_frame, self._trouble = now, None
                 self._meter.came()
-                self._frames.put(self._timed(frame))
+                self._frames.put(self._timed(frame, number))
                 continue
             silent = now - (self._last_frame or self._opened_at)
             if silent > (GIVE_UP_S if self._last_frame is not None else spec.opens_in_s):
@@ -169,10 +171,10 @@ class Input(threading.Thread):
                 return self._last_frame is not None
         return True
 
-    def _timed(self, frame: Frame) -> Frame:
+    def _timed(self, frame: Frame, number: int) -> Frame:
         """With its time since the start as pts: the clocks of cameras lie."""
         pts = Fraction(frame.captured_ns - self._began_ns, 10**9)
-        return replace(frame, pts=pts, index=self._meter.captured - 1)
+        return replace(frame, pts=pts, index=self._meter.captured - 1, source=number)
 
 
 def _notice(error: Exception) -> Notice:

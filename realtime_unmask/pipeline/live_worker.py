@@ -105,7 +105,7 @@ class Sequence:
     Attributes:
         state: the unmasker's memory.
         lost: which faces are lost.
-        kind: size and orientation of the pictures; another one begins another sequence.
+        kind: source, size and orientation of the pictures; another one begins another sequence.
     """
 
     state: State = field(default_factory=State)
@@ -341,7 +341,8 @@ class Worker(threading.Thread):
 
     def _sequence(self, frame: Frame, options: LiveOptions) -> Sequence:
         """That of the frame before, or a fresh one where pictures of another kind begin."""
-        kind = (frame.image.shape, options.mirror, options.rotate)
+        # The source as well: another camera of the same size shows other people.
+        kind = (frame.source, frame.image.shape, options.mirror, options.rotate)
         if self._turn.sequence.kind != kind:
             self._turn.sequence = Sequence(kind=kind)
         return self._turn.sequence

@@ -149,6 +149,30 @@ def test_another_picture_size_begins_another_sequence(start: Start) -> None:
     assert len(states) == 2
 
 
+def test_another_source_of_the_same_size_begins_another_sequence(start: Start) -> None:
+    """Else the last picture of one camera might be held, or people followed, in the other one."""
+    served: list[tuple[int, State]] = []
+
+    class Watched(FakeUnmasker):
+        def process(self, frame: Frame, state: State) -> FrameResult:
+            served.append((grey(frame), state))
+            return super().process(frame, state)
+
+    def camera(level: int) -> ScriptedCamera:
+        return ScriptedCamera(paint=lambda index, w, h: np.full((h, w, 3), level, np.uint8))
+
+    def from_camera(level: int) -> set[State]:
+        # Without the warm-up's two, each of which has its own.
+        return {state for seen, state in served[2:] if seen == level}
+
+    session = start(camera(10), Watched)
+    wait_until(lambda: bool(from_camera(10)), "a picture of the first camera")
+    session.choose_source(camera(200))
+    wait_until(lambda: bool(from_camera(200)), "a picture of the second camera")
+    assert len(from_camera(10)) == len(from_camera(200)) == 1
+    assert not from_camera(10) & from_camera(200)
+
+
 def test_a_stalled_camera_is_said_and_opened_again(start: Start) -> None:
     camera = ScriptedCamera([Step(frames=10, stall_s=3.2)])
     session = start(camera)
