@@ -9,6 +9,10 @@ import numpy as np
 
 from realtime_unmask.types import Face, Float32
 
+# Another face becomes the largest one with so many times the area: boxes jitter, and two people
+# of one size would take turns.
+LARGER = 1.2
+
 
 @dataclass(slots=True)
 class Choice:
@@ -17,10 +21,12 @@ class Choice:
     Attributes:
         track_id: its number; None while none is chosen.
         box: (4,) float32, where it was seen last, x0 y0 x1 y1 px.
+        largest: the number of the face that was the largest in the frame before.
     """
 
     track_id: int | None = None
     box: Float32 | None = None
+    largest: int | None = None
 
     def follow(self, faces: Sequence[Face]) -> Face | None:
         """The chosen face among `faces`.
@@ -35,6 +41,15 @@ class Choice:
             self.track_id, self.box = found.track_id, found.box
         return found
 
+    def keep_largest(self, faces: Sequence[Face]) -> Face:
+        """The largest of `faces` (at least one), with hysteresis."""
+        largest = max(faces, key=_area)
+        before = next((one for one in faces if one.track_id == self.largest), largest)
+        if _area(largest) < LARGER * _area(before):
+            largest = before
+        self.largest = largest.track_id
+        return largest
+
 
 def wanted(faces: list[Face], which: str, choice: Choice | None) -> list[Face]:
     """Those of `faces` that are to be painted.
@@ -44,7 +59,7 @@ def wanted(faces: list[Face], which: str, choice: Choice | None) -> list[Face]:
         choice: updated in place; None for a still, where nothing can be chosen.
     """
     if which == "largest" and faces:
-        return [max(faces, key=_area)]
+        return [(choice or Choice()).keep_largest(faces)]
     if which == "chosen":
         found = choice.follow(faces) if choice is not None else None
         return [] if found is None else [found]

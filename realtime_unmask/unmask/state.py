@@ -50,7 +50,7 @@ class State:
     State gives the same pixels.
 
     Attributes:
-        choice: the face that was clicked, where settings.faces is "chosen".
+        choice: the face that was clicked, where settings.faces is "chosen"; or the largest one.
     """
 
     def __init__(self) -> None:

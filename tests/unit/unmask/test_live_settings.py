@@ -76,6 +76,21 @@ def test_the_largest_face_is_the_one_with_the_largest_box() -> None:
     assert wanted([small, large], "all", Choice()) == [small, large]
 
 
+def test_two_faces_of_one_size_do_not_take_turns_at_being_the_largest() -> None:
+    """Each turn would cost the other one its memory; boxes jitter by a few per cent."""
+    choice = Choice()
+
+    def largest(*sides: float) -> int:
+        faces = [_face(n, 100 * n, 0, 100 * n + side, side) for n, side in enumerate(sides)]
+        (one,) = wanted(faces, "largest", choice)
+        return one.track_id
+
+    assert [largest(40, 41), largest(41, 40), largest(42, 39), largest(40, 41)] == [1, 1, 1, 1]
+    assert [largest(46, 40), largest(42, 45)] == [0, 0]  # it came clearly nearer
+    choice.largest = 1
+    assert largest(40) == 0  # the other one is gone
+
+
 def test_a_chosen_face_that_comes_back_under_another_number_is_still_chosen() -> None:
     choice = Choice(1, np.array([0, 0, 40, 40], np.float32))
     assert wanted([_face(2, 200, 0, 240, 40)], "chosen", choice) == []
