@@ -36,7 +36,8 @@ from realtime_unmask.unmask.editor import (
 )
 from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.faces_wanted import wanted
-from realtime_unmask.unmask.map import coverage, find_masks, is_worn, normalise, own
+from realtime_unmask.unmask.given import Pieces
+from realtime_unmask.unmask.map import coverage, find_masks, is_worn, normalise
 from realtime_unmask.unmask.state import Begun, Clock, FaceMemory, Masked, Seen, State
 
 __all__ = ["State", "Unmasker"]
@@ -164,7 +165,7 @@ class Unmasker(Closing):
         with clock.stage("align"):
             seen = self._align(frame, mine, state)
         with clock.stage("map"):
-            masked = self._find_masks(seen, given)
+            masked = self._find_masks(seen) if given is None else _under(given, seen, faces)
         if given is not None:
             given *= np.float32(settings.strength)
         self._wait_for_the_frame_before()
@@ -225,15 +226,11 @@ class Unmasker(Closing):
                 one.memory.see(one.crop, frame.captured_ns)
         return seen
 
-    def _find_masks(self, seen: list[Seen], given: Float32 | None) -> list[Masked]:
+    def _find_masks(self, seen: list[Seen]) -> list[Masked]:
         """Those faces that wear a mask."""
         masked = []
         for start in range(0, len(seen), BATCH):
-            part = seen[start : start + BATCH]
-            if given is None:
-                masked += self._look_for_masks(part)
-            else:
-                masked += _under(given, part)
+            masked += self._look_for_masks(seen[start : start + BATCH])
         return masked
 
     def _look_for_masks(self, seen: list[Seen]) -> list[Masked]:
@@ -373,13 +370,15 @@ def _as_weight(given_map: UInt8 | None, frame: Frame) -> Float32 | None:
     return given_map.astype(np.float32) / np.float32(255)
 
 
-def _under(given: Float32, seen: list[Seen]) -> list[Masked]:
+def _under(given: Float32, seen: list[Seen], faces: list[Face]) -> list[Masked]:
     """The faces under a given map, which is not grown: it holds the whole support already."""
-    masked = []
+    pieces, masked = Pieces(given, faces, ANY), []
     for one in seen:
         size = (one.alignment.size, one.alignment.size)
-        values = cv2.warpAffine(given, one.alignment.matrix, size, flags=cv2.INTER_LINEAR)
-        values = own(values.astype(np.float32), ANY)
+        part = pieces.of(one.face)
+        values = cv2.warpAffine(
+            part, one.alignment.matrix, size, flags=cv2.INTER_LINEAR
+        ).astype(np.float32)
         # One pixel more, so that sampling loses none of the frame's painted pixels.
         hole = cv2.dilate((values >= ANY).astype(np.uint8), np.ones((3, 3), np.uint8))
         if hole.any():

@@ -171,6 +171,24 @@ def test_a_given_map_paints_its_own_face_only(
     assert [made.track_id for made in result.reconstructions] == [left.track_id]
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_stroke_apart_from_the_mask_is_painted_with_the_nearest_face(
+    portrait: Picture, bare_engine: FakeEngine, editor_engine: FakeEngine, count: int
+) -> None:
+    """A strap, say, that the map network passed over and a person drew."""
+    picture = crowd(portrait, count)
+    with Unmasker(bare_engine, editor_engine, PLAIN) as unmasker:
+        last = unmasker.process(picture).faces[-1]
+        x, y = last.landmarks[234, :2].astype(int)  # before the ear, on the neighbour's side
+        given = np.zeros(picture.shape[:2], np.uint8)
+        cv2.line(given, (int(x), int(y) - 12), (int(x), int(y) + 8), 255, 5)
+        result = unmasker.process(picture, given_map=given)
+    assert [made.track_id for made in result.reconstructions] == [last.track_id]
+    changed = (result.output.image != picture).any(2)
+    assert not changed[given == 0].any()
+    assert changed[given > 0].mean() > 0.99
+
+
 def test_a_map_used_again_paints_the_same(
     portrait: Picture, map_engine: FakeEngine, editor_engine: FakeEngine
 ) -> None:
