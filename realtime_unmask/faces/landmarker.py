@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator
@@ -181,6 +182,10 @@ def _free(task: Any) -> None:
         task._handle = None
 
 
+# One thread at a time: a second one would keep the first one's /dev/null, and restore that last.
+_redirecting = threading.Lock()
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Hold back what mediapipe's native code prints while a graph starts, which nothing else does.
@@ -190,13 +195,14 @@ def _quiet() -> Iterator[None]:
     if sys.stderr is None:  # a service may run without one
         yield
         return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    with _redirecting:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)

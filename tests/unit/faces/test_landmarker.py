@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -47,6 +49,28 @@ def test_closing_twice_frees_once(closed: list[Any]) -> None:
     follower.close()
     follower.close()
     assert closed.count(follower._task) == 1
+
+
+def test_two_threads_that_hold_the_noise_back_leave_the_error_output_as_it_was() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with landmarker._quiet():
+            entered.set()
+            leave.wait(20)
+
+    thread = threading.Thread(target=other)
+    before, kept = os.fstat(2), os.dup(2)
+    try:
+        with landmarker._quiet():
+            thread.start()
+            entered.wait(0.5)  # if it may, it comes in here, and goes out last
+        leave.set()
+        thread.join()
+        assert os.path.samestat(os.fstat(2), before)
+    finally:
+        os.dup2(kept, 2)  # for the tests to come
+        os.close(kept)
 
 
 def test_a_program_that_closes_nothing_ends_quietly() -> None:
