@@ -86,7 +86,7 @@ def _outline(
     low = not covering and rng.random() < LOW_SHARE
     path = UNDER_NOSE if low else BRIDGE
     nose = _along(mesh[list(path)], rng.uniform(0.1, 1.0) if low else rng.beta(1.6, 2.1))
-    high = float(rng.normal(0.5, 0.25) if low else rng.normal(0.35, 0.18))
+    high = float(rng.normal(0.75, 0.3) if low else rng.normal(0.35, 0.18))
     wide = float(np.clip(rng.normal(0.96, 0.09), 0.7, 1.18))
     if rng.random() < NARROW_SHARE:
         wide = float(rng.uniform(0.6, 0.9))
@@ -122,7 +122,7 @@ def _side(
     """Side corner, cheek and nose-side point of the top edge, from the ear inwards."""
     ear, jaw, cheek, inner = (mesh[i] for i in points)
     centre = mesh[2]
-    corner = ear + (jaw - ear) * np.clip(high + rng.normal(0, 0.05), 0.0, 0.9)
+    corner = ear + (jaw - ear) * np.clip(high + rng.normal(0, 0.05), 0.0, 1.15)
     corner = centre + (corner - centre) * wide
     lift = rng.uniform(0.0, 0.55)
     middle = cheek + (corner - cheek) * rng.uniform(0.15, 0.45)
