@@ -187,3 +187,23 @@ def test_no_result_takes_the_place_of_a_closed_standard_error() -> None:
     shell = ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, code]
     opened = subprocess.run(shell, stdout=subprocess.PIPE, text=True, check=True).stdout
     assert int(opened) > 2
+
+
+def test_a_thread_that_is_stuck_in_a_library_is_not_ended_in_its_midst() -> None:
+    """Ended by the interpreter, one in C++ would abort the process."""
+    code = """if True:
+        import atexit, threading, time
+        from realtime_unmask import cli
+
+        def run(arguments):
+            threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+            print("said", end="")
+            threading.Thread(target=lambda: time.sleep(0.2) or print(" and done", end="")).start()
+            return 7
+
+        atexit.register(print, "the interpreter ended")
+        cli.run = run
+        cli.main()
+    """
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (7, "said and done", "")
