@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from realtime_unmask.inference.networks import EditorNet
 from realtime_unmask.unmask.editor import OWN_WEIGHT
@@ -77,6 +78,14 @@ def _noisy(pictures: Tensor, rng: np.random.Generator) -> Tensor:
     return pictures + torch.from_numpy(noise).to(pictures.device)
 
 
+def _sharpened(pictures: Tensor, where: Tensor, rng: np.random.Generator) -> Tensor:
+    """Each (3, S, S) more or less sharp than it was, inside `where` (N, 1, S, S) 0 or 1."""
+    share = F.avg_pool2d(where, 5, 1, 2).clamp(min=0.04)
+    soft = F.avg_pool2d(pictures * where, 5, 1, 2) / share
+    more = rng.uniform(-0.5, 0.8, (len(pictures), 1, 1, 1)).astype(np.float32)
+    return pictures + torch.from_numpy(more).to(pictures.device) * (pictures - soft) * where
+
+
 def reconstruction_losses(rgb: Tensor, confidence: Tensor, batch: Batch) -> dict[str, Tensor]:
     """L1 and SSIM in the hole, a little L1 around it, and the confidence's own error, weighed."""
     inside = batch["map"] * batch["valid"]
@@ -135,14 +144,14 @@ class EditorRun(Run[EditorNet]):
             self.judge_best()  # from here on the score means something else
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate * (0.25 if joined else 1.0) * min(1.0, (step + 1) / 200)
-        batch, agreed = self._fed_with_own(batch)
+        batch, kept = self._fed_with_own(batch)
         rgb, confidence = self.paint(self.network, batch)
         losses = reconstruction_losses(rgb, confidence, batch)
-        if agreed is None:
+        if kept is None:
             losses |= self._judged(rgb, batch, joined)
         else:  # to be kept, not improved upon: judges would ask for more of it in every frame
             losses["agreement"] = config.agreement * weighted_mean(
-                (rgb - batch["prior"]).abs(), agreed
+                (rgb - kept).abs(), (batch["prior_weight"] > 0).float() * batch["valid"]
             )
         total = torch.stack(list(losses.values())).sum()
         self.descend(total, self.network, self.optimiser)
@@ -183,7 +192,9 @@ class EditorRun(Run[EditorNet]):
 
         Up to `ROUNDS` frames, each fed with the one before, since self-feeding drifts; of a head
         that keeps still half of the time, each with its own noise, by the weights that ship.
-        Returns the batch and where the outputs should agree, None if it was left as it is.
+        Returns the batch, its priors sharper or softer than they were painted, and what was
+        painted, with which the outputs should agree; None if the batch was left as it is. Who
+        only learned to keep it would let small errors grow from frame to frame.
         """
         rng = np.random.default_rng([self.config.seed, self.rank, self.progress.step])
         if rng.random() >= self.config.own:
@@ -200,8 +211,8 @@ class EditorRun(Run[EditorNet]):
             weight = (motion.back(seen["map"]) > 0.9).float() * batch["map"]
             prior = motion.back(rgb) * weight
             weight = weight * OWN_WEIGHT
-        agreed = (weight > 0).float() * batch["valid"]
-        return {**batch, "prior": prior, "prior_weight": weight}, agreed
+        spoilt = _sharpened(prior, (weight > 0).float(), rng)
+        return {**batch, "prior": spoilt, "prior_weight": weight}, prior
 
     def validate(self) -> dict[str, float]:
         """Hole-only figures over a fixed set of val faces without a prior."""

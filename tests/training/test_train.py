@@ -28,7 +28,7 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 def editor_config(run: Path, **changes: Any) -> EditorConfig:
     return EditorConfig(
-        folder=run, batch=2, size=64, whole_from=1, region_from=2, own=0.6, device="cpu", **changes
+        folder=run, batch=2, size=64, whole_from=1, region_from=2, own=0.3, device="cpu", **changes
     )
 
 
@@ -227,8 +227,10 @@ def test_the_networks_own_output_is_its_guess_with_the_weight_of_its_own(
     stream = data.Stream(faces, editor_maker(faces, 64, 0.0, 0.0), seed=1)
     batch = {k: torch.stack([stream[n][k] for n in range(2)]) for k in stream[0]}
     before = {k: v.clone() for k, v in run.average.state_dict().items()}
-    fed, agreed = run._fed_with_own(batch)
-    assert agreed is not None and agreed.any()
+    fed, kept = run._fed_with_own(batch)
+    assert kept is not None and kept.any()
+    # It is shown sharper or softer than what it should agree with.
+    assert 0.001 < (fed["prior"] - kept).abs().max() < 1
     assert fed["prior_weight"].unique().tolist() == pytest.approx([0.0, OWN_WEIGHT])
     assert not (fed["prior"] * (fed["prior_weight"] == 0)).any() and fed["prior"].any()
     assert all(torch.equal(v, before[k]) for k, v in run.average.state_dict().items())
