@@ -31,7 +31,7 @@ OPSET = 18
 PARITY = 1 / 255
 
 _NETWORKS: dict[str, tuple[type[nn.Module], str]] = {
-    "map": (MapNet, "map-1"),
+    "map": (MapNet, "map-2"),
     "editor": (EditorNet, "editor-2"),
 }
 

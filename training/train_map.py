@@ -85,7 +85,7 @@ def validate(
 class MapRun(Run[MapNet]):
     """One run of the map network."""
 
-    architecture = "map-1"
+    architecture = "map-2"
 
     def __init__(self, config: MapConfig, held: Faces) -> None:
         torch.manual_seed(config.seed)

@@ -175,6 +175,8 @@ class MapNet(nn.Module):
         self.down2 = nn.Sequential(_conv(b, c, stride=2), _conv(c, c))
         self.down3 = nn.Sequential(_conv(c, d, stride=2), _conv(d, d))
         self.down4 = nn.Sequential(_conv(d, e, stride=2), _conv(e, e))
+        # Whether a patch is mask, cup or scarf is told by the face around it.
+        self.middle = DilatedBlock(e, 2)
         self.up3 = _AddUp(e, d)
         self.up2 = _AddUp(d, c)
         self.up1 = _AddUp(c, b)
@@ -187,7 +189,7 @@ class MapNet(nn.Module):
         x1 = self.down1(x0)
         x2 = self.down2(x1)
         x3 = self.down3(x2)
-        x = self.up3(self.down4(x3), x3)
+        x = self.up3(self.middle(self.down4(x3)), x3)
         x = self.up0(self.up1(self.up2(x, x2), x1), x0)
         return F.pixel_shuffle(self.head(x), 2)
 
