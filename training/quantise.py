@@ -29,7 +29,7 @@ CALIBRATION, CHECKED = 160, 64
 # Names of weights begin so in the layers that stay.
 KEPT: dict[Network, tuple[str, ...]] = {
     "map": (),
-    "editor": ("stem.",),
+    "editor": ("stem.", "up1.", "up0.", "spread.", "detail.", "head."),
 }
 # What may be lost: dB in the hole; overlap of the map with the true one.
 MOST_DB, MOST_IOU = 0.2, 0.005
