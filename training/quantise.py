@@ -1,7 +1,8 @@
 """quantise: engines/<network>.onnx -> engines/<network>.int8.onnx, most of it in 8 bits.
 
 Post-training quantisation by nncf on samples of the training faces. The editor's first layers stay
-as they are: picture, map and guess differ so much in size that one scale for all loses some.
+as they are, since picture, map and guess differ so much in size that one scale for all loses some;
+so do its last ones, whose rounding is seen. Look at its pictures before you ship it all the same.
 Nothing is written where the result falls behind the original on held-out faces.
 """
 
