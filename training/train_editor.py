@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from realtime_unmask.inference.networks import EditorNet
-from realtime_unmask.unmask.editor import OWN_WEIGHT
+from realtime_unmask.unmask.editor import OWN_STEP_PX, OWN_WEIGHT
 from training import checkpoint, data
 from training.discriminators import Adversary, PatchDiscriminator, halved, lower
 from training.editor_data import editor_maker
@@ -41,7 +41,7 @@ class EditorConfig(RunConfig):
         region_from: the step at which the mask-region discriminator joins.
         adversarial, feature: weights of each discriminator's two losses.
         own: share of steps whose prior is the network's own output on the frames before.
-        agreement: weight of the difference from that prior, which nobody else judges.
+        agreement: weight of the difference from what keeps to that prior.
         average: decay of the averaged weights, which are the ones that ship.
         real: file of labelled photographs that `harvest` wrote, whose masks lend holes their
             outlines.
@@ -64,6 +64,9 @@ class EditorConfig(RunConfig):
 
 # The most frames that are painted one after the other before a step.
 ROUNDS = 8
+# How much of its last output's coarse form the network is to keep; the rest it paints anew, so that
+# whatever crept in is forgotten within a second.
+KEPT = 0.9
 
 
 def blank(batch: Batch) -> Tensor:
@@ -78,10 +81,19 @@ def _noisy(pictures: Tensor, rng: np.random.Generator) -> Tensor:
     return pictures + torch.from_numpy(noise).to(pictures.device)
 
 
-def _sharpened(pictures: Tensor, where: Tensor, rng: np.random.Generator) -> Tensor:
-    """Each (3, S, S) more or less sharp than it was, inside `where` (N, 1, S, S) 0 or 1."""
-    share = F.avg_pool2d(where, 5, 1, 2).clamp(min=0.04)
-    soft = F.avg_pool2d(pictures * where, 5, 1, 2) / share
+def coarse(pictures: Tensor, where: Tensor) -> Tensor:
+    """`unmask.editor.without_detail` for (N, 3, S, S), inside `where` (N, 1, S, S) 0 or 1."""
+    size = where.shape[-1]
+    step = max(1, OWN_STEP_PX * size // CROP)
+    small = F.avg_pool2d(pictures * where, step) / F.avg_pool2d(where, step).clamp(min=1e-3)
+    return F.interpolate(small, size=(size, size), mode="bilinear") * where
+
+
+def _spoilt(pictures: Tensor, where: Tensor, rng: np.random.Generator) -> Tensor:
+    """Each (3, S, S) of more or less contrast than it was, inside `where` (N, 1, S, S) 0 or 1."""
+    side = 17 * where.shape[-1] // CROP | 1
+    share = F.avg_pool2d(where, side, 1, side // 2).clamp(min=1e-3)
+    soft = F.avg_pool2d(pictures * where, side, 1, side // 2) / share
     more = rng.uniform(-0.5, 0.8, (len(pictures), 1, 1, 1)).astype(np.float32)
     return pictures + torch.from_numpy(more).to(pictures.device) * (pictures - soft) * where
 
@@ -192,15 +204,17 @@ class EditorRun(Run[EditorNet]):
 
         Up to `ROUNDS` frames, each fed with the one before, since self-feeding drifts; of a head
         that keeps still half of the time, each with its own noise, by the weights that ship.
-        Returns the batch, its priors sharper or softer than they were painted, and what was
-        painted, with which the outputs should agree; None if the batch was left as it is. Who
-        only learned to keep it would let small errors grow from frame to frame.
+        Returns the batch, its priors with more or less contrast than they had, and what the
+        outputs should agree with: the detail of a picture painted without a prior, in a form
+        that is mostly the prior's. None if the batch was left as it is. Who only learned to keep
+        the prior would let small errors grow from frame to frame.
         """
         rng = np.random.default_rng([self.config.seed, self.rank, self.progress.step])
         if rng.random() >= self.config.own:
             return batch, None
         still = rng.random() < 0.5
-        prior, weight = torch.zeros_like(batch["prior"]), torch.zeros_like(batch["map"])
+        nothing = {k: torch.zeros_like(batch[k]) for k in ("prior", "prior_weight")}
+        prior, weight = nothing.values()
         for _ in range(2 ** int(rng.integers(0, ROUNDS.bit_length()))):
             motion = Motion.none() if still else Motion.random(len(weight), rng, self.device)
             shown = {"map": batch["map"], "target": _noisy(batch["target"], rng)}
@@ -208,11 +222,12 @@ class EditorRun(Run[EditorNet]):
             seen["map"] = (seen["map"] > 0.5).float()
             seen["prior_weight"] = motion(weight) * seen["map"]
             rgb, _ = self.paint(self.average, seen)
-            weight = (motion.back(seen["map"]) > 0.9).float() * batch["map"]
-            prior = motion.back(rgb) * weight
-            weight = weight * OWN_WEIGHT
-        spoilt = _sharpened(prior, (weight > 0).float(), rng)
-        return {**batch, "prior": spoilt, "prior_weight": weight}, prior
+            known = (motion.back(seen["map"]) > 0.9).float() * batch["map"]
+            prior, weight = coarse(motion.back(rgb), known), known * OWN_WEIGHT
+        alone, _ = self.paint(self.average, {**batch, **nothing})
+        wanted = alone + KEPT * (prior - coarse(alone, known))
+        spoilt = _spoilt(prior, known, rng)
+        return {**batch, "prior": spoilt, "prior_weight": weight}, wanted
 
     def validate(self) -> dict[str, float]:
         """Hole-only figures over a fixed set of val faces without a prior."""

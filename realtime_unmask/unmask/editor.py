@@ -17,6 +17,9 @@ Places = NDArray[np.intp]
 # Weights by which the network tells guesses apart: its own last output is there to be kept, not to
 # be improved upon, or the picture runs away frame by frame; a real picture is worth more.
 OWN_WEIGHT, PICTURE_WEIGHT = 0.2, 0.8
+# Its own last output comes without its fine detail, in cells of this side, crop px: detail that is
+# fed back grows from frame to frame, while form alone settles.
+OWN_STEP_PX = 4
 # The network was trained to paint this much around the hole as well, crop px.
 RIM_PX = 6
 # The band around the hole in which painted and real colour are compared, crop px.
@@ -41,6 +44,28 @@ class Prior:
     rgb: Float32
     weight: float
     known: UInt8 | None = None
+
+
+def own_guess(painted: Float32, hole: UInt8) -> Prior:
+    """What was painted in the frame before, as a guess for the next one.
+
+    Args:
+        painted: (S, S, 3) float32 in [0, 255].
+        hole: (S, S) uint8, 1 where it was painted.
+    """
+    return Prior(without_detail(painted, hole), OWN_WEIGHT, hole)
+
+
+def without_detail(rgb: Float32, hole: UInt8) -> Float32:
+    """(S, S, 3) in cells of OWN_STEP_PX, from the hole's pixels alone, enlarged again."""
+    size = hole.shape[0]
+    few = (size // OWN_STEP_PX, size // OWN_STEP_PX)
+    inside = hole.astype(np.float32)
+    sums = cv2.resize(rgb * inside[..., None], few, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(inside, few, interpolation=cv2.INTER_AREA)
+    cells = sums / np.maximum(share, np.float32(1e-3))[..., None]
+    large = cv2.resize(cells, (size, size), interpolation=cv2.INTER_LINEAR)
+    return large.astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True, slots=True)

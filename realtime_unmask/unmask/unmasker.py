@@ -27,10 +27,10 @@ from realtime_unmask.types import (
 )
 from realtime_unmask.unmask.compositor import Canvas, feather, known_region, support
 from realtime_unmask.unmask.editor import (
-    OWN_WEIGHT,
     Painted,
     Prior,
     match_colour,
+    own_guess,
     painted,
     start_painting,
 )
@@ -291,9 +291,11 @@ class Unmasker(Closing):
 
     def _prior(self, seen: Seen) -> Prior | None:
         memory = seen.memory
-        if not self._use_prior or memory is None or memory.jumped or memory.painted is None:
+        if not self._use_prior or memory is None or memory.jumped:
             return None
-        return Prior(memory.painted, OWN_WEIGHT, memory.hole)
+        if memory.painted is None or memory.hole is None:
+            return None
+        return own_guess(memory.painted, memory.hole)
 
     def _colour(self, begun: Begun) -> None:
         """Fit the paint to its surroundings, and remember it for the frames to come."""

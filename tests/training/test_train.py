@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from realtime_unmask.unmask.editor import OWN_WEIGHT
+from realtime_unmask.unmask.editor import OWN_WEIGHT, own_guess
 from training import checkpoint, data, train_editor, train_map
 from training.editor_data import editor_maker
 from training.face_networks import PerceptualNet, architecture
@@ -18,7 +18,7 @@ from training.loop import _Log
 from training.losses import StoppedByNan, dissimilarity, grown, weighted_mean
 from training.motion import Motion
 from training.shards import Faces
-from training.train_editor import EditorConfig, EditorRun
+from training.train_editor import EditorConfig, EditorRun, coarse
 from training.train_map import MapConfig
 
 
@@ -227,10 +227,50 @@ def test_the_networks_own_output_is_its_guess_with_the_weight_of_its_own(
     stream = data.Stream(faces, editor_maker(faces, 64, 0.0, 0.0), seed=1)
     batch = {k: torch.stack([stream[n][k] for n in range(2)]) for k in stream[0]}
     before = {k: v.clone() for k, v in run.average.state_dict().items()}
-    fed, kept = run._fed_with_own(batch)
-    assert kept is not None and kept.any()
-    # It is shown sharper or softer than what it should agree with.
-    assert 0.001 < (fed["prior"] - kept).abs().max() < 1
+    fed, wanted = run._fed_with_own(batch)
+    assert wanted is not None
+    known = (fed["prior_weight"] > 0).float()
+    # The prior comes with more or less contrast than what is wanted has.
+    assert 0.001 < (fed["prior"] - coarse(wanted, known)).abs().max() < 1
     assert fed["prior_weight"].unique().tolist() == pytest.approx([0.0, OWN_WEIGHT])
     assert not (fed["prior"] * (fed["prior_weight"] == 0)).any() and fed["prior"].any()
     assert all(torch.equal(v, before[k]) for k, v in run.average.state_dict().items())
+
+
+def test_what_is_wanted_is_mostly_the_prior_in_form_and_new_in_detail(
+    faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = EditorRun(EditorConfig(folder=tmp_path, size=256, own=1.0, device="cpu"), faces)
+    hole = torch.ones(1, 1, 256, 256)
+    batch = {k: torch.zeros(1, 3, 256, 256) for k in ("target", "prior")}
+    batch |= {"map": hole, "prior_weight": torch.zeros_like(hole)}
+    stripes = (torch.arange(256) // 2 % 2 - 0.5).expand(1, 3, 256, 256)  # gone in cells of 4 px
+
+    first = [0.4 + stripes]
+
+    def paint(_: object, seen: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """0.4 with stripes at first, then what it is given, without any; alone 0.2 and stripes."""
+        if first:
+            return first.pop(), hole
+        return (seen["prior"] if seen["prior_weight"].any() else 0.2 + stripes), hole
+
+    monkeypatch.setattr(run, "paint", paint)
+    monkeypatch.setattr(train_editor, "_spoilt", lambda prior, *_: prior)
+    monkeypatch.setattr(Motion, "random", lambda *_: Motion.none())
+    fed, wanted = run._fed_with_own(batch)
+    assert wanted is not None
+    torch.testing.assert_close(fed["prior"], torch.full_like(stripes, 0.4))
+    torch.testing.assert_close(wanted, 0.2 + 0.9 * 0.2 + stripes)
+
+
+def test_the_programs_own_guess_is_the_one_of_the_training() -> None:
+    rng = np.random.default_rng(3)
+    rgb = rng.uniform(0, 255, (256, 256, 3)).astype(np.float32)
+    hole = np.zeros((256, 256), np.uint8)
+    hole[101:199, 62:203] = 1
+    made = own_guess(rgb, hole)
+    where = torch.from_numpy(hole).float()[None, None]
+    taught = coarse(torch.from_numpy(rgb.transpose(2, 0, 1))[None], where)
+    ours = torch.from_numpy((made.rgb * hole[..., None]).transpose(2, 0, 1))[None]
+    assert (ours - taught).abs().max() < 0.01
+    assert made.weight == OWN_WEIGHT and made.known is hole

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_unmask.types import UInt8
-from realtime_unmask.unmask.editor import OWN_WEIGHT, Prior
+from realtime_unmask.unmask.editor import Prior, own_guess
 from training.evaluation import cases, scores
 from training.evaluation.cases import SEED, SETS, Case, Job
 from training.evaluation.engines import Engines, blended
@@ -109,7 +109,7 @@ class _Worker:
             noise = rng.normal(0, NOISE, case.masked.shape)
             seen = np.clip(np.rint(case.masked + noise), 0, 255).astype(np.uint8)
             made = self._engines.paint(seen, hole, case.valid, prior)
-            prior = Prior(made, OWN_WEIGHT, hole) if fed else None
+            prior = own_guess(made, hole) if fed else None
             last = [*last[1 - FRAMES_PER_SECOND :], blended(made, case.masked, hole)]
             yield last
 

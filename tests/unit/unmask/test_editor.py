@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime_unmask.unmask.editor import PICTURE_WEIGHT, Prior, match_colour, paint, seam
+from realtime_unmask.unmask.editor import (
+    OWN_WEIGHT,
+    PICTURE_WEIGHT,
+    Prior,
+    match_colour,
+    own_guess,
+    paint,
+    seam,
+)
 from tests.unit.conftest import lower_face
 
 if TYPE_CHECKING:
@@ -100,3 +109,14 @@ def test_priors_reach_the_network_inside_the_hole_only(editor_engine: FakeEngine
     assert not (call["image"] * call["map"]).any()
     assert made[0].rgb.shape == (SIZE, SIZE, 3)
     assert np.allclose(made[0].rgb[0, 0], 0.75 * 255, atol=0.1)
+
+
+def test_what_was_painted_goes_on_in_form_without_detail_and_without_what_is_around() -> None:
+    painted = np.full((SIZE, SIZE, 3), 1000, np.float32)  # a hand, perhaps
+    where = lower_face().astype(np.uint8)
+    painted[where > 0] = 120
+    painted[:, ::4] += 40 * where[:, ::4, None]  # stripes of 4 px: 130 on average
+    guess = own_guess(painted, where)
+    assert guess.weight == OWN_WEIGHT and guess.known is where
+    assert np.abs(guess.rgb[cv2.erode(where, np.ones((15, 15), np.uint8)) > 0] - 130).max() < 0.1
+    assert guess.rgb[where > 0].max() < 165
