@@ -11,6 +11,8 @@ from training.masks.shape import Plane, Shape
 
 Picture = NDArray[np.float32]
 
+# How often a kind of mask has a pattern.
+PRINTED = {"cloth": 0.65, "scarf": 0.75, "fashion": 0.4, "surgical": 0.2}
 # Colours as sold, RGB 0..1.
 _SURGICAL = ((0.62, 0.78, 0.88), (0.55, 0.72, 0.86), (0.93, 0.94, 0.95), (0.12, 0.12, 0.13),
              (0.90, 0.72, 0.77), (0.62, 0.80, 0.74), (0.75, 0.84, 0.91))  # fmt: skip
@@ -71,8 +73,7 @@ def _base(image: Picture, shape: Shape, rng: np.random.Generator) -> Picture:
         colour = _any_colour(rng)
     colour = np.clip(colour + rng.normal(0, 0.04, 3), 0.01, 0.98).astype(np.float32)
     base = np.broadcast_to(colour, (*shape.alpha.shape, 3)).astype(np.float32)
-    printed = {"cloth": 0.6, "scarf": 0.6, "fashion": 0.35, "surgical": 0.12}.get(shape.kind, 0.08)
-    if rng.random() < printed:
+    if rng.random() < PRINTED.get(shape.kind, 0.12):
         base = _print(base, shape, rng)
     if rng.random() < 0.12:
         base = _logo(base, shape, rng)
@@ -103,27 +104,40 @@ def _noise(size: int, cells: float, rng: np.random.Generator) -> Plane:
 
 
 def _print(base: Picture, shape: Shape, rng: np.random.Generator) -> Picture:
-    """Stripes, dots, checks, or blots of a few colours."""
+    """Stripes, dots, checks, or blots, of one colour or two."""
+    style = str(rng.choice(("stripes", "dots", "checks", "blots"), p=(0.4, 0.15, 0.15, 0.3)))
+    count = float(np.exp(rng.uniform(np.log(2), np.log(20))))
+    result = base
+    for _ in range(1 + int(rng.random() < 0.4)):
+        weight = _pattern(style, shape, count, rng)[..., None]
+        result = result + weight * (_any_colour(rng).astype(np.float32) - result)
+    return result
+
+
+def _pattern(style: str, shape: Shape, count: float, rng: np.random.Generator) -> Plane:
+    """(S, S) float32 in [0, 1]: where the colour is; `count` times across the cloth."""
     u, v = shape.u, shape.v
-    count = rng.uniform(3, 18)
-    phase = rng.uniform(0, 6.28, 2)
-    style = rng.integers(4)
-    if style == 0:
-        angle = rng.uniform(0, np.pi)
-        pattern = np.sin(6.28 * count * (u * np.cos(angle) + v * np.sin(angle)) + phase[0])
-    elif style == 1:
-        pattern = np.sin(6.28 * count * u + phase[0]) * np.sin(6.28 * count * v + phase[1]) - 0.35
-    elif style == 2:
-        pattern = np.maximum(np.sin(6.28 * count * u + phase[0]), np.sin(6.28 * count * v)) - 0.4
+    if style == "stripes":
+        return _stripes(u, v, count, rng)
+    across, down = (np.sin(6.28 * (count * way + rng.random())) for way in (u, v))
+    if style == "dots":
+        pattern = across * down - 0.35
+    elif style == "checks":
+        pattern = np.maximum(across, down) - 0.4
     else:
-        pattern = _noise(u.shape[0], rng.uniform(12, 60), rng) - rng.uniform(-0.5, 0.9)
-    weight = np.clip(0.5 + pattern * rng.uniform(3, 12), 0, 1)[..., None].astype(np.float32)
-    result = base * (1 - weight) + weight * _any_colour(rng).astype(np.float32)
-    if style == 3 and rng.random() < 0.7:
-        second = _noise(u.shape[0], rng.uniform(12, 60), rng) - 0.6
-        weight = np.clip(0.5 + second * 8, 0, 1)[..., None].astype(np.float32)
-        result = result * (1 - weight) + weight * _any_colour(rng).astype(np.float32)
-    return np.asarray(result, np.float32)
+        pattern = _noise(u.shape[0], rng.uniform(6, 60), rng) - rng.uniform(-0.5, 0.9)
+    return np.asarray(np.clip(0.5 + pattern * rng.uniform(3, 12), 0, 1), np.float32)
+
+
+def _stripes(u: Plane, v: Plane, count: float, rng: np.random.Generator) -> Plane:
+    """(S, S) in [0, 1]: about `count` stripes, bowed and wavy, often across, with sharp edges."""
+    angle = rng.uniform(0, np.pi) if rng.random() < 0.5 else np.pi / 2 + rng.normal(0, 0.1)
+    bow = rng.normal(0, 0.12) * (2 * u - 1) ** 2
+    waves = _noise(u.shape[0], rng.uniform(3, 12), rng) * rng.uniform(0, 0.2) / count
+    place = u * np.cos(angle) + (v + bow) * np.sin(angle) + waves
+    swing = np.sin(6.28 * (count * place + rng.random())) - rng.uniform(-0.7, 0.7)
+    sharp = np.clip(0.5 + swing * rng.uniform(20, 80) / count, 0, 1)
+    return np.asarray(sharp, np.float32)
 
 
 def _photo_print(

@@ -26,7 +26,7 @@ LOW_SHARE = 0.45
 NARROW_SHARE = 0.35
 
 KINDS = ("surgical", "cloth", "kn95", "n95", "duckbill", "scarf", "fashion")
-KIND_SHARES = (0.34, 0.20, 0.16, 0.06, 0.05, 0.06, 0.13)
+KIND_SHARES = (0.31, 0.20, 0.15, 0.06, 0.05, 0.10, 0.13)
 
 
 @dataclass(slots=True)
@@ -209,12 +209,12 @@ def _straps(
     slack = float(rng.uniform(0.02, 0.16))
     bands = kind in ("n95", "duckbill") and rng.random() < 0.7
     for side, (ear, temple, jaw) in enumerate(((234, 127, 132), (454, 356, 361))):
-        out = across * (0.1 if side else -0.1) * rng.uniform(0.1, 1.5)
+        out = across * (0.1 if side else -0.1) * rng.uniform(0.1, 1.8)
         if bands:
             attach = mesh[ear] * 0.55 + mesh[temple] * 0.45 + out
             ends = (attach + (0, -rng.uniform(5, 30)), mesh[ear] + out * 2 + (0, 20))
         else:
-            high, low = rng.uniform(0.1, 1.1), rng.uniform(0.0, 0.7)
+            high, low = rng.uniform(0.1, 1.5), rng.uniform(0.0, 0.7)
             top = mesh[ear] + (mesh[temple] - mesh[ear]) * high + out
             ends = (top, mesh[ear] + (mesh[jaw] - mesh[ear]) * low + out)
         for start, end in zip(corners[2 * side : 2 * side + 2], ends, strict=True):
