@@ -95,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
                               help="also what a guess from another picture of the person is worth")
             step.add_argument("--steady", action="store_true",
                               help="also a minute of a still head, each picture fed to the next")
+            step.add_argument("--clips", type=Path, metavar="FOLDER",
+                              help="also videos of bare faces, masked and unmasked again")
 
     step = steps.add_parser("ablate", help="what each part of the editor's training is worth")
     step.add_argument("--data", type=Path, default=DATA)
@@ -244,7 +246,7 @@ def _evaluate_map(options: argparse.Namespace) -> None:
 
 
 def _evaluate_editor(options: argparse.Namespace) -> None:
-    from training.evaluation import editor, prior, report, steady
+    from training.evaluation import editor, moving, prior, report, steady
     from training.shards import load_shards
 
     faces = load_shards(options.data)
@@ -252,6 +254,8 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
         _check_engines(folder, "map", "editor")
     if options.prior:  # before hours are spent
         prior.plan(faces)
+    if options.clips:
+        moving.held_out(options.clips)
     judged, answers = editor.evaluate(
         faces, options.engines,
         against=options.against, judge=options.faces, limit=options.limit,
@@ -265,6 +269,10 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
     if options.steady:
         judged.tables["a minute of a still head"] = steady.evaluate(
             faces, options.engines, workers=options.workers
+        )
+    if options.clips:
+        judged.tables["clips, unseen painter"] = moving.evaluate(
+            options.clips, options.engines, workers=options.workers
         )
     title = f"Editor, evaluation set {judged.digest}"
     text = report.document(title, judged.tables | judged.groups)

@@ -25,6 +25,13 @@ def l1(a: UInt8, b: UInt8, where: Bool) -> float:
     return float(np.abs(a[where].astype(np.float64) - b[where]).mean())
 
 
+def slope(image: UInt8, where: Bool) -> float:
+    """Mean slope of grey values over the pixels of `where`: how sharp a picture is."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    steep = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    return float(steep[where].mean())
+
+
 def ssim_map(a: UInt8, b: UInt8) -> Float64:
     """(S, S) SSIM of grey values (Wang et al. 2004; Gaussian window, sigma 1.5)."""
     x, y = (cv2.cvtColor(v, cv2.COLOR_RGB2GRAY).astype(np.float32) for v in (a, b))

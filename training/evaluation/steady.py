@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -119,13 +118,7 @@ def _row(bare: UInt8, last: list[UInt8], first: UInt8, where: Bool) -> Row:
     pile = np.stack(last).astype(np.float32)
     return {
         "psnr": scores.psnr(shown, bare, where),
-        "sharp": _slope(shown, where) / max(_slope(bare, where), 1e-6),
+        "sharp": scores.slope(shown, where) / max(scores.slope(bare, where), 1e-6),
         "flicker": float(pile.std(0)[where].mean()),
         "moved": scores.l1(shown, first, where),
     }
-
-
-def _slope(image: UInt8, where: Bool) -> float:
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    slope = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
-    return float(slope[where].mean())

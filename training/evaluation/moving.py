@@ -1,0 +1,211 @@
+"""A mask painted on the people of bare-faced clips, taken off again by the whole program.
+
+Everything that a video meets has a part: tracking, alignment, the map's memory, the paint. What is
+steady in time is judged along the motion of the bare clip, whose own figure is the floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from realtime_unmask.capture.video import VideoSource
+from realtime_unmask.faces.alignment import align, crop
+from realtime_unmask.faces.detector import Detector
+from realtime_unmask.inference.engine import load_engine
+from realtime_unmask.types import Alignment, Float32, UInt8
+from realtime_unmask.unmask.unmasker import State, Unmasker
+from training import data, unseen
+from training.evaluation import scores
+from training.evaluation.cases import SEED, to_bytes
+from training.evaluation.engines import SETTINGS
+from training.evaluation.pool import spread
+from training.evaluation.scores import Bool
+from training.prepare import VIDEOS
+from training.shards import CLIPS, CROP
+
+# Seconds of each clip that are judged.
+SECONDS = 4
+TRUE, ALONE, FED = "true clip", "no prior", "fed with its own output"
+# How far a mask's shade is carried over into the picture, crop px.
+SHADE_PX = 12
+
+Row = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One frame of a clip.
+
+    Attributes:
+        bare, masked: (H, W, 3) uint8 RGB.
+        mask: (H, W) bool, the true mask.
+    """
+
+    bare: UInt8
+    masked: UInt8
+    mask: Bool
+
+
+def evaluate(
+    clips: Path, engines: Path, *, seconds: float = SECONDS, workers: int | None = None
+) -> dict[str, Row]:
+    """A table with a row for the true clips, one without a prior, and one with the own output.
+
+    Its measures: psnr, dB in the hole; sharp, the mean slope in the hole against the true clip's;
+    flicker, by how much a pixel of the hole differs from what the motion made of it one frame
+    before, of 255; painted, the share of frames in which a face was painted.
+
+    Args:
+        clips: a folder of videos of one bare face each, of which those judge that no network was
+            trained on.
+        engines: folder with the networks.
+        seconds: of each clip, from its start.
+        workers: processes; one for each core where None.
+
+    Raises:
+        ValueError: there is no such video, or no face in one.
+    """
+    chosen = held_out(clips)
+    answers = list(spread(partial(_Worker, engines, seconds), chosen, workers))
+    return {
+        name: {measure: _mean([answer[name][measure] for answer in answers]) for measure in row}
+        for name, row in answers[0].items()
+    }
+
+
+def held_out(clips: Path) -> list[Path]:
+    """The last few videos of a folder, by name: `data.held_out` keeps them from the training.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = sorted(p for p in clips.iterdir() if p.suffix.lower() in VIDEOS)
+    if not found:
+        raise ValueError(f"--clips: {clips} holds no video.")
+    return found[-data.PEOPLE_HELD_OUT[CLIPS] :]
+
+
+class _Worker:
+    """Judges one clip after the other; lives in one process."""
+
+    def __init__(self, engines: Path, seconds: float) -> None:
+        self._seconds = seconds
+        loaded = [(load_engine("map", SETTINGS, engines), load_engine("editor", SETTINGS, engines))
+                  for _ in range(2)]  # fmt: skip
+        self._unmaskers = {
+            name: Unmasker(*pair, SETTINGS, use_prior=name == FED)
+            for name, pair in zip((ALONE, FED), loaded, strict=True)
+        }
+
+    def __call__(self, clip: Path) -> dict[str, Row]:
+        series = {name: _Series() for name in (TRUE, *self._unmaskers)}
+        states = {name: State() for name in self._unmaskers}
+        for moment in moments(clip, self._seconds):
+            series[TRUE].add(moment, moment.bare, painted=True)
+            for name, unmasker in self._unmaskers.items():
+                result = unmasker.process(moment.masked, states[name])
+                series[name].add(moment, result.output.image, painted=bool(result.reconstructions))
+        if series[TRUE].empty:
+            raise ValueError(f"--clips: no face was found in {clip}.")
+        return {name: one.row() for name, one in series.items()}
+
+
+def moments(clip: Path, seconds: float) -> Iterator[Moment]:
+    """The first frames of a clip with the same mask painted on each."""
+    with VideoSource(clip, end=Fraction(seconds)) as video, Detector() as detector:
+        mesh: Float32 | None = None
+        for frame in video:
+            mesh = detector.follow(frame.image, mesh) if mesh is not None else None
+            if mesh is None:
+                mesh = next(iter(detector.find(frame.image, 1)), None)
+            if mesh is not None:
+                yield _masked(frame.image, mesh, clip.stem)
+
+
+def _masked(bare: UInt8, mesh: Float32, name: str) -> Moment:
+    """The clip's mask on one frame; its seed is the clip's name."""
+    alignment = align(mesh, CROP)
+    seen = crop(bare, alignment).astype(np.float32) * np.float32(1 / 255)
+    places = mesh[:, :2] @ alignment.matrix[:, :2].T + alignment.matrix[:, 2]
+    rng = np.random.default_rng([SEED, *name.encode()])
+    worn = unseen.wear(seen, places.astype(np.float32), rng, covering=True)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * SHADE_PX + 1, 2 * SHADE_PX + 1))
+    near = cv2.GaussianBlur(cv2.dilate(worn.map, kernel), (0, 0), SHADE_PX / 4)
+    size = bare.shape[1::-1]
+    image, share, mask = (
+        _placed(plane, alignment, size)
+        for plane in (worn.image, near.astype(np.float32), worn.map)
+    )
+    mixed = bare / np.float32(255) * (1 - share[..., None]) + image * share[..., None]
+    return Moment(bare, to_bytes(mixed), mask > 0.5)
+
+
+def _placed(plane: Float32, alignment: Alignment, size: tuple[int, int]) -> Float32:
+    """A plane or picture of the crop in the frame's places; 0 elsewhere."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(plane, alignment.matrix, size, flags=flags).astype(np.float32)
+
+
+class _Series:
+    """The measures of one clip, frame by frame."""
+
+    def __init__(self) -> None:
+        self._before: tuple[UInt8, UInt8, Bool] | None = None
+        self._rows: list[Row] = []
+
+    def add(self, moment: Moment, shown: UInt8, *, painted: bool) -> None:
+        """Judge the next frame as it is shown."""
+        x, y, width, height = cv2.boundingRect(moment.mask.astype(np.uint8))
+        row = {"painted": float(painted), "flicker": np.nan, "psnr": np.nan, "sharp": np.nan}
+        if painted and moment.mask.any():
+            row["psnr"] = scores.psnr(shown, moment.bare, moment.mask)
+            slopes = [scores.slope(image, moment.mask) for image in (shown, moment.bare)]
+            row["sharp"] = slopes[0] / max(slopes[1], 1e-6)
+        if painted and self._before is not None:
+            part = (slice(max(0, y - 32), y + height + 32), slice(max(0, x - 32), x + width + 32))
+            row["flicker"] = _change(moment, shown, *self._before, part)
+        self._before = (moment.bare, shown, moment.mask) if painted else None
+        self._rows.append(row)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there was no frame."""
+        return not self._rows
+
+    def row(self) -> Row:
+        """Their means over the frames that were painted."""
+        names = ("psnr", "sharp", "flicker", "painted")
+        return {name: _mean([row[name] for row in self._rows]) for name in names}
+
+
+def _mean(values: list[float]) -> float:
+    """Of those that are known; NaN where none is."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _change(
+    moment: Moment,
+    shown: UInt8,
+    bare_before: UInt8,
+    shown_before: UInt8,
+    mask_before: Bool,
+    part: tuple[slice, slice],
+) -> float:
+    """Mean difference, of 255, from the frame before, moved as the bare clip moved."""
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    now, then = (cv2.cvtColor(v[part], cv2.COLOR_RGB2GRAY) for v in (moment.bare, bare_before))
+    motion = flow.calc(now, then, np.zeros((*now.shape, 2), np.float32))
+    rows, columns = np.mgrid[: now.shape[0], : now.shape[1]].astype(np.float32)
+    x, y = columns + motion[..., 0], rows + motion[..., 1]
+    moved = cv2.remap(shown_before[part], x, y, cv2.INTER_LINEAR)
+    hidden = cv2.remap(mask_before[part].astype(np.float32), x, y, cv2.INTER_LINEAR) > 0.99
+    where = moment.mask[part] & hidden
+    return scores.l1(shown[part], moved.astype(np.uint8), where) if where.any() else np.nan
