@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 from functools import partial
 from pathlib import Path
@@ -287,9 +288,13 @@ def test_commands_write_tables_and_sheets(judged: Faces, tmp_path: Path) -> None
         assert saved.with_suffix(".md").read_text().startswith("## ")
 
 
-def test_a_table_leaves_unknown_cells_empty() -> None:
-    text = report.table({"a": {"x": 1.0}, "b": {"y": 0.25}})
+def test_a_table_leaves_unknown_cells_empty(tmp_path: Path) -> None:
+    rows = {"a": {"x": 1.0}, "b": {"x": float("nan"), "y": 0.25}}
+    text = report.table(rows)
     assert text.splitlines()[2:] == ["| a | 1 |  |", "| b |  | 0.25 |"]
+    report.save(tmp_path / "scores.json", {"set": rows, "digest": "c0ffee"}, text)
+    saved = json.loads((tmp_path / "scores.json").read_text())
+    assert saved == {"set": {"a": {"x": 1.0}, "b": {"x": None, "y": 0.25}}, "digest": "c0ffee"}
 
 
 class Fading:
