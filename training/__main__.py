@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
             step.add_argument("--prior", action="store_true",
                               help="also what a guess from another picture of the person is worth")
             step.add_argument("--steady", action="store_true",
-                              help="also a minute of a still head, each picture fed to the next")
+                              help="also a minute of a still head, frame after frame")
             step.add_argument("--clips", type=Path, metavar="FOLDER",
                               help="also videos of bare faces, masked and unmasked again")
 

@@ -53,7 +53,7 @@ VARIANTS = {
     "no discriminator": Variant(without=("whole_from", "region_from")),
     "no perceptual loss": Variant(changes={"faces": None}),
     "no squeeze-and-excitation": Variant(make=partial(EditorNet, attend=False)),
-    "no prior": Variant(changes={"own": 0.0}, prior=False),
+    "no prior": Variant(prior=False),
 }
 
 

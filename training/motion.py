@@ -15,16 +15,10 @@ class Motion:
     """A similarity for each picture of a batch.
 
     Attributes:
-        matrix: (N, 3, 3) float32, in coordinates that run from -1 to 1 over the crop; None for
-            pictures that keep still, to the pixel.
+        matrix: (N, 3, 3) float32, in coordinates that run from -1 to 1 over the crop.
     """
 
-    matrix: Tensor | None
-
-    @classmethod
-    def none(cls) -> Motion:
-        """No motion: resampling would blur, and who learns to undo that sharpens still heads."""
-        return cls(None)
+    matrix: Tensor
 
     @classmethod
     def random(cls, count: int, rng: np.random.Generator, device: torch.device) -> Motion:
@@ -40,11 +34,11 @@ class Motion:
 
     def __call__(self, planes: Tensor) -> Tensor:
         """(N, C, S, S) moved; beyond the edge, the edge is repeated."""
-        return planes if self.matrix is None else _warp(planes, self.matrix)
+        return _warp(planes, self.matrix)
 
     def back(self, planes: Tensor) -> Tensor:
         """The inverse motion."""
-        return planes if self.matrix is None else _warp(planes, torch.linalg.inv(self.matrix))
+        return _warp(planes, torch.linalg.inv(self.matrix))
 
 
 def _warp(planes: Tensor, matrix: Tensor) -> Tensor:

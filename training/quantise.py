@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from realtime_unmask.inference.manifest import Manifest, Network, read_network
 from realtime_unmask.inference.openvino import configuration, open_core
 from realtime_unmask.settings import Settings
-from realtime_unmask.unmask.editor import OWN_WEIGHT
 from training import data
 from training.editor_data import editor_maker
 from training.shards import Faces
@@ -96,13 +95,10 @@ def samples(network: Network, faces: Faces, count: int, prior: bool) -> list[Pla
     make = data.map_sample if network == "map" else editor_maker(faces)
     stream = data.Stream(faces, make, SEED)
     made = [stream.sample(number) for number in range(count)]
-    if network == "editor":
-        for number, one in enumerate(made):
-            if not prior:
-                one["prior"][:] = 0
-                one["prior_weight"][:] = 0
-            elif number % 2:  # as if the network itself had painted it
-                one["prior_weight"][one["prior_weight"] > 0] = OWN_WEIGHT
+    if network == "editor" and not prior:
+        for one in made:
+            one["prior"][:] = 0
+            one["prior_weight"][:] = 0
     return made
 
 

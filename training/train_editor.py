@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from realtime_unmask.inference.networks import EditorNet
-from realtime_unmask.unmask.editor import OWN_STEP_PX, OWN_WEIGHT
 from training import checkpoint, data
 from training.discriminators import Adversary, PatchDiscriminator, halved, lower
 from training.editor_data import editor_maker
@@ -40,8 +39,9 @@ class EditorConfig(RunConfig):
         whole_from: the step at which the whole-crop discriminator joins.
         region_from: the step at which the mask-region discriminator joins.
         adversarial, feature: weights of each discriminator's two losses.
-        own: share of steps whose prior is the network's own output on the frames before.
-        agreement: weight of the difference from what keeps to that prior.
+        moved: share of steps that ask for agreement with what is painted of the same pictures a
+            little moved, as in the next frame of a video.
+        agreement: weight of that.
         average: decay of the averaged weights, which are the ones that ship.
         real: file of labelled photographs that `harvest` wrote, whose masks lend holes their
             outlines.
@@ -56,17 +56,10 @@ class EditorConfig(RunConfig):
     region_from: int = 1_000_000
     adversarial: float = 0.06
     feature: float = 1.0
-    own: float = 0.2
+    moved: float = 0.2
     agreement: float = 3.0
     average: float = 0.998
     real: Path | None = None
-
-
-# The most frames that are painted one after the other before a step.
-ROUNDS = 8
-# How much of its last output's coarse form the network is to keep; the rest it paints anew, so that
-# whatever crept in is forgotten within a second.
-KEPT = 0.9
 
 
 def blank(batch: Batch) -> Tensor:
@@ -79,23 +72,6 @@ def _noisy(pictures: Tensor, rng: np.random.Generator) -> Tensor:
     size = rng.uniform(0.0, 0.04, (len(pictures), 1, 1, 1)).astype(np.float32)
     noise = rng.standard_normal(pictures.shape, np.float32) * size
     return pictures + torch.from_numpy(noise).to(pictures.device)
-
-
-def coarse(pictures: Tensor, where: Tensor) -> Tensor:
-    """`unmask.editor.without_detail` for (N, 3, S, S), inside `where` (N, 1, S, S) 0 or 1."""
-    size = where.shape[-1]
-    step = max(1, OWN_STEP_PX * size // CROP)
-    small = F.avg_pool2d(pictures * where, step) / F.avg_pool2d(where, step).clamp(min=1e-3)
-    return F.interpolate(small, size=(size, size), mode="bilinear") * where
-
-
-def _spoilt(pictures: Tensor, where: Tensor, rng: np.random.Generator) -> Tensor:
-    """Each (3, S, S) of more or less contrast than it was, inside `where` (N, 1, S, S) 0 or 1."""
-    side = 17 * where.shape[-1] // CROP | 1
-    share = F.avg_pool2d(where, side, 1, side // 2).clamp(min=1e-3)
-    soft = F.avg_pool2d(pictures * where, side, 1, side // 2) / share
-    more = rng.uniform(-0.5, 0.8, (len(pictures), 1, 1, 1)).astype(np.float32)
-    return pictures + torch.from_numpy(more).to(pictures.device) * (pictures - soft) * where
 
 
 def reconstruction_losses(rgb: Tensor, confidence: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -156,15 +132,11 @@ class EditorRun(Run[EditorNet]):
             self.judge_best()  # from here on the score means something else
         for group in self.optimiser.param_groups:
             group["lr"] = config.rate * (0.25 if joined else 1.0) * min(1.0, (step + 1) / 200)
-        batch, kept = self._fed_with_own(batch)
         rgb, confidence = self.paint(self.network, batch)
-        losses = reconstruction_losses(rgb, confidence, batch)
-        if kept is None:
-            losses |= self._judged(rgb, batch, joined)
-        else:  # to be kept, not improved upon: judges would ask for more of it in every frame
-            losses["agreement"] = config.agreement * weighted_mean(
-                (rgb - kept).abs(), (batch["prior_weight"] > 0).float() * batch["valid"]
-            )
+        losses = reconstruction_losses(rgb, confidence, batch) | self._judged(rgb, batch, joined)
+        rng = np.random.default_rng([config.seed, self.rank, step])
+        if rng.random() < config.moved:
+            losses["agreement"] = config.agreement * self._disagreement(rgb, batch, rng)
         total = torch.stack(list(losses.values())).sum()
         self.descend(total, self.network, self.optimiser)
         checkpoint.average(self.average, self.network, config.average, step)
@@ -198,36 +170,20 @@ class EditorRun(Run[EditorNet]):
             f"{name}_features": self.config.feature * match,
         }
 
-    @torch.no_grad()
-    def _fed_with_own(self, batch: Batch) -> tuple[Batch, Tensor | None]:
-        """Now and then, all priors become what the network made of the frames before.
+    def _disagreement(self, rgb: Tensor, batch: Batch, rng: np.random.Generator) -> Tensor:
+        """Mean difference from what the averaged weights paint of the same pictures, moved.
 
-        Up to `ROUNDS` frames, each fed with the one before, since self-feeding drifts; of a head
-        that keeps still half of the time, each with its own noise, by the weights that ship.
-        Returns the batch, its priors with more or less contrast than they had, and what the
-        outputs should agree with: the detail of a picture painted without a prior, in a form
-        that is mostly the prior's. None if the batch was left as it is. Who only learned to keep
-        the prior would let small errors grow from frame to frame.
+        In cells of 2 px: moving there and back has softened the other one.
         """
-        rng = np.random.default_rng([self.config.seed, self.rank, self.progress.step])
-        if rng.random() >= self.config.own:
-            return batch, None
-        still = rng.random() < 0.5
-        nothing = {k: torch.zeros_like(batch[k]) for k in ("prior", "prior_weight")}
-        prior, weight = nothing.values()
-        for _ in range(2 ** int(rng.integers(0, ROUNDS.bit_length()))):
-            motion = Motion.none() if still else Motion.random(len(weight), rng, self.device)
-            shown = {"map": batch["map"], "target": _noisy(batch["target"], rng)}
-            seen = {k: motion(v) for k, v in {**shown, "prior": prior}.items()}
+        with torch.no_grad():
+            motion = Motion.random(len(rgb), rng, self.device)
+            seen = {k: motion(batch[k]) for k in ("map", "prior", "prior_weight")}
+            seen["target"] = motion(_noisy(batch["target"], rng))
             seen["map"] = (seen["map"] > 0.5).float()
-            seen["prior_weight"] = motion(weight) * seen["map"]
-            rgb, _ = self.paint(self.average, seen)
-            known = (motion.back(seen["map"]) > 0.9).float() * batch["map"]
-            prior, weight = coarse(motion.back(rgb), known), known * OWN_WEIGHT
-        alone, _ = self.paint(self.average, {**batch, **nothing})
-        wanted = alone + KEPT * (prior - coarse(alone, known))
-        spoilt = _spoilt(prior, known, rng)
-        return {**batch, "prior": spoilt, "prior_weight": weight}, wanted
+            other = motion.back(self.paint(self.average, seen)[0])
+            known = (motion.back(seen["map"]) > 0.9).float() * batch["map"] * batch["valid"]
+        apart = F.avg_pool2d((rgb - other) * known, 2)
+        return weighted_mean(apart.abs(), F.avg_pool2d(known, 2))
 
     def validate(self) -> dict[str, float]:
         """Hole-only figures over a fixed set of val faces without a prior."""

@@ -82,8 +82,7 @@ def measure(
     peak = peak_mb()
     map_engine = load_engine("map", settings)
     editor_engine = load_engine("editor", settings)
-    supported = editor_engine.spec.prior_supported
-    with Unmasker(map_engine, editor_engine, settings, use_prior=supported) as unmasker:
+    with Unmasker(map_engine, editor_engine, settings) as unmasker:
         tell(f"full throttle, {seconds * 4 / 3:.0f} s")
         throttle = full_throttle(unmasker, pictures, faces, seconds)
         frames = max(30, round(seconds * _VIDEO_FRAMES_A_SECOND))

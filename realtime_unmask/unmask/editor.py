@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,12 +15,11 @@ from realtime_unmask.types import Float32, Float64, UInt8
 
 Places = NDArray[np.intp]
 
-# Weights by which the network tells guesses apart: its own last output is there to be kept, not to
-# be improved upon, or the picture runs away frame by frame; a real picture is worth more.
-OWN_WEIGHT, PICTURE_WEIGHT = 0.2, 0.8
-# Its own last output comes without its fine detail, in cells of this side, crop px: detail that is
-# fed back grows from frame to frame, while form alone settles.
-OWN_STEP_PX = 4
+# How far the network is to trust a guess that is another picture of the same person.
+PICTURE_WEIGHT = 0.8
+# The share of the paint before that stays where it hardly differs from the new one, and the
+# difference, of 255, at which a third of that is left.
+KEPT, CHANGE = 0.9, 12.0
 # The network was trained to paint this much around the hole as well, crop px.
 RIM_PX = 6
 # The band around the hole in which painted and real colour are compared, crop px.
@@ -32,40 +32,15 @@ MIN_BAND_PIXELS = 200
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """A guess for what is hidden in one crop.
+    """A guess for what is hidden in one crop: another picture of the same person, bent to it.
 
     Attributes:
         rgb: (S, S, 3) float32 in [0, 255].
-        weight: how far to trust it, `OWN_WEIGHT` or `PICTURE_WEIGHT`.
-        known: (S, S) uint8, 1 where it guesses; None: everywhere. What the network painted is a
-            guess in its hole alone: around it, it repeats what it saw, be it cloth or a hand.
+        weight: how far to trust it, as `PICTURE_WEIGHT`.
     """
 
     rgb: Float32
     weight: float
-    known: UInt8 | None = None
-
-
-def own_guess(painted: Float32, hole: UInt8) -> Prior:
-    """What was painted in the frame before, as a guess for the next one.
-
-    Args:
-        painted: (S, S, 3) float32 in [0, 255].
-        hole: (S, S) uint8, 1 where it was painted.
-    """
-    return Prior(without_detail(painted, hole), OWN_WEIGHT, hole)
-
-
-def without_detail(rgb: Float32, hole: UInt8) -> Float32:
-    """(S, S, 3) in cells of OWN_STEP_PX, from the hole's pixels alone, enlarged again."""
-    size = hole.shape[0]
-    few = (size // OWN_STEP_PX, size // OWN_STEP_PX)
-    inside = hole.astype(np.float32)
-    sums = cv2.resize(rgb * inside[..., None], few, interpolation=cv2.INTER_AREA)
-    share = cv2.resize(inside, few, interpolation=cv2.INTER_AREA)
-    cells = sums / np.maximum(share, np.float32(1e-3))[..., None]
-    large = cv2.resize(cells, (size, size), interpolation=cv2.INTER_LINEAR)
-    return large.astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +57,7 @@ class Painted:
 
 
 def paint(
-    engine: Engine, batch: Float32, holes: Float32, priors: list[Prior | None]
+    engine: Engine, batch: Float32, holes: Float32, priors: Sequence[Prior | None] = ()
 ) -> list[Painted]:
     """Paint the holes.
 
@@ -93,7 +68,7 @@ def paint(
 
 
 def start_painting(
-    engine: Engine, batch: Float32, holes: Float32, priors: list[Prior | None]
+    engine: Engine, batch: Float32, holes: Float32, priors: Sequence[Prior | None] = ()
 ) -> None:
     """Let the editor begin to paint the holes; `painted` fetches what became of them.
 
@@ -101,7 +76,7 @@ def start_painting(
         engine: the editor network.
         batch: (N, 3, S, S) float32 RGB in [-1, 1].
         holes: (N, S, S) float32, 1 in the hole, else 0.
-        priors: a guess for each crop; None where there is none.
+        priors: a guess for each crop, None where there is none; or nothing at all.
     """
     hole = holes[:, None]
     prior, weight = _nothing(batch.shape), _nothing(hole.shape)
@@ -109,9 +84,8 @@ def start_painting(
         prior, weight = prior.copy(), weight.copy()
     for number, guess in enumerate(priors):
         if guess is not None:
-            where = hole[number] if guess.known is None else hole[number] * guess.known
-            prior[number] = (guess.rgb.transpose(2, 0, 1) / 127.5 - 1) * where
-            weight[number] = guess.weight * where
+            prior[number] = (guess.rgb.transpose(2, 0, 1) / 127.5 - 1) * hole[number]
+            weight[number] = guess.weight * hole[number]
     engine.submit(
         {"image": batch * (1 - hole), "map": hole, "prior": prior, "prior_weight": weight}
     )
@@ -140,6 +114,32 @@ def _picture(planes: Float32) -> Float32:
     rgb += 1
     rgb *= np.float32(127.5)
     return rgb
+
+
+def steadied(painted: Float32, before: Float32, both: UInt8) -> Float32:
+    """Paint that follows that of the frame before: a recursive filter for each pixel.
+
+    The less a pixel has changed, the more of what was there stays. A mean of the two, so nothing
+    can grow from frame to frame, as it does in a network that is fed its own output.
+
+    Args:
+        painted, before: (S, S, 3) float32 in [0, 255].
+        both: (S, S) uint8, 1 where either was painted in its hole; elsewhere nothing changes.
+
+    Returns:
+        (S, S, 3) float32 in [0, 255], a new array.
+    """
+    steady = painted.copy()
+    x, y, width, height = cv2.boundingRect(both)
+    if not width:
+        return steady
+    part = (slice(y, y + height), slice(x, x + width))
+    change = before[part] - painted[part]
+    share = cv2.exp(change * change * np.float32(-1 / CHANGE**2))
+    change *= share
+    change *= np.float32(KEPT) * both[part][..., None]
+    steady[part] += change
+    return steady
 
 
 def match_colour(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Float32:

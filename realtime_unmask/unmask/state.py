@@ -12,7 +12,7 @@ import numpy as np
 from realtime_unmask.faces import tracker
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Face, Float32, Frame, MaskMap, UInt8
-from realtime_unmask.unmask.editor import RIM_PX, Painted, Prior
+from realtime_unmask.unmask.editor import RIM_PX, Painted
 from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, JUMP
 from realtime_unmask.unmask.faces_wanted import Choice
 from realtime_unmask.unmask.map import MapMemory, held_mask
@@ -24,7 +24,7 @@ class FaceMemory:
 
     map: MapMemory = field(default_factory=MapMemory)
     frames: int = 0
-    painted: Float32 | None = None  # after the colour match
+    painted: Float32 | None = None  # as it was shown
     confidence: Float32 | None = None
     hole: UInt8 | None = None  # which was painted
     now_ns: int = 0  # when this frame was captured, and those of the map and the paint
@@ -32,6 +32,7 @@ class FaceMemory:
     painted_ns: int = 0
     look: Float32 | None = None  # the crop in small
     jumped: bool = False  # it looks unlike that of the frame before: nothing old fits
+    worn: bool = False  # a mask, in the frame before
 
     def see(self, crop: UInt8, captured_ns: int) -> None:
         """Note the face's next frame."""
@@ -61,13 +62,21 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One face of one frame, aligned; `planes` is the crop as the networks take it, (3, S, S)."""
+    """One face of one frame, aligned.
+
+    Attributes:
+        planes: the crop as the networks take it, (3, S, S).
+        memory: None in a still. May have seen the next frame when this one is finished, but for
+            what was painted.
+        follows: the frame before showed this face in a mask, and looked alike.
+    """
 
     face: Face
     alignment: Alignment
     crop: UInt8
     planes: Float32
     memory: FaceMemory | None
+    follows: bool
 
     @property
     def map_memory(self) -> MapMemory | None:
@@ -87,7 +96,7 @@ class Seen:
         """What was painted in the frame before, if it is to serve in this frame's hole as well."""
         memory = self.memory
         # Not in step with the map: the work is spread over the frames.
-        if memory is None or memory.jumped or (memory.frames + 1) % every == 0:
+        if memory is None or not self.follows or (memory.frames + 1) % every == 0:
             return None
         if memory.painted is None or memory.confidence is None or memory.hole is None:
             return None
@@ -118,7 +127,6 @@ class Begun:
         given: a blend weight in place of the maps; None without one.
         masked: the faces that wear a mask.
         held: for each, the paint of the frame before where it serves again, else None.
-        priors: a guess for each of the others, or None.
         fresh: what the editor made of the others; None while it is at work.
         done: for each face, the paint after the colour match.
         fault: what went wrong with the editor.
@@ -131,7 +139,6 @@ class Begun:
     given: Float32 | None
     masked: list[Masked]
     held: list[Painted | None]
-    priors: list[Prior | None] = field(default_factory=list)
     fresh: list[Painted] | None = None
     done: list[Painted] = field(default_factory=list)
     fault: Exception | None = None

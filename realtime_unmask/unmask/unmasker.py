@@ -28,11 +28,10 @@ from realtime_unmask.types import (
 from realtime_unmask.unmask.compositor import Canvas, feather, known_region, support
 from realtime_unmask.unmask.editor import (
     Painted,
-    Prior,
     match_colour,
-    own_guess,
     painted,
     start_painting,
+    steadied,
 )
 from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.faces_wanted import wanted
@@ -57,7 +56,6 @@ class Unmasker(Closing):
     Args:
         map_engine, editor_engine: the two networks; see engines/manifest.json for their inputs.
         settings: how it works.
-        use_prior: whether the editor's weights know what to do with a previous output.
 
     Attributes:
         effort: how much work each frame of a sequence gets; may be set between two frames.
@@ -69,13 +67,10 @@ class Unmasker(Closing):
         map_engine: Engine,
         editor_engine: Engine,
         settings: Settings = Settings(),  # noqa: B008  frozen, so one instance can serve all
-        *,
-        use_prior: bool = False,
     ) -> None:
         self._map_engine = map_engine
         self._editor_engine = editor_engine
         self._settings = settings
-        self._use_prior = use_prior
         self._detector = Detector()
         self.effort = Effort()
         self.clock: Callable[[], int] = time.perf_counter_ns
@@ -95,9 +90,7 @@ class Unmasker(Closing):
         except UnmaskError:
             map_engine.close()
             raise
-        return cls(
-            map_engine, editor_engine, settings, use_prior=editor_engine.spec.prior_supported
-        )
+        return cls(map_engine, editor_engine, settings)
 
     @property
     def settings(self) -> Settings:
@@ -169,11 +162,9 @@ class Unmasker(Closing):
         if given is not None:
             given *= np.float32(settings.strength)
         self._wait_for_the_frame_before()
-        _forget_paint(seen, masked)
+        _note_masks(seen, masked)
         held = [one.seen.held_paint(self.effort.edit_every, one.hole) for one in masked]
         begun = Begun(frame, tuple(faces), settings, clock, given, masked, held)
-        # Now: when the last of many faces are painted, their memories may have seen the next frame.
-        begun.priors = [self._prior(one.seen) for one in begun.asked]
         with clock.stage("edit"):
             self._start(begun, 0)
         self._under_way = begun
@@ -213,17 +204,16 @@ class Unmasker(Closing):
                 alignment = align(face.landmarks, CROP)
             except ValueError:  # a degenerate mesh: no face after all
                 continue
-            memory = None
+            memory, follows = None, False
+            pixels = crop(frame.image, alignment)
             if state is not None:
                 memory = state.faces.setdefault(face.track_id, FaceMemory(frames=-1))
-            pixels = crop(frame.image, alignment)
-            seen.append(Seen(face, alignment, pixels, normalise(pixels), memory))
+                memory.see(pixels, frame.captured_ns)
+                follows = memory.worn and not memory.jumped
+            seen.append(Seen(face, alignment, pixels, normalise(pixels), memory, follows))
         if state is not None:
             here = {one.face.track_id for one in seen}
             state.faces = {k: v for k, v in state.faces.items() if k in here}
-        for one in seen:
-            if one.memory is not None:
-                one.memory.see(one.crop, frame.captured_ns)
         return seen
 
     def _find_masks(self, seen: list[Seen]) -> list[Masked]:
@@ -259,7 +249,7 @@ class Unmasker(Closing):
         self._fetch(before)
         if before.fault is not None:
             raise before.fault
-        if self._use_prior or self.effort.edit_every > 1:  # else nobody asks for it
+        if self.effort.edit_every > 1:  # else nobody asks for it yet
             self._colour(before)
 
     def _start(self, begun: Begun, first: int) -> None:
@@ -270,7 +260,6 @@ class Unmasker(Closing):
                 self._editor_engine,
                 np.stack([one.seen.planes for one in masked]),
                 np.stack([one.hole for one in masked]).astype(np.float32),
-                begun.priors[first : first + BATCH],
             )
 
     def _fetch(self, begun: Begun) -> None:
@@ -288,14 +277,6 @@ class Unmasker(Closing):
                     begun.fresh += painted(self._editor_engine)
         except Exception as error:  # noqa: BLE001  raised by finish(), as often as it is asked
             begun.fault = error
-
-    def _prior(self, seen: Seen) -> Prior | None:
-        memory = seen.memory
-        if not self._use_prior or memory is None or memory.jumped:
-            return None
-        if memory.painted is None or memory.hole is None:
-            return None
-        return own_guess(memory.painted, memory.hole)
 
     def _colour(self, begun: Begun) -> None:
         """Fit the paint to its surroundings, and remember it for the frames to come."""
@@ -316,19 +297,22 @@ def _coloured(masked: Masked, made: Painted, begun: Begun) -> Painted:
     if begun.settings.colour_match:
         known = known_region(seen.alignment, begun.frame.width, begun.frame.height)
         rgb = match_colour(rgb, seen.crop, masked.hole, known)
-    if seen.memory is not None:
-        seen.memory.painted, seen.memory.confidence = rgb, made.confidence
-        seen.memory.hole = masked.hole
-        seen.memory.painted_ns = begun.frame.captured_ns
+    memory = seen.memory
+    if memory is not None:
+        if seen.follows and memory.painted is not None and memory.hole is not None:
+            rgb = steadied(rgb, memory.painted, masked.hole & memory.hole)
+        memory.painted, memory.confidence = rgb, made.confidence
+        memory.hole = masked.hole
+        memory.painted_ns = begun.frame.captured_ns
     return Painted(rgb, made.confidence)
 
 
-def _forget_paint(seen: list[Seen], masked: list[Masked]) -> None:
-    """Of faces that wear no mask now."""
+def _note_masks(seen: list[Seen], masked: list[Masked]) -> None:
+    """Which faces wear one, for the next frame."""
     hidden = {one.seen.face.track_id for one in masked}
     for one in seen:
-        if one.memory is not None and one.face.track_id not in hidden:
-            one.memory.painted = None
+        if one.memory is not None:
+            one.memory.worn = one.face.track_id in hidden
 
 
 def _composited(begun: Begun) -> FrameResult:

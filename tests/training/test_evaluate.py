@@ -12,7 +12,6 @@ import pytest
 
 from realtime_unmask import resources
 from realtime_unmask.types import Float32, UInt8
-from realtime_unmask.unmask.editor import Prior
 from training import checkpoint, data
 from training.__main__ import main
 from training.evaluation import (
@@ -20,6 +19,7 @@ from training.evaluation import (
     cases,
     editor,
     maps,
+    moving,
     photos,
     pool,
     prior,
@@ -27,7 +27,7 @@ from training.evaluation import (
     scores,
     steady,
 )
-from training.evaluation.engines import Engines, Found
+from training.evaluation.engines import Engines
 from training.evaluation.judge import Judge
 from training.face_networks import JudgeNet, architecture
 from training.real_masks import for_scoring
@@ -297,31 +297,27 @@ def test_a_table_leaves_unknown_cells_empty(tmp_path: Path) -> None:
     assert saved == {"set": {"a": {"x": 1.0}, "b": {"x": None, "y": 0.25}}, "digest": "c0ffee"}
 
 
-class Fading:
-    """Engines that take contrast from their own output: what `steady` must see."""
-
-    def __init__(self, folder: Path) -> None:
-        self.engines = Engines(folder)
-
-    def find(self, crop: UInt8) -> Found:
-        return self.engines.find(crop)
-
-    def paint(
-        self, masked: UInt8, hole: UInt8, valid: scores.Bool, prior: Prior | None
-    ) -> Float32:
-        if prior is None:
-            return masked.astype(np.float32)
-        level = prior.rgb[hole > 0].mean(0)
-        return level + np.float32(0.98) * (prior.rgb - level)
+def fading(painted: Float32, before: Float32, hole: UInt8) -> Float32:
+    """What `steady` must see: each frame has a little less contrast than the one before."""
+    level = before[hole > 0].mean(0)
+    return level + np.float32(0.98) * (before - level)
 
 
 def test_a_painting_that_fades_is_seen_to_fade(
     judged: Faces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(steady, "Engines", Fading)
+    monkeypatch.setattr(steady, "steadied", fading)
     rows = steady.evaluate(judged, ENGINES, seconds=(1, 2), count=1, workers=0)
-    assert list(rows) == ["no prior", "fed, 1 s", "fed, 2 s"]
-    assert rows["fed, 2 s"]["sharp"] < 0.95 * rows["fed, 1 s"]["sharp"]
-    assert rows["fed, 1 s"]["moved"] == 0 < rows["fed, 2 s"]["moved"]
-    # What fades hardly changes within a second; the noise of a fresh picture shows.
-    assert rows["fed, 2 s"]["flicker"] < rows["no prior"]["flicker"]
+    assert list(rows) == [moving.SINGLE, f"{moving.VIDEO}, 1 s", f"{moving.VIDEO}, 2 s"]
+    _, first, second = rows.values()
+    assert second["sharp"] < 0.95 * first["sharp"]
+    assert first["moved"] == 0 < second["moved"]
+
+
+def test_a_painting_of_the_program_keeps_still(judged: Faces) -> None:
+    alone, first, second = steady.evaluate(
+        judged, ENGINES, seconds=(1, 2), count=1, workers=0
+    ).values()
+    assert second["flicker"] < 0.6 * alone["flicker"]
+    assert second["sharp"] == pytest.approx(first["sharp"], rel=0.02)
+    assert second["psnr"] > alone["psnr"] - 0.1

@@ -10,7 +10,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from realtime_unmask.unmask.editor import OWN_WEIGHT, own_guess
 from training import checkpoint, data, train_editor, train_map
 from training.editor_data import editor_maker
 from training.face_networks import PerceptualNet, architecture
@@ -18,7 +17,7 @@ from training.loop import _Log
 from training.losses import StoppedByNan, dissimilarity, grown, weighted_mean
 from training.motion import Motion
 from training.shards import Faces
-from training.train_editor import EditorConfig, EditorRun, coarse
+from training.train_editor import EditorConfig, EditorRun
 from training.train_map import MapConfig
 
 
@@ -28,8 +27,9 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 def editor_config(run: Path, **changes: Any) -> EditorConfig:
     return EditorConfig(
-        folder=run, batch=2, size=64, whole_from=1, region_from=2, own=0.3, device="cpu", **changes
-    )
+        folder=run, batch=2, size=64, whole_from=1, region_from=2, moved=0.3, device="cpu",
+        **changes,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_a_resumed_map_run_equals_an_unbroken_one(
 
 
 def test_training_lowers_the_loss(faces: Faces, tmp_path: Path) -> None:
-    config = EditorConfig(folder=tmp_path, batch=2, size=64, own=0.0)
+    config = EditorConfig(folder=tmp_path, batch=2, size=64, moved=0.0)
     run = train_editor.EditorRun(config, faces)
     run.progress.step = 200  # the rate's warm-up is over
     stream = data.Stream(faces, editor_maker(faces, 64), seed=1)
@@ -209,68 +209,32 @@ def test_the_share_around_a_strap_weighs_as_much_as_the_strap() -> None:
     assert wide - ideal > 0.5 * (narrow - ideal)
 
 
-def test_a_still_head_is_not_resampled_and_a_motion_has_its_inverse() -> None:
-    pictures = torch.rand(2, 3, 64, 64)
-    assert Motion.none()(pictures) is pictures and Motion.none().back(pictures) is pictures
-    smooth = grown(torch.nn.functional.avg_pool2d(pictures, 15, 1, 7), 0)
+def test_a_motion_has_its_inverse() -> None:
+    smooth = torch.nn.functional.avg_pool2d(torch.rand(2, 3, 64, 64), 15, 1, 7)
     motion = Motion.random(2, np.random.default_rng(1), torch.device("cpu"))
     there_and_back = motion.back(motion(smooth))
     assert (motion(smooth) - smooth).abs().max() > 0.003
     assert (there_and_back - smooth)[..., 8:-8, 8:-8].abs().mean() < 0.003
 
 
-def test_the_networks_own_output_is_its_guess_with_the_weight_of_its_own(
-    faces: Faces, tmp_path: Path
-) -> None:
-    config = EditorConfig(folder=tmp_path, batch=2, size=64, own=1.0, device="cpu")
-    run = EditorRun(config, faces.where(np.zeros(len(faces), bool)))
-    stream = data.Stream(faces, editor_maker(faces, 64, 0.0, 0.0), seed=1)
-    batch = {k: torch.stack([stream[n][k] for n in range(2)]) for k in stream[0]}
-    before = {k: v.clone() for k, v in run.average.state_dict().items()}
-    fed, wanted = run._fed_with_own(batch)
-    assert wanted is not None
-    known = (fed["prior_weight"] > 0).float()
-    # The prior comes with more or less contrast than what is wanted has.
-    assert 0.001 < (fed["prior"] - coarse(wanted, known)).abs().max() < 1
-    assert fed["prior_weight"].unique().tolist() == pytest.approx([0.0, OWN_WEIGHT])
-    assert not (fed["prior"] * (fed["prior_weight"] == 0)).any() and fed["prior"].any()
-    assert all(torch.equal(v, before[k]) for k, v in run.average.state_dict().items())
-
-
-def test_what_is_wanted_is_mostly_the_prior_in_form_and_new_in_detail(
+def test_paint_that_moves_with_the_picture_agrees_and_paint_that_does_not_disagrees(
     faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = EditorRun(EditorConfig(folder=tmp_path, size=256, own=1.0, device="cpu"), faces)
-    hole = torch.ones(1, 1, 256, 256)
-    batch = {k: torch.zeros(1, 3, 256, 256) for k in ("target", "prior")}
-    batch |= {"map": hole, "prior_weight": torch.zeros_like(hole)}
-    stripes = (torch.arange(256) // 2 % 2 - 0.5).expand(1, 3, 256, 256)  # gone in cells of 4 px
-
-    first = [0.4 + stripes]
-
-    def paint(_: object, seen: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-        """0.4 with stripes at first, then what it is given, without any; alone 0.2 and stripes."""
-        if first:
-            return first.pop(), hole
-        return (seen["prior"] if seen["prior_weight"].any() else 0.2 + stripes), hole
-
-    monkeypatch.setattr(run, "paint", paint)
-    monkeypatch.setattr(train_editor, "_spoilt", lambda prior, *_: prior)
-    monkeypatch.setattr(Motion, "random", lambda *_: Motion.none())
-    fed, wanted = run._fed_with_own(batch)
-    assert wanted is not None
-    torch.testing.assert_close(fed["prior"], torch.full_like(stripes, 0.4))
-    torch.testing.assert_close(wanted, 0.2 + 0.9 * 0.2 + stripes)
-
-
-def test_the_programs_own_guess_is_the_one_of_the_training() -> None:
-    rng = np.random.default_rng(3)
-    rgb = rng.uniform(0, 255, (256, 256, 3)).astype(np.float32)
-    hole = np.zeros((256, 256), np.uint8)
-    hole[101:199, 62:203] = 1
-    made = own_guess(rgb, hole)
-    where = torch.from_numpy(hole).float()[None, None]
-    taught = coarse(torch.from_numpy(rgb.transpose(2, 0, 1))[None], where)
-    ours = torch.from_numpy((made.rgb * hole[..., None]).transpose(2, 0, 1))[None]
-    assert (ours - taught).abs().max() < 0.01
-    assert made.weight == OWN_WEIGHT and made.known is hole
+    run = EditorRun(EditorConfig(folder=tmp_path, size=64, device="cpu"), faces)
+    ramp = torch.linspace(-1, 1, 64).expand(2, 3, 64, 64).contiguous()
+    hole = torch.zeros(2, 1, 64, 64)
+    hole[..., 16:48, 16:48] = 1
+    batch = {"target": ramp, "map": hole, "valid": torch.ones_like(hole),
+             "prior": torch.zeros_like(ramp), "prior_weight": torch.zeros_like(hole)}  # fmt: skip
+    monkeypatch.setattr(train_editor, "_noisy", lambda pictures, _: pictures)
+    apart = {}
+    for name, paint in {
+        "moves": lambda _, seen: (seen["target"], seen["map"]),
+        "stays": lambda _, seen: (ramp, seen["map"]),
+        "brighter": lambda _, seen: (seen["target"] + 0.2, seen["map"]),
+    }.items():
+        monkeypatch.setattr(run, "paint", paint)
+        difference = run._disagreement(ramp, batch, np.random.default_rng(3))
+        apart[name] = difference.item()
+    assert apart["moves"] < 0.003 < apart["stays"]
+    assert apart["brighter"] == pytest.approx(0.2, abs=0.01)

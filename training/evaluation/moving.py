@@ -32,7 +32,7 @@ from training.shards import CLIPS, CROP
 
 # Seconds of each clip that are judged.
 SECONDS = 4
-TRUE, ALONE, FED = "true clip", "no prior", "fed with its own output"
+TRUE, SINGLE, VIDEO = "true clip", "each frame by itself", "as a video"
 # How far a mask's shade is carried over into the picture, crop px.
 SHADE_PX = 12
 
@@ -56,7 +56,7 @@ class Moment:
 def evaluate(
     clips: Path, engines: Path, *, seconds: float = SECONDS, workers: int | None = None
 ) -> dict[str, Row]:
-    """A table with a row for the true clips, one without a prior, and one with the own output.
+    """A table with a row for the true clips, one for stills of them, and one for videos.
 
     Its measures: psnr, dB in the hole; sharp, the mean slope in the hole against the true clip's;
     flicker, by how much a pixel of the hole differs from what the motion made of it one frame
@@ -97,20 +97,16 @@ class _Worker:
 
     def __init__(self, engines: Path, seconds: float) -> None:
         self._seconds = seconds
-        loaded = [(load_engine("map", SETTINGS, engines), load_engine("editor", SETTINGS, engines))
-                  for _ in range(2)]  # fmt: skip
-        self._unmaskers = {
-            name: Unmasker(*pair, SETTINGS, use_prior=name == FED)
-            for name, pair in zip((ALONE, FED), loaded, strict=True)
-        }
+        mapper = load_engine("map", SETTINGS, engines)
+        self._unmasker = Unmasker(mapper, load_engine("editor", SETTINGS, engines), SETTINGS)
 
     def __call__(self, clip: Path) -> dict[str, Row]:
-        series = {name: _Series() for name in (TRUE, *self._unmaskers)}
-        states = {name: State() for name in self._unmaskers}
+        states = {SINGLE: None, VIDEO: State()}
+        series = {name: _Series() for name in (TRUE, *states)}
         for moment in moments(clip, self._seconds):
             series[TRUE].add(moment, moment.bare, painted=True)
-            for name, unmasker in self._unmaskers.items():
-                result = unmasker.process(moment.masked, states[name])
+            for name, state in states.items():
+                result = self._unmasker.process(moment.masked, state)
                 series[name].add(moment, result.output.image, painted=bool(result.reconstructions))
         if series[TRUE].empty:
             raise ValueError(f"--clips: no face was found in {clip}.")

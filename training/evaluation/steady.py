@@ -1,7 +1,7 @@
-"""What becomes of a face that is painted for a minute, each picture fed to the next.
+"""What becomes of a face that is painted for a minute, each picture following the one before.
 
-A photograph with sensor noise stands for a head that keeps still. Fed on its own output a network
-may blur, sharpen or wander; without it, the noise comes out as flicker.
+A photograph with sensor noise stands for a head that keeps still. What leans on its own output may
+blur, sharpen or wander; what does not shows the noise as flicker.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_unmask.types import UInt8
-from realtime_unmask.unmask.editor import Prior, own_guess
+from realtime_unmask.types import Float32, UInt8
+from realtime_unmask.unmask.editor import steadied
 from training.evaluation import cases, scores
 from training.evaluation.cases import SEED, SETS, Case, Job
 from training.evaluation.engines import Engines, blended
+from training.evaluation.moving import SINGLE, VIDEO
 from training.evaluation.pool import spread
 from training.evaluation.scores import Bool
 from training.shards import Faces
@@ -41,7 +42,7 @@ def evaluate(
     count: int = FACES,
     workers: int | None = None,
 ) -> dict[str, Row]:
-    """A table with a row for each moment, and one for painting without a prior.
+    """A table with a row for each moment, and one for painting each frame by itself.
 
     Its measures: psnr, dB in the hole; sharp, the mean slope in the hole against that of the true
     picture; flicker, the standard deviation of a painted pixel over the last second, of 255;
@@ -88,27 +89,31 @@ class _Worker:
         marks = {moment * FRAMES_PER_SECOND: moment for moment in self._seconds}
         first_mark = min(marks)
         rows: dict[str, Row] = {}
-        for fed in (False, True):
+        for follows in (False, True):
             first: UInt8 | None = None
-            for number, last in enumerate(self._watch(case, hole, job.face, fed=fed), 1):
+            for number, last in enumerate(self._watch(case, hole, job.face, follows=follows), 1):
                 if number in marks:
                     first = last[-1] if first is None else first
-                    name = f"fed, {marks[number]} s" if fed else "no prior"
+                    name = f"{VIDEO}, {marks[number]} s" if follows else SINGLE
                     rows[name] = _row(case.bare, last, first, case.mask & case.valid)
-                if number == (max(marks) if fed else first_mark):
+                if number == (max(marks) if follows else first_mark):
                     break
         return rows
 
-    def _watch(self, case: Case, hole: UInt8, seed: int, *, fed: bool) -> Iterator[list[UInt8]]:
+    def _watch(
+        self, case: Case, hole: UInt8, seed: int, *, follows: bool
+    ) -> Iterator[list[UInt8]]:
         """After each frame the pictures of the last second."""
         rng = np.random.default_rng([SEED, 60, seed])
-        prior: Prior | None = None
+        before: Float32 | None = None
         last: list[UInt8] = []
         while True:
             noise = rng.normal(0, NOISE, case.masked.shape)
             seen = np.clip(np.rint(case.masked + noise), 0, 255).astype(np.uint8)
-            made = self._engines.paint(seen, hole, case.valid, prior)
-            prior = own_guess(made, hole) if fed else None
+            made = self._engines.paint(seen, hole, case.valid)
+            if follows and before is not None:
+                made = steadied(made, before, hole)
+            before = made
             last = [*last[1 - FRAMES_PER_SECOND :], blended(made, case.masked, hole)]
             yield last
 

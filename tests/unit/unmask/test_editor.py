@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from realtime_unmask.unmask.editor import (
-    OWN_WEIGHT,
     PICTURE_WEIGHT,
     Prior,
     match_colour,
-    own_guess,
     paint,
     seam,
+    steadied,
 )
 from tests.unit.conftest import lower_face
 
@@ -111,12 +109,30 @@ def test_priors_reach_the_network_inside_the_hole_only(editor_engine: FakeEngine
     assert np.allclose(made[0].rgb[0, 0], 0.75 * 255, atol=0.1)
 
 
-def test_what_was_painted_goes_on_in_form_without_detail_and_without_what_is_around() -> None:
-    painted = np.full((SIZE, SIZE, 3), 1000, np.float32)  # a hand, perhaps
+def test_paint_that_hardly_changes_stays_and_paint_that_changes_is_new() -> None:
     where = lower_face().astype(np.uint8)
-    painted[where > 0] = 120
-    painted[:, ::4] += 40 * where[:, ::4, None]  # stripes of 4 px: 130 on average
-    guess = own_guess(painted, where)
-    assert guess.weight == OWN_WEIGHT and guess.known is where
-    assert np.abs(guess.rgb[cv2.erode(where, np.ones((15, 15), np.uint8)) > 0] - 130).max() < 0.1
-    assert guess.rgb[where > 0].max() < 165
+    before = np.full((SIZE, SIZE, 3), 100, np.float32)
+    for change, stays in ((3, 0.85), (12, 0.33), (60, 0.0)):
+        painted = before + change
+        steady = steadied(painted, before, where)
+        kept = (painted - steady) / change
+        assert kept[where > 0] == pytest.approx(stays, abs=0.01)
+        assert not kept[where == 0].any()
+        assert (painted == 100 + change).all() and (before == 100).all()
+
+
+def test_what_follows_for_long_neither_fades_nor_sharpens_nor_wanders() -> None:
+    rng = np.random.default_rng(2)
+    still = rng.uniform(40, 215, (SIZE, SIZE, 3)).astype(np.float32)
+    shown = still
+    for _ in range(300):
+        noisy = still + rng.normal(0, 2, still.shape).astype(np.float32)
+        shown = steadied(noisy, shown, everywhere())
+    away = shown - still
+    assert abs(away.mean()) < 0.1 and away.std() < 0.8  # less than the noise of one frame
+    assert shown.std() == pytest.approx(still.std(), rel=0.01)
+
+
+def test_without_a_place_in_common_nothing_follows() -> None:
+    painted = face()
+    assert np.array_equal(steadied(painted, painted + 5, np.zeros((SIZE, SIZE), np.uint8)), painted)

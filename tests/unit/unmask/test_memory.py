@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +12,7 @@ from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame
 from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.unmasker import State, Unmasker
-from tests.unit.conftest import FakeEngine, lower_face
+from tests.unit.conftest import FakeEngine, Planes, lower_face
 
 Clip = list[NDArray[np.uint8]]
 
@@ -39,20 +40,44 @@ def frame(image: NDArray[np.uint8], number: int) -> Frame:
     return Frame(image, Fraction(number, 30), (number + 1) * 33_333_333, number)
 
 
-def test_only_what_was_painted_is_a_guess(clip: Clip, editor_engine: FakeEngine) -> None:
+def brightening() -> FakeEngine:
+    """Paints grey, each time two levels brighter."""
+    asked = 0
+
+    def answer(inputs: Mapping[str, NDArray[np.float32]]) -> Planes:
+        nonlocal asked
+        level, asked = np.float32((100 + 2 * asked) / 127.5 - 1), asked + 1
+        hole = inputs["map"]
+        return {"rgb": inputs["image"] + hole * level, "confidence": hole.copy()}
+
+    return FakeEngine(answer)
+
+
+def test_paint_follows_only_where_there_was_paint(clip: Clip) -> None:
     """Around its hole the network repeats what it saw: cloth that a hand had covered."""
     whole = lower_face()
     maps = answering(upper_half(whole), whole)
-    with Unmasker(maps, editor_engine, use_prior=True) as unmasker:
+    with Unmasker(maps, brightening(), Settings(colour_match=False)) as unmasker:
         state = State()
-        for number in range(2):
-            unmasker.process(frame(clip[0], number), state)
-    first, second = editor_engine.calls
-    was, now = first["map"][0, 0] > 0, second["map"][0, 0] > 0
+        first, second = (
+            unmasker.process(frame(clip[0], number), state).reconstructions[0]
+            for number in range(2)
+        )
+    was, now = first.alpha > 0, second.alpha > 0
     assert (now & ~was).sum() > 1000
-    guessed = second["prior_weight"][0, 0] > 0
-    assert np.array_equal(guessed, was & now)
-    assert not second["prior"][0][:, ~guessed].any()
+    assert set(np.unique(second.crop[was & now])) == {100}  # 102 that follow 100
+    assert set(np.unique(second.crop[now & ~was])) == {102}
+
+
+def test_after_a_moment_without_a_mask_paint_follows_nothing(clip: Clip) -> None:
+    whole = lower_face()
+    maps = answering(whole, *[np.zeros_like(whole)] * 3, whole)
+    with Unmasker(maps, brightening(), Settings(colour_match=False)) as unmasker:
+        state = State()
+        made = [unmasker.process(frame(clip[0], n), state).reconstructions for n in range(5)]
+    painted = [bool(one) for one in made]
+    assert painted[0] and not painted[3] and painted[4]
+    assert made[4][0].crop[174, 128, 0] == 100 + 2 * sum(painted[:4])  # less if it followed
 
 
 def test_paint_is_not_held_where_the_hole_has_grown(
@@ -82,38 +107,34 @@ def test_the_map_of_before_a_cut_is_forgotten(clip: Clip, editor_engine: FakeEng
         assert unmasker.process(frame(other, 1), state).map is None
 
 
-def guesses(
-    pictures: list[NDArray[np.uint8]], map_engine: FakeEngine, editor: FakeEngine, overlap: bool
-) -> NDArray[np.bool_]:
-    """Which faces of which frame, (frames, 6), were given a guess."""
-    editor.calls.clear()
-    with Unmasker(map_engine, editor, Settings(max_faces=6), use_prior=True) as unmasker:
-        state, before = State(), None
+def following(pictures: list[NDArray[np.uint8]], maps: FakeEngine, overlap: bool) -> Clip:
+    """For each frame what was painted of each of six faces, (6,)."""
+    editor, shown = brightening(), []
+    settings = Settings(max_faces=6, colour_match=False)
+    with Unmasker(maps, editor, settings) as unmasker:
+        state, under_way = State(), []
         for number, image in enumerate(pictures):
-            begun = unmasker.begin(frame(image, number), state)
-            if before is not None:
-                unmasker.finish(before)
-                before = None
-            if overlap:
-                before = begun
-            else:
-                unmasker.finish(begun)
-        if before is not None:
-            unmasker.finish(before)
-    given = np.concatenate([call["prior_weight"].max((1, 2, 3)) for call in editor.calls])
-    return given.reshape(len(pictures), 6) > 0
+            under_way.append(unmasker.begin(frame(image, number), state))
+            if number or not overlap:
+                shown.append(unmasker.finish(under_way.pop(0)))
+        shown += [unmasker.finish(begun) for begun in under_way]
+    return [np.array([one.crop[174, 128, 0] for one in r.reconstructions]) for r in shown]
 
 
-def test_no_face_of_many_is_guessed_over_a_cut(
-    portrait: NDArray[np.uint8], map_engine: FakeEngine, editor_engine: FakeEngine
+def test_no_face_of_many_follows_over_a_cut(
+    portrait: NDArray[np.uint8], map_engine: FakeEngine
 ) -> None:
     """The last of more faces than a batch are painted when the next frame was already seen."""
     row = np.hstack([portrait] * 3)
     crowd = np.vstack([row, row])
     other = np.clip(crowd.astype(int) + 60, 0, 255).astype(np.uint8)
     pictures = [crowd, crowd, crowd, other, other]
-    plain, overlapped = (
-        guesses(pictures, map_engine, editor_engine, overlap) for overlap in (False, True)
-    )
-    assert plain[2].any() and not plain[3].any() and plain[4].any()
-    assert np.array_equal(plain, overlapped)
+    plain, overlapped = (following(pictures, map_engine, overlap) for overlap in (False, True))
+    assert [len(levels) for levels in plain] == [6] * 5
+    # Two batches a frame: fresh paint is 100 + 2 * batch.
+    fresh = [np.repeat([100 + 4 * k, 102 + 4 * k], (4, 2)) for k in range(5)]
+    for k in (1, 2, 4):
+        assert (plain[k] <= fresh[k]).all() and (plain[k][:4] < fresh[k][:4]).any()
+        assert (plain[k][4:] < fresh[k][4:]).any()
+    assert np.array_equal(plain[3], fresh[3])
+    assert all(map(np.array_equal, plain, overlapped))

@@ -16,7 +16,7 @@ from realtime_unmask.types import Frame
 from realtime_unmask.unmask.unmasker import State, Unmasker
 
 if TYPE_CHECKING:
-    from tests.unit.conftest import FakeEngine
+    from tests.unit.conftest import FakeEngine, Planes
 
 Picture = NDArray[np.uint8]
 PLAIN = Settings(colour_match=False)
@@ -80,7 +80,7 @@ def test_same_sequence_from_a_fresh_state_gives_the_same_pixels(
     clip: list[Picture], map_engine: FakeEngine, editor_engine: FakeEngine
 ) -> None:
     frames = [Frame(image, Fraction(n, 30), 0, n) for n, image in enumerate(clip[:4])]
-    with Unmasker(map_engine, editor_engine, use_prior=True) as unmasker:
+    with Unmasker(map_engine, editor_engine) as unmasker:
         runs = []
         for _ in range(2):
             state = State()
@@ -89,28 +89,50 @@ def test_same_sequence_from_a_fresh_state_gives_the_same_pixels(
         assert np.array_equal(first, second)
 
 
-def test_the_previous_output_is_the_next_prior(
-    clip: list[Picture], map_engine: FakeEngine, editor_engine: FakeEngine
-) -> None:
-    state = State()
-    with Unmasker(map_engine, editor_engine, PLAIN, use_prior=True) as unmasker:
-        for image in clip[:2]:
-            unmasker.process(image, state)
-    first, second = editor_engine.calls
-    assert not first["prior_weight"].any()
-    hole = second["map"][0, 0] > 0
-    assert second["prior_weight"][0, 0][hole].min() > 0
-    assert np.allclose(second["prior"][0][:, hole].T, (-1, 1, -1), atol=1e-5)
+def painting(editor_engine: FakeEngine, *levels: float) -> None:
+    """Let the editor fill its holes with one grey after the other, of 255."""
+    left = list(levels)
+
+    def answer(inputs: Planes) -> Planes:
+        level = np.float32(left.pop(0) / 127.5 - 1)
+        rgb = inputs["image"] + inputs["map"] * level
+        return {"rgb": rgb, "confidence": inputs["map"].copy()}
+
+    editor_engine.answer = answer
 
 
-def test_a_lost_face_forgets_its_prior(
+def middles(unmasker: Unmasker, images: list[Picture]) -> list[float]:
+    """What is painted in the middle of the hole, frame by frame."""
+    state = State()
+    results = [unmasker.process(image, state) for image in images]
+    return [float(r.reconstructions[0].crop[174, 128, 0]) for r in results if r.reconstructions]
+
+
+def test_paint_follows_the_frame_before(
     clip: list[Picture], map_engine: FakeEngine, editor_engine: FakeEngine
 ) -> None:
-    state = State()
-    with Unmasker(map_engine, editor_engine, PLAIN, use_prior=True) as unmasker:
-        for image in (clip[0], np.zeros_like(clip[0]), clip[0]):
-            unmasker.process(image, state)
-    assert not editor_engine.calls[-1]["prior_weight"].any()
+    painting(editor_engine, 100, 106, 200)
+    with Unmasker(map_engine, editor_engine, PLAIN) as unmasker:
+        first, second, third = middles(unmasker, clip[:3])
+    assert first == 100 and 101 <= second <= 103 and third == 200
+
+
+def test_a_lost_face_leaves_no_paint(
+    clip: list[Picture], map_engine: FakeEngine, editor_engine: FakeEngine
+) -> None:
+    painting(editor_engine, 100, 106)
+    with Unmasker(map_engine, editor_engine, PLAIN) as unmasker:
+        images = [clip[0], np.zeros_like(clip[0]), clip[0]]
+        assert middles(unmasker, images) == [100, 106]
+
+
+def test_stills_follow_nothing(
+    clip: list[Picture], map_engine: FakeEngine, editor_engine: FakeEngine
+) -> None:
+    painting(editor_engine, 100, 106)
+    with Unmasker(map_engine, editor_engine, PLAIN) as unmasker:
+        made = [unmasker.process(image).reconstructions[0].crop for image in clip[:2]]
+    assert [int(crop[174, 128, 0]) for crop in made] == [100, 106]
 
 
 def test_given_map_is_painted_without_asking_the_map_network(
