@@ -254,8 +254,9 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
         _check_engines(folder, "map", "editor")
     if options.prior:  # before hours are spent
         prior.plan(faces)
-    if options.clips:
-        moving.held_out(options.clips)
+    clips = {}
+    if options.clips:  # first, since they may turn out to show no face
+        clips = moving.evaluate(faces, options.clips, options.engines, workers=options.workers)
     judged, answers = editor.evaluate(
         faces, options.engines,
         against=options.against, judge=options.faces, limit=options.limit,
@@ -270,10 +271,8 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
         judged.tables["a minute of a still head"] = steady.evaluate(
             faces, options.engines, workers=options.workers
         )
-    if options.clips:
-        judged.tables["clips, unseen painter"] = moving.evaluate(
-            options.clips, options.engines, workers=options.workers
-        )
+    if clips:
+        judged.tables["clips, unseen painter"] = clips
     title = f"Editor, evaluation set {judged.digest}"
     text = report.document(title, judged.tables | judged.groups)
     print(text)

@@ -16,15 +16,15 @@ from training.shards import CROP, Faces
 from training.warp import thin_plate
 
 # How often a sample shows somebody of whom there is another picture, which then is the prior.
-PAIR_SHARE = 0.12
+PAIR_SHARE = 0.15
 # How often the face was small in its photograph: what is painted must be as soft as the rest.
 SMALL_SHARE = 0.25
 # How often a hole has the outline of a photographed mask: drawn ones know no folds, and stand off
 # the face less.
 REAL_SHARE = 0.35
 # How often another sample's prior is a worsened copy of the truth.
-COPY_SHARE = 0.2
-# The weight of a real picture as a guess; the network's own output has less.
+COPY_SHARE = 0.38
+# How far the guess is to be trusted.
 TRUST = (0.5, 1.0)
 
 # Mesh points that carry a face from one picture to another.

@@ -177,11 +177,11 @@ class EditorRun(Run[EditorNet]):
         """
         with torch.no_grad():
             motion = Motion.random(len(rgb), rng, self.device)
-            seen = {k: motion(batch[k]) for k in ("map", "prior", "prior_weight")}
-            seen["target"] = motion(_noisy(batch["target"], rng))
-            seen["map"] = (seen["map"] > 0.5).float()
+            hole = (motion(batch["map"]) > 0.5).float()
+            seen = {k: motion(batch[k]) * hole for k in ("prior", "prior_weight")}
+            seen |= {"map": hole, "target": motion(_noisy(batch["target"], rng))}
             other = motion.back(self.paint(self.average, seen)[0])
-            known = (motion.back(seen["map"]) > 0.9).float() * batch["map"] * batch["valid"]
+            known = (motion.back(hole) > 0.9).float() * batch["map"] * batch["valid"]
         apart = F.avg_pool2d((rgb - other) * known, 2)
         return weighted_mean(apart.abs(), F.avg_pool2d(known, 2))
 

@@ -124,7 +124,7 @@ def steadied(painted: Float32, before: Float32, both: UInt8) -> Float32:
 
     Args:
         painted, before: (S, S, 3) float32 in [0, 255].
-        both: (S, S) uint8, 1 where either was painted in its hole; elsewhere nothing changes.
+        both: (S, S) uint8, 1 in the holes of both; elsewhere nothing changes.
 
     Returns:
         (S, S, 3) float32 in [0, 255], a new array.
@@ -138,6 +138,7 @@ def steadied(painted: Float32, before: Float32, both: UInt8) -> Float32:
     share = cv2.exp(change * change * np.float32(-1 / CHANGE**2))
     change *= share
     change *= np.float32(KEPT) * both[part][..., None]
+    cv2.patchNaNs(change, 0)  # what is no number must not stay
     steady[part] += change
     return steady
 

@@ -39,7 +39,7 @@ class FaceMemory:
         look = crop[::8, ::8].astype(np.float32)
         self.jumped = self.look is not None and float(np.abs(look - self.look).mean()) > JUMP
         if self.jumped:  # or a bare face after the cut would be painted for a frame
-            self.map = MapMemory()
+            self.map, self.worn = MapMemory(), False
         self.look, self.now_ns = look, captured_ns
         self.frames += 1
 

@@ -209,7 +209,7 @@ class Unmasker(Closing):
             if state is not None:
                 memory = state.faces.setdefault(face.track_id, FaceMemory(frames=-1))
                 memory.see(pixels, frame.captured_ns)
-                follows = memory.worn and not memory.jumped
+                follows = memory.worn
             seen.append(Seen(face, alignment, pixels, normalise(pixels), memory, follows))
         if state is not None:
             here = {one.face.track_id for one in seen}

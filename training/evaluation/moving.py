@@ -7,7 +7,7 @@ steady in time is judged along the motion of the bare clip, whose own figure is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from realtime_unmask.capture.video import VideoSource
 from realtime_unmask.faces.alignment import align, crop
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.inference.engine import load_engine
-from realtime_unmask.types import Alignment, Float32, UInt8
+from realtime_unmask.types import Alignment, Float32, Frame, UInt8
 from realtime_unmask.unmask.unmasker import State, Unmasker
 from training import data, unseen
 from training.evaluation import scores
@@ -28,7 +28,7 @@ from training.evaluation.engines import SETTINGS
 from training.evaluation.pool import spread
 from training.evaluation.scores import Bool
 from training.prepare import VIDEOS
-from training.shards import CLIPS, CROP
+from training.shards import CLIPS, CROP, Faces
 
 # Seconds of each clip that are judged.
 SECONDS = 4
@@ -44,17 +44,23 @@ class Moment:
     """One frame of a clip.
 
     Attributes:
-        bare, masked: (H, W, 3) uint8 RGB.
+        bare: (H, W, 3) uint8 RGB.
+        masked: the frame as the program meets it.
         mask: (H, W) bool, the true mask.
     """
 
     bare: UInt8
-    masked: UInt8
+    masked: Frame
     mask: Bool
 
 
 def evaluate(
-    clips: Path, engines: Path, *, seconds: float = SECONDS, workers: int | None = None
+    faces: Faces,
+    clips: Path,
+    engines: Path,
+    *,
+    seconds: float = SECONDS,
+    workers: int | None = None,
 ) -> dict[str, Row]:
     """A table with a row for the true clips, one for stills of them, and one for videos.
 
@@ -63,16 +69,16 @@ def evaluate(
     before, of 255; painted, the share of frames in which a face was painted.
 
     Args:
-        clips: a folder of videos of one bare face each, of which those judge that no network was
-            trained on.
+        faces: all prepared faces; they tell which clips are held out.
+        clips: the folder of videos that they were prepared from.
         engines: folder with the networks.
         seconds: of each clip, from its start.
         workers: processes; one for each core where None.
 
     Raises:
-        ValueError: there is no such video, or no face in one.
+        ValueError: no held-out clip is there, or one shows no face.
     """
-    chosen = held_out(clips)
+    chosen = held_out(faces, clips)
     answers = list(spread(partial(_Worker, engines, seconds), chosen, workers))
     return {
         name: {measure: _mean([answer[name][measure] for answer in answers]) for measure in row}
@@ -80,16 +86,19 @@ def evaluate(
     }
 
 
-def held_out(clips: Path) -> list[Path]:
-    """The last few videos of a folder, by name: `data.held_out` keeps them from the training.
+def held_out(faces: Faces, clips: Path) -> list[Path]:
+    """The videos of a folder that no network was trained on.
 
     Raises:
         ValueError: there is none.
     """
-    found = sorted(p for p in clips.iterdir() if p.suffix.lower() in VIDEOS)
+    kept = faces.where(data.held_out(faces) & (faces.set == CLIPS))
+    names = sorted({name.partition("/")[2] for name in data.person(kept).tolist()})
+    found = [p for p in sorted(clips.iterdir()) if p.suffix.lower() in VIDEOS and p.stem in names]
     if not found:
-        raise ValueError(f"--clips: {clips} holds no video.")
-    return found[-data.PEOPLE_HELD_OUT[CLIPS] :]
+        which = f": {', '.join(names)}" if names else "; among the prepared faces there is none"
+        raise ValueError(f"--clips: {clips} holds no clip that was kept for scoring{which}.")
+    return found
 
 
 class _Worker:
@@ -122,11 +131,12 @@ def moments(clip: Path, seconds: float) -> Iterator[Moment]:
             if mesh is None:
                 mesh = next(iter(detector.find(frame.image, 1)), None)
             if mesh is not None:
-                yield _masked(frame.image, mesh, clip.stem)
+                yield _masked(frame, mesh, clip.stem)
 
 
-def _masked(bare: UInt8, mesh: Float32, name: str) -> Moment:
+def _masked(frame: Frame, mesh: Float32, name: str) -> Moment:
     """The clip's mask on one frame; its seed is the clip's name."""
+    bare = frame.image
     alignment = align(mesh, CROP)
     seen = crop(bare, alignment).astype(np.float32) * np.float32(1 / 255)
     places = mesh[:, :2] @ alignment.matrix[:, :2].T + alignment.matrix[:, 2]
@@ -140,7 +150,7 @@ def _masked(bare: UInt8, mesh: Float32, name: str) -> Moment:
         for plane in (worn.image, near.astype(np.float32), worn.map)
     )
     mixed = bare / np.float32(255) * (1 - share[..., None]) + image * share[..., None]
-    return Moment(bare, to_bytes(mixed), mask > 0.5)
+    return Moment(bare, replace(frame, image=to_bytes(mixed)), mask > 0.5)
 
 
 def _placed(plane: Float32, alignment: Alignment, size: tuple[int, int]) -> Float32:
@@ -153,7 +163,7 @@ class _Series:
     """The measures of one clip, frame by frame."""
 
     def __init__(self) -> None:
-        self._before: tuple[UInt8, UInt8, Bool] | None = None
+        self._before: tuple[int, UInt8, UInt8, Bool] | None = None
         self._rows: list[Row] = []
 
     def add(self, moment: Moment, shown: UInt8, *, painted: bool) -> None:
@@ -164,10 +174,11 @@ class _Series:
             row["psnr"] = scores.psnr(shown, moment.bare, moment.mask)
             slopes = [scores.slope(image, moment.mask) for image in (shown, moment.bare)]
             row["sharp"] = slopes[0] / max(slopes[1], 1e-6)
-        if painted and self._before is not None:
+        number = moment.masked.index
+        if painted and self._before is not None and self._before[0] == number - 1:
             part = (slice(max(0, y - 32), y + height + 32), slice(max(0, x - 32), x + width + 32))
-            row["flicker"] = _change(moment, shown, *self._before, part)
-        self._before = (moment.bare, shown, moment.mask) if painted else None
+            row["flicker"] = _change(moment, shown, *self._before[1:], part)
+        self._before = (number, moment.bare, shown, moment.mask) if painted else None
         self._rows.append(row)
 
     @property

@@ -1,7 +1,7 @@
 """What the editor makes of a guess: another picture of the same person, or a stranger's.
 
 The studio set shows each person with two expressions. One is masked; the other, bent to its mesh,
-is the guess that a video's earlier frames would give. A stranger's picture is the control: a
+is the guess that enrolment would give. A stranger's picture is the control: a
 network that trusts its guess blindly gets worse with it.
 """
 

@@ -133,6 +133,13 @@ def test_what_follows_for_long_neither_fades_nor_sharpens_nor_wanders() -> None:
     assert shown.std() == pytest.approx(still.std(), rel=0.01)
 
 
+def test_what_is_no_number_does_not_stay() -> None:
+    painted = face()
+    before = painted.copy()
+    before[100, 100] = np.nan
+    assert np.isfinite(steadied(painted, before, everywhere())).all()
+
+
 def test_without_a_place_in_common_nothing_follows() -> None:
     painted = face()
     assert np.array_equal(steadied(painted, painted + 5, np.zeros((SIZE, SIZE), np.uint8)), painted)

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from realtime_unmask.errors import EngineError
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame
 from realtime_unmask.unmask.effort import Effort
@@ -105,6 +107,26 @@ def test_the_map_of_before_a_cut_is_forgotten(clip: Clip, editor_engine: FakeEng
         # The same face on another day: all is brighter.
         other = np.clip(clip[0].astype(int) + 60, 0, 255).astype(np.uint8)
         assert unmasker.process(frame(other, 1), state).map is None
+
+
+def test_after_a_cut_that_failed_paint_follows_nothing(clip: Clip) -> None:
+    whole, asked = lower_face(), 0
+
+    def answer(inputs: Mapping[str, NDArray[np.float32]]) -> Planes:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise EngineError("Not now.")
+        return {"map": whole[None, None]}
+
+    other = np.clip(clip[0].astype(int) + 60, 0, 255).astype(np.uint8)
+    with Unmasker(FakeEngine(answer), brightening(), Settings(colour_match=False)) as unmasker:
+        state = State()
+        unmasker.process(frame(clip[0], 0), state)
+        with pytest.raises(EngineError, match="Not now"):
+            unmasker.process(frame(other, 1), state)
+        made = unmasker.process(frame(other, 2), state).reconstructions
+    assert made[0].crop[174, 128, 0] == 102  # 100 if it followed
 
 
 def following(pictures: list[NDArray[np.uint8]], maps: FakeEngine, overlap: bool) -> Clip:
