@@ -268,8 +268,8 @@ def test_photos_for_scoring_leave_out_near_duplicates(pictures: Path, tmp_path: 
         photos.held(tmp_path)
 
 
-def test_engines_leave_a_picture_without_a_mask_as_it_is() -> None:
-    bare = np.full((256, 256, 3), 128, np.uint8)
+def test_engines_leave_a_picture_without_a_mask_as_it_is(faces: Faces) -> None:
+    bare = cases.to_bytes(data.view(faces, 0, None).image)
     with Engines(ENGINES) as ours:
         seen = ours.find(bare)
         assert not seen.worn and not seen.hole.any()
