@@ -268,12 +268,16 @@ def test_photos_for_scoring_leave_out_near_duplicates(pictures: Path, tmp_path: 
         photos.held(tmp_path)
 
 
-def test_engines_leave_a_picture_without_a_mask_as_it_is(faces: Faces) -> None:
-    bare = cases.to_bytes(data.view(faces, 0, None).image)
+def test_engines_take_a_mask_off_and_leave_a_bare_face_as_it_is(faces: Faces) -> None:
+    masked = cases.to_bytes(data.view(faces, 0, None).image)
+    everywhere = np.ones((CROP, CROP), bool)
     with Engines(ENGINES) as ours:
+        seen = ours.find(masked)
+        assert seen.worn and seen.hole.any()
+        bare = ours.unmask(masked, seen.hole, everywhere)
         seen = ours.find(bare)
         assert not seen.worn and not seen.hole.any()
-        assert ours.unmask(bare, seen.hole, np.ones((256, 256), bool)) is bare
+        assert ours.unmask(bare, seen.hole, everywhere) is bare
 
 
 def test_commands_write_tables_and_sheets(judged: Faces, tmp_path: Path) -> None:
