@@ -278,7 +278,7 @@ def _unmasked(reading: Iterator[_Read], unmasker: FileUnmasker) -> Generator[_Do
             try:
                 read = next(reading, None)
                 begun = None if read is None else (read, unmasker.begin(read.frame, state))
-            except Exception:
+            except Exception:  # raised again, in its turn
                 if before is not None:
                     yield _Done(before[0], unmasker.finish(before[1]))
                 raise
@@ -319,13 +319,12 @@ class _Sinks:
         if options.maps is not None:
             grey = replace(like, bit_depth=8, chroma="420", colour=_MAP_COLOUR)
             encoding = replace(options.encoding, codec="h264", crf=_MAP_CRF)
-            try:
+            with ExitStack() as undo:
+                undo.callback(self._main.abort)
                 self._maps = VideoSink(
                     options.maps, grey, encoding, notice=False, tracks=False, force=options.force
                 )
-            except BaseException:
-                self._main.abort()
-                raise
+                undo.pop_all()
 
     @property
     def notes(self) -> list[str]:

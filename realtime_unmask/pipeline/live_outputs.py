@@ -152,7 +152,7 @@ class Output:
                 if isinstance(self._sink, PacedSink):
                     self._paced = self._sink
             self._sink.write(frame)
-        except BaseException:
+        except BaseException:  # raised again; only counted here
             self._lost += 1
             raise
         self._written += 1

@@ -235,7 +235,7 @@ class Worker(threading.Thread):
             if not self.standby and not self._host.stopping:
                 self._warm(unmasker)
             self._serve(unmasker)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  a thread's edge, as above
             self._host.failed(self, error)
         finally:
             unmasker.close()
@@ -283,8 +283,8 @@ class Worker(threading.Thread):
                 job, following = following, None
             if job is not None:
                 self._finish(unmasker, job)
-        except Exception:
-            if following is not None:  # shown as it came
+        except Exception:  # raised again: a frame in hand is shown as it came first
+            if following is not None:
                 self._publish(following, FrameResult(following.frame, following.frame, None), False)
             raise
 

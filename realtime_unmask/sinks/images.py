@@ -75,9 +75,8 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        finally:
+            temporary.unlink(missing_ok=True)  # gone already where all went well
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written ({error.strerror or error}). "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -94,12 +95,11 @@ class LiveRecording:
             self._track = _SoundTrack(output, sound, offset_ns)
             return self._track
 
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._end_sound)
             like = _like(path, self._size)
             self._video = VideoSink(path, like, _ENCODING, tracks=tracks if sound else False)
-        except BaseException:
-            self._end_sound()
-            raise
+            undo.pop_all()
 
     @property
     def partial(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -68,12 +69,11 @@ class OutputFile(io.FileIO):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
         super().__init__(handle, "r+")
         self.error: OSError | None = None
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.close)
             self._lock = _locked(handle, path)
             self.truncate()
-        except BaseException:
-            self.close()
-            raise
+            undo.pop_all()
 
     def write(self, data: Any) -> int:
         """Write all of `data` (FileIO alone may stop halfway)."""

@@ -174,7 +174,7 @@ class Window(QMainWindow):
         self._run_dialog(dialog, lambda: self.controller.change("badge", False))
 
     def _run_dialog(self, dialog: QDialog, accepted: Any) -> None:
-        # Not exec(): the picture goes on meanwhile, and a test can press the buttons.
+        # Does not wait for the answer: the picture goes on, and a test can press the buttons.
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(accepted)
         dialog.open()
