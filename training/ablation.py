@@ -19,12 +19,14 @@ import torch
 from realtime_unmask.inference.networks import EditorNet
 from training import data
 from training.editor_data import editor_maker
-from training.face_networks import FaceNet, load_face_network, perceptual_distance
+from training.face_networks import FaceNet, distances, load_face_network
 from training.losses import weighted_mean
 from training.shards import Faces
 from training.train_editor import EditorConfig, EditorRun
 
 NEVER = 1_000_000_000
+# In so little time the weights of a long training would leave nothing but grain.
+WEIGHTS: dict[str, Any] = {"perceptual": 1.0, "texture": 0.0, "adversarial": 0.06, "feature": 1.0}
 # Share of the time after which each discriminator joins.
 JOIN = {"whole_from": 0.40, "region_from": 0.66}
 
@@ -76,18 +78,19 @@ def ablate(
         count: val samples that judge each.
     """
     judging = load_face_network(judge, "judge")
-    lines = ["| variant | steps | hole PSNR, dB | perceptual distance | identity cosine |",
-             "|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "| variant | steps | hole PSNR, dB | perceptual distance | texture | identity cosine |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, variant in VARIANTS.items():
         config = EditorConfig(
             folder=folder / name.replace(" ", "-"), faces=perceptual, batch=16, size=size,
             save_minutes=1e9,
         )  # fmt: skip
-        run = _trained(replace(config, **variant.changes), variant, faces, minutes)
-        psnr, distance, likeness = _judged(run, judging.to(run.device), count)
-        lines.append(
-            f"| {name} | {run.progress.step} | {psnr:.2f} | {distance:.3f} | {likeness:.3f} |"
-        )
+        run = _trained(replace(config, **WEIGHTS, **variant.changes), variant, faces, minutes)
+        psnr, *rest = _judged(run, judging.to(run.device), count)
+        figures = " | ".join(f"{value:.3f}" for value in rest)
+        lines.append(f"| {name} | {run.progress.step} | {psnr:.2f} | {figures} |")
         print(lines[-1], flush=True)
     return "\n".join(lines)
 
@@ -122,8 +125,8 @@ def _trained(
 
 
 @torch.no_grad()
-def _judged(run: EditorRun, judge: FaceNet, count: int) -> tuple[float, float, float]:
-    """Hole-only PSNR, perceptual distance and identity cosine over val faces without a prior."""
+def _judged(run: EditorRun, judge: FaceNet, count: int) -> list[float]:
+    """Hole-only PSNR, the judge's two distances and identity cosine over val faces, no prior."""
     size = run.config.size
     stream = data.Stream(run.held, editor_maker(run.held, size, 0.0, 0.0), seed=78)
     rows = []
@@ -133,9 +136,10 @@ def _judged(run: EditorRun, judge: FaceNet, count: int) -> tuple[float, float, f
         inside = batch["map"] * batch["valid"]
         fake = torch.lerp(batch["target"], rgb, inside)
         error = weighted_mean(((rgb - batch["target"]) / 2) ** 2, inside).clamp(min=1e-6)
-        distance = perceptual_distance(judge, fake, batch["target"], inside)[0]
+        apart, texture = distances(judge, fake, batch["target"], inside)
         _, ours = judge(fake)
         _, true = judge(batch["target"])
-        rows.append(torch.stack([-10 * torch.log10(error), distance, (ours * true).sum()]))
-    psnr, distance, likeness = torch.stack(rows).mean(0).tolist()
-    return psnr, distance, likeness
+        psnr = -10 * torch.log10(error)
+        rows.append(torch.stack([psnr, apart[0], texture[0], (ours * true).sum()]))
+    means: list[float] = torch.stack(rows).mean(0).tolist()
+    return means

@@ -16,7 +16,7 @@ from realtime_unmask.inference.networks import EditorNet
 from training import checkpoint, data
 from training.discriminators import Adversary, PatchDiscriminator, halved, lower
 from training.editor_data import editor_maker
-from training.face_networks import load_face_network, perceptual_distance
+from training.face_networks import distances, load_face_network
 from training.labelled import Labelled, load_real_masks
 from training.loop import Batch, Run, RunConfig, channels_last
 from training.losses import dissimilarity, grown, weighted_mean
@@ -35,7 +35,8 @@ class EditorConfig(RunConfig):
         rate: Muon's learning rate; a quarter of it once a discriminator has joined.
         faces: checkpoint of `train faces --design perceptual`; without one there is no
             perceptual loss.
-        perceptual: weight of the perceptual loss.
+        perceptual, texture: weights of its two distances: each thing in its place, and as much
+            contrast as there is in the true face.
         whole_from: the step at which the whole-crop discriminator joins.
         region_from: the step at which the mask-region discriminator joins.
         adversarial, feature: weights of each discriminator's two losses.
@@ -51,11 +52,12 @@ class EditorConfig(RunConfig):
     size: int = CROP
     rate: float = 1e-3
     faces: Path | None = None
-    perceptual: float = 1.0
+    perceptual: float = 20.0
+    texture: float = 20.0
     whole_from: int = 1_000_000
     region_from: int = 1_000_000
-    adversarial: float = 0.06
-    feature: float = 1.0
+    adversarial: float = 0.5
+    feature: float = 6.0
     moved: float = 0.2
     agreement: float = 3.0
     average: float = 0.998
@@ -149,8 +151,9 @@ class EditorRun(Run[EditorNet]):
         losses = {}
         if self.face_network is not None:
             with self.autocast():
-                distance = perceptual_distance(self.face_network, fake, batch["target"], known)
-            losses["perceptual"] = self.config.perceptual * distance.float().mean()
+                features, texture = distances(self.face_network, fake, batch["target"], known)
+            losses["perceptual"] = self.config.perceptual * features.float().mean()
+            losses["texture"] = self.config.texture * texture.mean()
         for name in joined:
             losses |= self._adversarial(name, batch["target"], fake, known)
         return losses
@@ -192,13 +195,13 @@ class EditorRun(Run[EditorNet]):
 
 @torch.no_grad()
 def validate(run: EditorRun, held: Faces, count: int = 96) -> dict[str, float]:
-    """Mean hole-only PSNR, dB, and perceptual distance of the averaged weights.
+    """Mean hole-only PSNR, dB, and the face network's distances of the averaged weights.
 
-    "score" is PSNR until a discriminator has joined; then ten times the perceptual distance is
-    taken off, or a blurred network would always be the best one.
+    "score" is PSNR until a discriminator has joined; then the distances are taken off, or a
+    blurred network would always be the best one.
     """
     stream = data.Stream(held, editor_maker(held, run.config.size, pair_share=0), seed=77)
-    psnr, distance = [], []
+    psnr, apart = [], []
     for number in range(count):
         batch = {k: v[None].to(run.device) for k, v in stream[number].items()}
         batch["prior"].zero_()
@@ -210,15 +213,13 @@ def validate(run: EditorRun, held: Faces, count: int = 96) -> dict[str, float]:
         psnr.append(-10 * torch.log10(weighted_mean(((rgb - batch["target"]) / 2) ** 2, inside)))
         if run.face_network is not None:
             fake = torch.lerp(batch["target"], rgb, inside)
-            distance.append(
-                perceptual_distance(run.face_network, fake, batch["target"], inside).mean()
-            )
+            apart.append(torch.cat(distances(run.face_network, fake, batch["target"], inside)))
     figures = {"psnr": float(torch.stack(psnr).mean())} if psnr else {"psnr": 0.0}
     figures["score"] = figures["psnr"]
-    if distance:
-        figures["perceptual"] = float(torch.stack(distance).mean())
+    if apart:
+        figures["perceptual"], figures["texture"] = torch.stack(apart).mean(0).tolist()
         if run.progress.step >= min(start for start, _ in run.adversaries.values()):
-            figures["score"] -= 10 * figures["perceptual"]
+            figures["score"] -= 10 * figures["perceptual"] + 30 * figures["texture"]
     return figures
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from realtime_unmask.inference.networks import EditorNet, MapNet
+from training.data import view
+from training.face_networks import PerceptualNet, distances
+from training.shards import Faces
 
 
 def macs(network: nn.Module, *inputs: torch.Tensor) -> float:
@@ -49,3 +53,20 @@ def test_outputs_have_the_inputs_size_and_their_range(size: int) -> None:
     for plane in (confidence, marked):
         assert plane.shape == (2, 1, size, size)
         assert plane.min() >= 0 and plane.max() <= 1
+
+
+def test_one_distance_asks_where_things_are_the_other_how_crisp(faces: Faces) -> None:
+    torch.manual_seed(0)
+    network = PerceptualNet().eval()
+    true = torch.from_numpy(view(faces, 0, None).image.transpose(2, 0, 1)[None]) * 2 - 1
+    inside = torch.zeros(1, 1, 256, 256)
+    inside[..., 64:144, 64:192] = 1  # eyes and nose: the face wears a mask
+    blurred = F.avg_pool2d(F.pad(true, (4, 4, 4, 4), mode="replicate"), 9, 1)
+    moved = torch.roll(true, (4, 4), (2, 3))
+    with torch.no_grad():
+        soft, shifted, same = (
+            distances(network, torch.lerp(true, other, inside), true, inside)
+            for other in (blurred, moved, true)
+        )
+    assert soft[0] < shifted[0] and soft[1] > shifted[1]
+    assert same[0] == same[1] == 0

@@ -179,7 +179,10 @@ def opinions(
     pictures = [picture for picture, _ in results.values()]
     views = judge.look(pictures, case.bare, case.mask & case.valid)
     return {
-        name: Opinion(numbers | {"perceptual": view.distance}, view.features, view.identity)
+        name: Opinion(
+            numbers | {"perceptual": view.distance, "texture": view.texture},
+            view.features, view.identity,
+        )
         for (name, numbers), view in zip(measured.items(), views, strict=True)
     }
 
@@ -256,7 +259,7 @@ def _stacked(opinions: Iterable[Opinion]) -> NDArray[np.float64]:
 
 def _group(answers: list[Answer]) -> dict[str, float]:
     ours = row([a.true for a in answers], [a.rows[OURS] for a in answers])
-    kept = ("n", "psnr", "ssim", "l1", "area", "found", "perceptual", "identity")
+    kept = ("n", "psnr", "ssim", "l1", "area", "found", "perceptual", "texture", "identity")
     values = {name: ours[name] for name in kept if name in ours}
     noop = np.mean([a.rows[NOOP].numbers["psnr"] for a in answers])
     ridge = np.mean([a.rows[RIDGE].numbers["psnr"] for a in answers])

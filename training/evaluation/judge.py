@@ -12,7 +12,7 @@ import torch
 
 from realtime_unmask.types import Float64, UInt8
 from training.evaluation.scores import Bool
-from training.face_networks import SIZE, feature_distance, load_face_network
+from training.face_networks import SIZE, feature_distance, load_face_network, texture_distance
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,13 @@ class View:
 
     Attributes:
         distance: from the true picture, inside the hole.
+        texture: distance of its contrasts from the true ones, wherever they lie.
         features: the vector that Fréchet distances compare.
         identity: of length 1.
     """
 
     distance: float
+    texture: float
     features: Float64
     identity: Float64
 
@@ -50,10 +52,13 @@ class Judge:
         with torch.no_grad():
             maps, vectors = self._network.trunk(planes)
             identities = torch.nn.functional.normalize(self._network.embed(vectors), dim=1)
-            apart = feature_distance([m[1:] for m in maps], [m[:1] for m in maps], weight)
+            theirs, truth = [m[1:] for m in maps], [m[:1] for m in maps]
+            apart = feature_distance(theirs, truth, weight)
+            texture = texture_distance(theirs, truth, weight)
+        vectors, identities = vectors[1:].double(), identities[1:].double()
         return [
-            View(float(distance), vector.double().numpy(), identity.double().numpy())
-            for distance, vector, identity in zip(apart, vectors[1:], identities[1:], strict=True)
+            View(float(apart[i]), float(texture[i]), vectors[i].numpy(), identities[i].numpy())
+            for i in range(count)
         ]
 
 
