@@ -19,7 +19,7 @@ from training.editor_data import editor_maker
 from training.face_networks import distances, load_face_network
 from training.labelled import Labelled, load_real_masks
 from training.loop import Batch, Run, RunConfig, channels_last
-from training.losses import dissimilarity, grown, weighted_mean
+from training.losses import dissimilarity, grid, grown, weighted_mean
 from training.motion import Motion
 from training.muon import Muon
 from training.shards import CROP, Faces
@@ -40,6 +40,7 @@ class EditorConfig(RunConfig):
         whole_from: the step at which the whole-crop discriminator joins.
         region_from: the step at which the mask-region discriminator joins.
         adversarial, feature: weights of each discriminator's two losses.
+        grid: weight of the pattern that upsampling leaves, once a discriminator has joined.
         moved: share of steps that ask for agreement with what is painted of the same pictures a
             little moved, as in the next frame of a video.
         agreement: weight of that.
@@ -58,6 +59,7 @@ class EditorConfig(RunConfig):
     region_from: int = 1_000_000
     adversarial: float = 0.5
     feature: float = 6.0
+    grid: float = 1.0
     moved: float = 0.2
     agreement: float = 3.0
     average: float = 0.998
@@ -94,7 +96,7 @@ def reconstruction_losses(rgb: Tensor, confidence: Tensor, batch: Batch) -> dict
 class EditorRun(Run[EditorNet]):
     """One run of the editor."""
 
-    architecture = "editor-2"
+    architecture = "editor-3"
 
     def __init__(
         self, config: EditorConfig, held: Faces, make: Callable[[], EditorNet] = EditorNet
@@ -154,6 +156,9 @@ class EditorRun(Run[EditorNet]):
                 features, texture = distances(self.face_network, fake, batch["target"], known)
             losses["perceptual"] = self.config.perceptual * features.float().mean()
             losses["texture"] = self.config.texture * texture.mean()
+        if joined:
+            excess = F.relu(grid(fake, known) - grid(batch["target"], known))
+            losses["grid"] = self.config.grid * excess
         for name in joined:
             losses |= self._adversarial(name, batch["target"], fake, known)
         return losses

@@ -104,9 +104,9 @@ class EditorNet(nn.Module):
     """The editing module: paints the hidden part of an aligned face.
 
     U-Net generator with squeeze-and-excitation and dilated convolutions after Din et al. 2020.
-    Its body works at 64 px and below; a thin layer at 128 px adds the details. At its narrowest
-    level a layer sees the whole face at once: the crops are aligned, so the mouth is always in
-    the same area.
+    Its body works at 64 px and below; a thin layer and a residual block at 128 px add the
+    details. At its narrowest level a layer sees the whole face at once: the crops are aligned, so
+    the mouth is always in the same area.
 
     Args:
         widths: channels at 64, 32 and 16 px (for a 256 px crop).
@@ -135,6 +135,8 @@ class EditorNet(nn.Module):
         self.spread = nn.Conv2d(a, 4 * detail, 3, padding=1)
         self.detail = nn.Conv2d(8 * 4, detail, 1)
         self.head = nn.Conv2d(detail, 4 * 4, 3, padding=1)
+        # Pixel shuffles leave a grid; this block sees across its cells.
+        self.refine = DilatedBlock(detail, 1, attend=False)
 
     def forward(
         self, image: Tensor, map: Tensor, prior: Tensor, prior_weight: Tensor
@@ -156,7 +158,7 @@ class EditorNet(nn.Module):
         x = self.middle(self.whole(self.down2(x1)))
         x = self.up0(self.up1(x, x1), x0)
         x = F.pixel_shuffle(self.spread(x), 2) + self.detail(given)
-        x = F.pixel_shuffle(self.head(F.leaky_relu(x, 0.1)), 2)
+        x = F.pixel_shuffle(self.head(self.refine(x)), 2)
         return torch.tanh(x[:, :3]), torch.sigmoid(x[:, 3:])
 
 

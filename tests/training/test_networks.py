@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from realtime_unmask.inference.networks import EditorNet, MapNet
 from training.data import view
 from training.face_networks import PerceptualNet, distances
+from training.losses import grid
 from training.shards import Faces
 
 
@@ -70,3 +71,16 @@ def test_one_distance_asks_where_things_are_the_other_how_crisp(faces: Faces) ->
         )
     assert soft[0] < shifted[0] and soft[1] > shifted[1]
     assert same[0] == same[1] == 0
+
+
+def test_a_grid_is_told_from_grain_and_from_softness() -> None:
+    torch.manual_seed(0)
+    grain = 0.1 * torch.randn(1, 3, 128, 128)
+    cell = torch.rand(1, 1, 4, 4).repeat(1, 1, 32, 32) - 0.5
+    inside = torch.zeros(1, 1, 128, 128)
+    inside[..., 16:112, 16:112] = 1
+    natural, soft, gridded = (
+        grid(picture, inside) for picture in (grain, 0.1 * grain, grain + 0.3 * cell)
+    )
+    assert natural < 0.05 and soft < 0.05 and gridded > 0.3
+    assert grid(grain + 0.3 * cell, torch.zeros_like(inside)) == 0  # nothing counts

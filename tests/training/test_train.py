@@ -150,7 +150,7 @@ def test_nan_stops_the_run_and_keeps_the_checkpoint(
 
 def test_a_checkpoint_of_another_network_is_refused(faces: Faces, tmp_path: Path) -> None:
     train_editor.train(editor_config(tmp_path, steps=1), faces)
-    with pytest.raises(checkpoint.CheckpointError, match="made for editor-2"):
+    with pytest.raises(checkpoint.CheckpointError, match="made for editor-3"):
         train_map.train(MapConfig(folder=tmp_path, batch=2, steps=1), faces)
 
 
