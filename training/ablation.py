@@ -89,7 +89,7 @@ def ablate(
             folder=folder / name.replace(" ", "-"), faces=perceptual, batch=16, size=size,
             save_minutes=1e9,
         )  # fmt: skip
-        run = _trained(replace(config, **WEIGHTS, **variant.changes), variant, faces, minutes)
+        run = _trained(replace(config, **(WEIGHTS | variant.changes)), variant, faces, minutes)
         psnr, *rest = _judged(run, judging.to(run.device), count)
         figures = " | ".join(f"{value:.3f}" for value in rest)
         lines.append(f"| {name} | {run.progress.step} | {psnr:.2f} | {figures} |")

@@ -168,7 +168,8 @@ def texture_distance(a: list[Tensor], b: list[Tensor], weight: Tensor) -> Tensor
 
     Args:
         a, b: feature maps of two pictures, b's the true one's.
-        weight: (N, 1, S, S), 1 in the hole; windows with less than a third of it do not count.
+        weight: (N, 1, S, S), 1 in the hole; windows with less than a third of it do not count, and
+            where none does the distance is 0.
     """
     total = torch.zeros(len(weight), device=weight.device)
     for ours, theirs in zip(a, b, strict=True):
@@ -177,7 +178,7 @@ def texture_distance(a: list[Tensor], b: list[Tensor], weight: Tensor) -> Tensor
         near = seen * (seen > 0.33)
         x, y = _deviation(ours.float(), window), _deviation(theirs.float(), window)
         # Channels that are silent in most faces say little, and nothing of their noise.
-        floor = 0.05 * y.detach().square().mean((0, 2, 3), keepdim=True) + 1e-6
+        floor = 0.05 * y.detach().square().mean((2, 3), keepdim=True) + 1e-6
         apart = ((x - y).square() / (x.square() + y.square() + floor)).mean(1, keepdim=True)
         total = total + (apart * near).sum((1, 2, 3)) / near.sum((1, 2, 3)).clamp(min=1e-3)
     return total / len(a)

@@ -65,10 +65,14 @@ def grid(picture: Tensor, weight: Tensor, period: int = 4, cells: int = 9) -> Te
 
     Args:
         picture: (N, 3, S, S).
-        weight: (N, 1, S, S), 1 where it counts.
+        weight: (N, 1, S, S), 1 where it counts; windows of `cells` x `cells` with less than half
+            of their cells inside do not, so that a hole of 26 px has no say.
+        period: side of a cell, px.
+        cells: side of a window, cells; S is at least period * cells.
 
     Returns:
-        0 for none; of photographs about 0.1, because so few cells are never quite alike.
+        One value of the whole batch: 0 for none; of photographs about 0.1, because so few cells
+        are never quite alike.
     """
     grey = picture.mean(1, keepdim=True)
     fine = F.pixel_unshuffle(grey - F.avg_pool2d(grey, 5, 1, 2), period)

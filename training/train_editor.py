@@ -34,7 +34,7 @@ class EditorConfig(RunConfig):
             goes on at 256 from where it stopped.
         rate: Muon's learning rate; a quarter of it once a discriminator has joined.
         faces: checkpoint of `train faces --design perceptual`; without one there is no
-            perceptual loss.
+            perceptual and no texture loss.
         perceptual, texture: weights of its two distances: each thing in its place, and as much
             contrast as there is in the true face.
         whole_from: the step at which the whole-crop discriminator joins.
@@ -238,8 +238,8 @@ def train(config: EditorConfig, faces: Faces) -> None:
     """
     if config.faces is None and min(config.whole_from, config.region_from) < config.steps:
         raise ValueError(
-            "With discriminators the best weights are chosen by perceptual distance: add --faces, "
-            "the checkpoint of 'train faces --design perceptual'."
+            "With discriminators the best weights are chosen by a face network's "
+            "distances: add --faces, the checkpoint of 'train faces --design perceptual'."
         )
     run = EditorRun(config, data.validation_faces(faces))
     run.resume()

@@ -135,7 +135,7 @@ class EditorNet(nn.Module):
         self.spread = nn.Conv2d(a, 4 * detail, 3, padding=1)
         self.detail = nn.Conv2d(8 * 4, detail, 1)
         self.head = nn.Conv2d(detail, 4 * 4, 3, padding=1)
-        # Pixel shuffles leave a grid; this block sees across its cells.
+        # Pixel shuffles leave a grid; this block sees across its cells and learns to mend it.
         self.refine = DilatedBlock(detail, 1, attend=False)
 
     def forward(

@@ -83,4 +83,7 @@ def test_a_grid_is_told_from_grain_and_from_softness() -> None:
         grid(picture, inside) for picture in (grain, 0.1 * grain, grain + 0.3 * cell)
     )
     assert natural < 0.05 and soft < 0.05 and gridded > 0.3
+    for size in ((32, 128), (128, 32)):  # stairs one way, grain the other
+        stairs = F.interpolate(0.1 * torch.randn(1, 3, *size), (128, 128))
+        assert grid(stairs, inside) > 2
     assert grid(grain + 0.3 * cell, torch.zeros_like(inside)) == 0  # nothing counts

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.nn import functional as F
 
 from training import checkpoint, data, train_editor, train_map
 from training.editor_data import editor_maker
@@ -238,3 +239,23 @@ def test_paint_that_moves_with_the_picture_agrees_and_paint_that_does_not_disagr
         apart[name] = difference.item()
     assert apart["moves"] < 0.003 < apart["stays"]
     assert apart["brighter"] == pytest.approx(0.2, abs=0.01)
+
+
+def test_the_face_network_asks_for_texture_and_discriminators_bring_the_grid_loss(
+    faces: Faces, face_weights: Path, tmp_path: Path
+) -> None:
+    run = EditorRun(editor_config(tmp_path, faces=face_weights), faces)
+    torch.manual_seed(0)
+    target = 0.3 * torch.randn(2, 3, 64, 64)
+    hole = torch.zeros(2, 1, 64, 64)
+    hole[..., 4:60, 4:60] = 1
+    batch = {"target": target, "map": hole, "valid": torch.ones_like(hole)}
+    soft = 0.1 * target
+    stairs = F.interpolate(F.avg_pool2d(target, 4), (64, 64))
+    for rgb, joined, wanted in ((soft, [], "texture"), (stairs, ["region"], "grid")):
+        rgb.requires_grad_()
+        losses = run._judged(rgb, batch, joined)
+        assert ("grid" in losses) == bool(joined)
+        (gradient,) = torch.autograd.grad(losses[wanted], rgb)
+        assert losses[wanted].item() > 0.1 and gradient.abs().max() > 0
+    assert run._judged(target, batch, ["region"])["grid"].item() == 0
