@@ -108,7 +108,7 @@ class VideoSink:
             raise self._cannot_write(error) from error
         try:
             self._open(encoding, tracks, notice)
-        except BaseException as error:
+        except BaseException as error:  # raised again, as a sentence where one is known
             self.abort()
             if self._file.error is None and isinstance(error, DECODER_FAULTS):
                 raise self._refused(error) from error
