@@ -17,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 # Networks that every checkpoint holds.
 REQUIRED = ("network", "average")
@@ -151,11 +152,10 @@ def average(into: nn.Module, network: nn.Module, decay: float, step: int) -> Non
     The statistics of batch norm are averaged alike: those of the newest weights would not fit.
     """
     decay = min(decay, (1 + step) / (10 + step))
+    kept, new = list(into.state_dict().values()), list(network.state_dict().values())
+    moving = [i for i, value in enumerate(kept) if value.is_floating_point()]
     with torch.no_grad():
-        for kept, new in zip(
-            into.state_dict().values(), network.state_dict().values(), strict=True
-        ):
-            if kept.is_floating_point():
-                kept.lerp_(new, 1 - decay)
-            else:
-                kept.copy_(new)
+        get_ema_multi_avg_fn(decay)([kept[i] for i in moving], [new[i] for i in moving], None)
+        for old, value in zip(kept, new, strict=True):
+            if not old.is_floating_point():
+                old.copy_(value)

@@ -63,8 +63,9 @@ class Adversary:
 
     def __init__(self, network: PatchDiscriminator, view: Callable[[Tensor], Tensor]) -> None:
         self.network, self.view = network, view
+        on_card = any(parameter.is_cuda for parameter in network.parameters())
         self.optimiser = torch.optim.AdamW(
-            network.parameters(), 4e-4, betas=(0.0, 0.99), weight_decay=0.0
+            network.parameters(), 4e-4, betas=(0.0, 0.99), weight_decay=0.0, capturable=on_card
         )
 
     def hinge(self, truth: Tensor, fake: Tensor, known: Tensor) -> Tensor:
@@ -75,10 +76,10 @@ class Adversary:
             known: (N, 1, S, S), 1 in the hole where the picture is known.
         """
         real, painted, near = self._shown(truth, fake.detach(), known)
-        real_score, _ = self.network(real)
-        fake_score, _ = self.network(painted)
-        return weighted_mean(F.relu(1 - real_score.float()), near) + weighted_mean(
-            F.relu(1 + fake_score.float()), near
+        scores = self.network(torch.cat((real, painted)))[0].float()
+        real_score, fake_score = scores.chunk(2)
+        return weighted_mean(F.relu(1 - real_score), near) + weighted_mean(
+            F.relu(1 + fake_score), near
         )
 
     def verdict(self, truth: Tensor, fake: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:

@@ -32,7 +32,7 @@ PARITY = 1 / 255
 
 _NETWORKS: dict[str, tuple[type[nn.Module], str]] = {
     "map": (MapNet, "map-2"),
-    "editor": (EditorNet, "editor-3"),
+    "editor": (EditorNet, "editor-4"),
 }
 
 def export(network: Network, run: Path, engines: Path, about: dict[str, Any]) -> float:

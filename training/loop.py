@@ -24,7 +24,8 @@ import torch
 from torch import Tensor, distributed, nn
 
 from training import checkpoint
-from training.losses import check_finite
+from training.losses import NO_NUMBER, StoppedByNan, check_finite
+from training.precision import matrix_type
 
 Batch = dict[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
@@ -67,12 +68,15 @@ class Run(ABC, Generic[Network]):
 
     def __init__(self, config: RunConfig, network: Network, average: Network) -> None:
         self.device = device(config.device)
+        torch.backends.cudnn.benchmark = True  # every batch has the same form
         self.world, self.rank = join_others(self.device)
         self.network = channels_last(network.to(self.device))
         self.average = channels_last(average.to(self.device).eval())
         self.networks: dict[str, nn.Module] = {"network": self.network, "average": self.average}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.progress = checkpoint.Progress()
+        # Whether all losses so far were numbers; for a GPU, whose answers are not waited for.
+        self.sound = torch.ones((), dtype=torch.bool, device=self.device)
         self._config = config
 
     @abstractmethod
@@ -114,8 +118,13 @@ class Run(ABC, Generic[Network]):
         self.average.load_state_dict(newest)
 
     def autocast(self) -> AbstractContextManager[None]:
-        """bf16 where it pays; the weights stay float32."""
-        return torch.autocast(self.device.type, torch.bfloat16)
+        """bf16 where the hardware has it; the weights stay float32."""
+        half = matrix_type(self.device) is torch.bfloat16
+        # A recorded step must not find weights that were narrowed outside of it.
+        cached = self.device.type == "cpu"
+        return torch.autocast(
+            self.device.type, torch.bfloat16, enabled=half, cache_enabled=cached
+        )
 
     def descend(
         self, loss: Tensor, network: nn.Module, optimiser: torch.optim.Optimizer, clip: float = 5.0
@@ -123,9 +132,13 @@ class Run(ABC, Generic[Network]):
         """Check, differentiate, average over the processes, clip, step.
 
         Raises:
-            StoppedByNan: the loss is no longer a number.
+            StoppedByNan: the loss is no longer a number. On a GPU `go` raises it, before the next
+                checkpoint.
         """
-        check_finite(loss, self.progress.step)
+        if loss.is_cuda:  # looked at now and then: to wait for it at every step would cost more
+            self.sound.logical_and_(torch.isfinite(loss.detach()))
+        else:
+            check_finite(loss, self.progress.step)
         optimiser.zero_grad()
         loss.backward()
         if self.world > 1:
@@ -154,7 +167,7 @@ class Run(ABC, Generic[Network]):
         began = saved = time.monotonic()
         while progress.step < config.steps and not self._is_over(began):
             asked = time.monotonic()
-            batch = self._placed(next(source))
+            batch = self.placed(next(source))
             log.waited += time.monotonic() - asked
             log.add(self.step(batch))
             progress.step += 1
@@ -172,7 +185,11 @@ class Run(ABC, Generic[Network]):
         return bool(over)
 
     def _look(self, log: _Log) -> None:
-        if self.rank or not log.steps:
+        if not log.steps:
+            return
+        if not self.sound:
+            raise StoppedByNan(NO_NUMBER.format(step=self.progress.step))
+        if self.rank:
             return
         figures = self.validate()
         score = figures.get("score", -math.inf)
@@ -182,11 +199,12 @@ class Run(ABC, Generic[Network]):
         self.save()
         log.write(self.progress.step, self._config.batch * self.world, figures)
 
-    def _placed(self, batch: Batch) -> Batch:
-        pictures = {k: v for k, v in batch.items() if v.ndim == 4}
-        laid = {k: v.contiguous(memory_format=torch.channels_last) for k, v in pictures.items()}
+    def placed(self, batch: Batch) -> Batch:
+        """On the device first: a GPU lays out and widens a batch faster than a CPU copies it."""
+        there = {k: v.to(self.device, non_blocking=True).float() for k, v in batch.items()}
         return {
-            k: v.to(self.device, non_blocking=True) for k, v in {**batch, **laid}.items()
+            k: v.contiguous(memory_format=torch.channels_last) if v.ndim == 4 else v
+            for k, v in there.items()
         }
 
 

@@ -6,6 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+NO_NUMBER = (
+    "The loss was no number by step {step}; the last checkpoint is good. "
+    "Lower --rate and resume."
+)
+
 
 class StoppedByNan(RuntimeError):
     """The loss is not a number any more."""
@@ -18,10 +23,7 @@ def check_finite(value: Tensor, step: int) -> None:
         StoppedByNan: the value is infinite or not a number.
     """
     if not torch.isfinite(value):
-        raise StoppedByNan(
-            f"The loss became {value.item()} at step {step}; the last checkpoint is good. "
-            "Lower --rate and resume."
-        )
+        raise StoppedByNan(NO_NUMBER.format(step=step))
 
 
 def weighted_mean(value: Tensor, weight: Tensor) -> Tensor:

@@ -15,22 +15,24 @@ class Motion:
     """A similarity for each picture of a batch.
 
     Attributes:
-        matrix: (N, 3, 3) float32, in coordinates that run from -1 to 1 over the crop.
+        matrix, inverse: (N, 3, 3) float32, in coordinates that run from -1 to 1 over the crop.
     """
 
     matrix: Tensor
+    inverse: Tensor
 
     @classmethod
     def random(cls, count: int, rng: np.random.Generator, device: torch.device) -> Motion:
         """Up to a few pixels, degrees and per cent, as alignment leaves them."""
         turn, zoom = rng.normal(0, 0.02, count), np.exp(rng.normal(0, 0.015, count))
-        matrix = np.zeros((count, 3, 3), np.float32)
+        matrix = np.zeros((count, 3, 3))
         matrix[:, 0, 0] = matrix[:, 1, 1] = zoom * np.cos(turn)
         matrix[:, 1, 0] = zoom * np.sin(turn)
         matrix[:, 0, 1] = -matrix[:, 1, 0]
         matrix[:, :2, 2] = rng.normal(0, 0.012, (count, 2))
         matrix[:, 2, 2] = 1
-        return cls(torch.from_numpy(matrix).to(device))
+        both = (matrix, np.linalg.inv(matrix))
+        return cls(*(torch.from_numpy(m.astype(np.float32)).to(device) for m in both))
 
     def __call__(self, planes: Tensor) -> Tensor:
         """(N, C, S, S) moved; beyond the edge, the edge is repeated."""
@@ -38,7 +40,7 @@ class Motion:
 
     def back(self, planes: Tensor) -> Tensor:
         """The inverse motion."""
-        return _warp(planes, torch.linalg.inv(self.matrix))
+        return _warp(planes, self.inverse)
 
 
 def _warp(planes: Tensor, matrix: Tensor) -> Tensor:

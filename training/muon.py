@@ -14,6 +14,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adamw import adamw
+
+from training.precision import matrix_type
 
 # Newton-Schulz iteration: the quintic that brings all singular values near 1 in five rounds.
 _A, _B, _C = 3.4445, -4.7750, 2.0315
@@ -47,13 +50,49 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Move every parameter that has a gradient."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                parameter.mul_(1 - group["lr"] * group["decay"])
-                follow = _orthogonal if is_matrix(parameter) else _adam
-                way = follow(parameter.grad, self.state[parameter], group)
-                parameter.add_(way, alpha=-group["lr"])
+            moved = [p for p in group["params"] if p.grad is not None]
+            alike: dict[tuple[int, int], list[Tensor]] = {}
+            for parameter in filter(is_matrix, moved):
+                alike.setdefault(_form(parameter), []).append(parameter)
+            for parameters in alike.values():
+                self._move_matrices(parameters, group)
+            self._move_rest([p for p in moved if not is_matrix(p)], group)
+
+    def _move_matrices(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """Matrices of one form at once: a GPU would wait for the launches of one after another."""
+        ahead = []
+        for parameter in parameters:
+            state, gradient = self.state[parameter], parameter.grad
+            assert gradient is not None
+            if "momentum" not in state:
+                state.clear()  # of a run that began with another optimiser
+                state["momentum"] = torch.zeros_like(gradient)
+            state["momentum"].lerp_(gradient, 1 - group["momentum"])
+            ahead.append(gradient.lerp(state["momentum"], group["momentum"]).flatten(1))
+        ways = _orthogonal(torch.stack(ahead)) * (0.2 * math.sqrt(max(_form(parameters[0]))))
+        for parameter, way in zip(parameters, ways, strict=True):
+            parameter.mul_(1 - group["lr"] * group["decay"])
+            parameter.add_(way.reshape(parameter.shape), alpha=-group["lr"])
+
+    def _move_rest(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        for parameter in parameters:
+            state = self.state[parameter]
+            if "mean" not in state:
+                state.clear()
+                state["step"] = torch.zeros((), device=parameter.device)
+                state["mean"] = torch.zeros_like(parameter)
+                state["square"] = torch.zeros_like(parameter)
+            # Of a checkpoint; on the card, so that a step can be recorded as a CUDA graph.
+            state["step"] = state["step"].to(parameter.device)
+        states = [self.state[parameter] for parameter in parameters]
+        adamw(
+            parameters, [p.grad for p in parameters if p.grad is not None],
+            [s["mean"] for s in states], [s["square"] for s in states], [],
+            [s["step"] for s in states],
+            capturable=any(parameter.is_cuda for parameter in parameters),
+            amsgrad=False, beta1=group["betas"][0], beta2=group["betas"][1], lr=group["lr"],
+            weight_decay=group["decay"], eps=_TINY, maximize=False,
+        )  # fmt: skip
 
 
 def is_matrix(parameter: Tensor) -> bool:
@@ -61,32 +100,18 @@ def is_matrix(parameter: Tensor) -> bool:
     return parameter.ndim >= 2
 
 
-def _orthogonal(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
-    if "momentum" not in state:
-        state.clear()  # of a run that began with another optimiser
-        state["momentum"] = torch.zeros_like(gradient)
-    state["momentum"].lerp_(gradient, 1 - group["momentum"])
-    ahead = gradient.lerp(state["momentum"], group["momentum"]).flatten(1)
-    tall = ahead.shape[0] > ahead.shape[1]
-    x = (ahead.T if tall else ahead).bfloat16()
-    x = x / (x.norm() + _TINY)
+def _form(parameter: Tensor) -> tuple[int, int]:
+    """Rows and columns, a convolution's weights as one row for each output."""
+    return parameter.shape[0], parameter[0].numel()
+
+
+def _orthogonal(matrices: Tensor) -> Tensor:
+    """(n, rows, columns), each with its singular values brought near 1."""
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = (matrices.mT if tall else matrices).to(matrix_type(matrices.device))
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + _TINY)
     for _ in range(_ROUNDS):
-        square = x @ x.T
+        square = x @ x.mT
         x = _A * x + (_B * square + _C * square @ square) @ x
-    way: Tensor = (x.T if tall else x).to(gradient.dtype).reshape(gradient.shape)
-    return way * (0.2 * math.sqrt(max(ahead.shape)))
-
-
-def _adam(gradient: Tensor, state: dict[str, Any], group: dict[str, Any]) -> Tensor:
-    first, second = group["betas"]
-    if "mean" not in state:
-        state.clear()
-        state["step"] = torch.zeros(())
-        state["mean"], state["square"] = torch.zeros_like(gradient), torch.zeros_like(gradient)
-    state["step"] += 1
-    count = float(state["step"])
-    state["mean"].lerp_(gradient, 1 - first)
-    state["square"].lerp_(gradient * gradient, 1 - second)
-    mean: Tensor = state["mean"] / (1 - first**count)
-    size: Tensor = (state["square"] / (1 - second**count)).sqrt() + _TINY
-    return mean / size
+    made: Tensor = x.mT if tall else x
+    return made.to(matrices.dtype)

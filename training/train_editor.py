@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from training.loop import Batch, Run, RunConfig, channels_last
 from training.losses import dissimilarity, grid, grown, weighted_mean
 from training.motion import Motion
 from training.muon import Muon
+from training.recorded import Recorder
 from training.shards import CROP, Faces
 
 
@@ -40,6 +42,7 @@ class EditorConfig(RunConfig):
         whole_from: the step at which the whole-crop discriminator joins.
         region_from: the step at which the mask-region discriminator joins.
         adversarial, feature: weights of each discriminator's two losses.
+        judge_width: channels of the discriminators' first layer.
         grid: weight of the pattern that upsampling leaves, once a discriminator has joined.
         moved: share of steps that ask for agreement with what is painted of the same pictures a
             little moved, as in the next frame of a video.
@@ -59,6 +62,7 @@ class EditorConfig(RunConfig):
     region_from: int = 1_000_000
     adversarial: float = 0.5
     feature: float = 6.0
+    judge_width: int = 32
     grid: float = 1.0
     moved: float = 0.2
     agreement: float = 3.0
@@ -69,13 +73,6 @@ class EditorConfig(RunConfig):
 def blank(batch: Batch) -> Tensor:
     """The network's `image`: the picture with the hole at 0."""
     return batch["target"] * (1 - batch["map"])
-
-
-def _noisy(pictures: Tensor, rng: np.random.Generator) -> Tensor:
-    """With a webcam's noise, another one for each picture."""
-    size = rng.uniform(0.0, 0.04, (len(pictures), 1, 1, 1)).astype(np.float32)
-    noise = rng.standard_normal(pictures.shape, np.float32) * size
-    return pictures + torch.from_numpy(noise).to(pictures.device)
 
 
 def reconstruction_losses(rgb: Tensor, confidence: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -96,7 +93,7 @@ def reconstruction_losses(rgb: Tensor, confidence: Tensor, batch: Batch) -> dict
 class EditorRun(Run[EditorNet]):
     """One run of the editor."""
 
-    architecture = "editor-3"
+    architecture = "editor-4"
 
     def __init__(
         self, config: EditorConfig, held: Faces, make: Callable[[], EditorNet] = EditorNet
@@ -111,10 +108,11 @@ class EditorRun(Run[EditorNet]):
                             "region": (config.region_from, lower)}  # fmt: skip
         self.judges: dict[str, Adversary] = {}
         for name, (_, view) in self.adversaries.items():
-            judge = channels_last(PatchDiscriminator().to(self.device))
+            judge = channels_last(PatchDiscriminator(width=config.judge_width).to(self.device))
             self.judges[name] = Adversary(judge, view)
             self.networks[name] = judge
             self.optimisers[f"{name}_optimiser"] = self.judges[name].optimiser
+        self.record = Recorder(self.device.type == "cuda" and self.world == 1)
         self.face_network = None
         if config.faces is not None:
             self.face_network = load_face_network(config.faces, "perceptual").to(self.device)
@@ -130,23 +128,49 @@ class EditorRun(Run[EditorNet]):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One step of the editor, and of the discriminators that have joined."""
         config, step = self.config, self.progress.step
-        joined = [name for name, (start, _) in self.adversaries.items() if step >= start]
+        joined = tuple(name for name, (start, _) in self.adversaries.items() if step >= start)
         if step == min(start for start, _ in self.adversaries.values()):
             self.save("before_adversarial")
-            self.judge_best()  # from here on the score means something else
+            # From here on the score means something else, and the softer weights would keep the
+            # lead: those that never met a discriminator are no candidates.
+            self.progress.best = -math.inf
+        rate = config.rate * (0.25 if joined else 1.0) * min(1.0, (step + 1) / 200)
         for group in self.optimiser.param_groups:
-            group["lr"] = config.rate * (0.25 if joined else 1.0) * min(1.0, (step + 1) / 200)
+            group["lr"] = rate
+        rng = np.random.default_rng([config.seed, self.rank, step])
+        moved = rng.random() < config.moved
+        if moved:
+            batch = batch | self._next_frame(batch["target"], rng)
+        losses = self.record(
+            (joined, rate, moved), lambda batch: self._learn(batch, joined), batch
+        )
+        checkpoint.average(self.average, self.network, config.average, step)
+        return losses
+
+    def _learn(self, batch: Batch, joined: tuple[str, ...]) -> dict[str, Tensor]:
         rgb, confidence = self.paint(self.network, batch)
         losses = reconstruction_losses(rgb, confidence, batch) | self._judged(rgb, batch, joined)
-        rng = np.random.default_rng([config.seed, self.rank, step])
-        if rng.random() < config.moved:
-            losses["agreement"] = config.agreement * self._disagreement(rgb, batch, rng)
+        if "motion" in batch:
+            losses["agreement"] = self.config.agreement * self._disagreement(rgb, batch)
         total = torch.stack(list(losses.values())).sum()
         self.descend(total, self.network, self.optimiser)
-        checkpoint.average(self.average, self.network, config.average, step)
         return {name: value.detach() for name, value in losses.items()}
 
-    def _judged(self, rgb: Tensor, batch: Batch, joined: list[str]) -> dict[str, Tensor]:
+    def _next_frame(self, target: Tensor, rng: np.random.Generator) -> Batch:
+        """How the next frame of a video differs: where things are, and a webcam's noise."""
+        motion = Motion.random(len(target), rng, self.device)
+        size = torch.from_numpy(rng.uniform(0.0, 0.04, (len(target), 1, 1, 1)))
+        dice = torch.Generator(self.device).manual_seed(int(rng.integers(2**31)))
+        noise = torch.randn(target.shape, generator=dice, device=self.device)
+        return {
+            "motion": motion.matrix,
+            "motion_back": motion.inverse,
+            "noise": noise * size.to(self.device, torch.float32),
+        }
+
+    def _judged(
+        self, rgb: Tensor, batch: Batch, joined: tuple[str, ...]
+    ) -> dict[str, Tensor]:
         """What the face network and the discriminators that have joined say of the pictures."""
         known = batch["map"] * batch["valid"]
         fake = torch.lerp(batch["target"], rgb, known)
@@ -178,16 +202,16 @@ class EditorRun(Run[EditorNet]):
             f"{name}_features": self.config.feature * match,
         }
 
-    def _disagreement(self, rgb: Tensor, batch: Batch, rng: np.random.Generator) -> Tensor:
+    def _disagreement(self, rgb: Tensor, batch: Batch) -> Tensor:
         """Mean difference from what the averaged weights paint of the same pictures, moved.
 
         In cells of 2 px: moving there and back has softened the other one.
         """
         with torch.no_grad():
-            motion = Motion.random(len(rgb), rng, self.device)
+            motion = Motion(batch["motion"], batch["motion_back"])
             hole = (motion(batch["map"]) > 0.5).float()
             seen = {k: motion(batch[k]) * hole for k in ("prior", "prior_weight")}
-            seen |= {"map": hole, "target": motion(_noisy(batch["target"], rng))}
+            seen |= {"map": hole, "target": motion(batch["target"] + batch["noise"])}
             other = motion.back(self.paint(self.average, seen)[0])
             known = (motion.back(hole) > 0.9).float() * batch["map"] * batch["valid"]
         apart = F.avg_pool2d((rgb - other) * known, 2)

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
+from realtime_unmask.inference.networks import EditorNet
 from training import checkpoint, data, train_editor, train_map
 from training.editor_data import editor_maker
 from training.face_networks import PerceptualNet, architecture
@@ -63,6 +64,18 @@ def test_discriminators_want_a_perceptual_network(faces: Faces, tmp_path: Path) 
     """Or the best weights, which ship, would stay those of before they joined."""
     with pytest.raises(ValueError, match="add --faces"):
         train_editor.train(editor_config(tmp_path, steps=4), faces)
+
+
+def test_weights_that_never_met_a_discriminator_are_no_candidates(
+    faces: Faces, face_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([30.0, 20.0, 19.0])
+    monkeypatch.setattr(train_editor, "validate", lambda run, held: {"score": next(scores)})
+    config = editor_config(tmp_path, faces=face_weights, steps=3, save_minutes=0.0)
+    stream = data.Stream(faces, editor_maker(faces, 64), config.seed)
+    EditorRun(config, faces).go(data.batches(stream, config, 0))
+    best = checkpoint.load_weights(tmp_path / "best.safetensors", "editor-4", EditorNet())
+    assert (best.step, best.best) == (2, 20.0)
 
 
 def test_rare_losses_are_logged_as_they_are(tmp_path: Path) -> None:
@@ -130,7 +143,7 @@ def test_training_lowers_the_loss(faces: Faces, tmp_path: Path) -> None:
     run = train_editor.EditorRun(config, faces)
     run.progress.step = 200  # the rate's warm-up is over
     stream = data.Stream(faces, editor_maker(faces, 64), seed=1)
-    batch = next(iter(data.batches(stream, config, 0)))
+    batch = run.placed(next(iter(data.batches(stream, config, 0))))
     losses = [float(sum(run.step(batch).values())) for _ in range(25)]
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
 
@@ -151,7 +164,7 @@ def test_nan_stops_the_run_and_keeps_the_checkpoint(
 
 def test_a_checkpoint_of_another_network_is_refused(faces: Faces, tmp_path: Path) -> None:
     train_editor.train(editor_config(tmp_path, steps=1), faces)
-    with pytest.raises(checkpoint.CheckpointError, match="made for editor-3"):
+    with pytest.raises(checkpoint.CheckpointError, match="made for editor-4"):
         train_map.train(MapConfig(folder=tmp_path, batch=2, steps=1), faces)
 
 
@@ -227,7 +240,8 @@ def test_paint_that_moves_with_the_picture_agrees_and_paint_that_does_not_disagr
     hole[..., 16:48, 16:48] = 1
     batch = {"target": ramp, "map": hole, "valid": torch.ones_like(hole),
              "prior": torch.zeros_like(ramp), "prior_weight": torch.zeros_like(hole)}  # fmt: skip
-    monkeypatch.setattr(train_editor, "_noisy", lambda pictures, _: pictures)
+    batch |= run._next_frame(ramp, np.random.default_rng(3))
+    batch["noise"].zero_()
     apart = {}
     for name, paint in {
         "moves": lambda _, seen: (seen["target"], seen["map"]),
@@ -235,7 +249,7 @@ def test_paint_that_moves_with_the_picture_agrees_and_paint_that_does_not_disagr
         "brighter": lambda _, seen: (seen["target"] + 0.2, seen["map"]),
     }.items():
         monkeypatch.setattr(run, "paint", paint)
-        difference = run._disagreement(ramp, batch, np.random.default_rng(3))
+        difference = run._disagreement(ramp, batch)
         apart[name] = difference.item()
     assert apart["moves"] < 0.003 < apart["stays"]
     assert apart["brighter"] == pytest.approx(0.2, abs=0.01)
