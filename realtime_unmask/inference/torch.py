@@ -6,6 +6,7 @@ second to import, so nothing here imports it before a GPU is in sight.
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -88,7 +89,7 @@ class CudaEngine(BackendEngine):
         self._run: _Run | None = None
 
     def _start(self, inputs: dict[str, Float32]) -> None:
-        with _faults(self.backend, self.spec.name):
+        with self._card():
             batch = next(iter(inputs.values())).shape[0]
             run = self._runs.get(batch) or self._prepare(batch)
             run.start(inputs)
@@ -97,7 +98,7 @@ class CudaEngine(BackendEngine):
 
     def _finish(self) -> dict[str, Float32]:
         assert self._run is not None
-        with _faults(self.backend, self.spec.name):
+        with self._card():
             self._done.synchronize()
             return {name: value.copy() for name, value in self._run.outputs.items()}
 
@@ -108,6 +109,20 @@ class CudaEngine(BackendEngine):
         self._runs.clear()
         with suppress(RuntimeError):  # a card that is lost has nothing to give back
             torch.cuda.empty_cache()
+
+    @contextmanager
+    def _card(self) -> Iterator[None]:
+        """Faults of the card as EngineLost."""
+        import torch
+
+        try:
+            with _faults(self.backend, self.spec.name):
+                yield
+        except EngineLost as error:
+            if not isinstance(error.__cause__, torch.cuda.OutOfMemoryError):
+                for run in self._runs.values():
+                    run.abandon()
+            raise
 
     def _prepare(self, batch: int) -> _Run:
         assert self._network is not None
@@ -161,6 +176,12 @@ class _Run:
             ):
                 self._device_out = self._network(self._device_in)
         self.graph = graph
+
+    def abandon(self) -> None:
+        """Never free the pinned buffers: the card is lost, and torch, whose allocator asks it about
+        them, would end the whole process (seen with torch 2.11)."""
+        for tensor in (*self._host_in.values(), *self._host_out.values()):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(tensor))
 
     def start(self, inputs: Mapping[str, Float32]) -> None:
         """Put copies, network and copies back into the stream; returns at once."""

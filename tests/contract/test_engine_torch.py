@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import cache
@@ -274,3 +276,29 @@ def test_cuda_engine_that_loses_the_card_says_so(
     fake.fault = fault
     with pytest.raises(EngineLost, match=words):
         engine.infer(random_inputs("editor", 1))
+
+
+@pytest.mark.parametrize(
+    ("fault", "kept"),
+    [
+        (torch.cuda.OutOfMemoryError("CUDA out of memory."), False),
+        (torch.AcceleratorError("CUDA error: device-side assert", 710), True),
+    ],
+)
+def test_pinned_memory_outlives_a_card_that_is_lost(
+    cuda_engine: Any, monkeypatch: pytest.MonkeyPatch, fault: BaseException, kept: bool
+) -> None:
+    """Whether torch may free it: on a lost card that would end the process."""
+    engine, fake = cuda_engine
+    engine.infer(random_inputs("editor", 1))
+    run = engine._runs[1]
+    pinned = [*run._host_in.values(), *run._host_out.values()]
+    before = [sys.getrefcount(tensor) for tensor in pinned]
+    fake.fault = fault
+    monkeypatch.setattr(FakeGraph, "replay", lambda graph: graph.recorded[0]({}))
+    with pytest.raises(EngineLost):
+        engine.infer(random_inputs("editor", 1))
+    after = [sys.getrefcount(tensor) for tensor in pinned]
+    assert after == [count + kept for count in before]
+    for tensor in pinned if kept else ():
+        ctypes.pythonapi.Py_DecRef(ctypes.py_object(tensor))
