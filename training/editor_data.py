@@ -24,6 +24,8 @@ SMALL_SHARE = 0.25
 REAL_SHARE = 0.35
 # How often another sample's prior is a worsened copy of the truth.
 COPY_SHARE = 0.38
+# How often the light is worse than a random camera makes it.
+HARSH_SHARE = 0.2
 # How far the guess is to be trusted.
 TRUST = (0.5, 1.0)
 
@@ -76,6 +78,8 @@ def _sample(
     seen = view(faces, index, rng, size)
     hole = _hole(seen.mesh, size, rng, real)
     image, valid = grade(seen.image, rng), seen.valid
+    if rng.random() < HARSH_SHARE:
+        image = _harsh(image, rng)
     if rng.random() < SMALL_SHARE:
         image = np.clip(reduced(image, rng), 0, 1)  # enlarging overshoots
     if rng.random() < 0.12:
@@ -110,6 +114,22 @@ def _hole(
     grow = max(1, round(rng.uniform(0.5, 6.5) * size / CROP))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
     return cv2.dilate(marked, kernel).astype(np.float32)
+
+
+def _harsh(image: Picture, rng: np.random.Generator) -> Picture:
+    """In grey, in coloured light, overexposed, or lit from one side: the paint has to follow."""
+    kind = rng.random()
+    if kind < 0.25:
+        weights = rng.dirichlet((3.0, 6.0, 2.0))
+        return np.repeat((image @ weights)[..., None], 3, 2).astype(np.float32)
+    if kind < 0.5:
+        light = np.exp(rng.normal(0, 0.25, 3))
+    elif kind < 0.7:
+        light = np.exp(rng.uniform(0.2, 0.8)) * np.exp(rng.normal(0, 0.05, 3))
+    else:
+        field = _field(image.shape[0], (2, 3, 1), rng) * rng.uniform(0.1, 0.4)
+        light = np.exp(field + field * rng.normal(0, 0.15, 3))
+    return np.clip(image * light, 0, 1).astype(np.float32)
 
 
 def _from_another(

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training import data
+from training import data, editor_data
 from training.editor_data import editor_maker
+from training.masks import shape
 from training.masks.cloth import paint
 from training.masks.occluders import beard, glasses, occlude
 from training.masks.shape import KINDS, random_shape
@@ -20,23 +21,42 @@ def test_every_kind_covers_the_mouth(faces: Faces, kind: str) -> None:
     mesh = data.view(faces, 0, None).mesh
     covered = []
     for seed in range(12):
-        shape = random_shape(mesh, CROP, np.random.default_rng(seed), covering=True, kind=kind)
+        worn = random_shape(mesh, CROP, np.random.default_rng(seed), covering=True, kind=kind)
         x, y = mesh[13].round().astype(int)
-        covered.append(shape.alpha[y, x] > 0.9)
-        assert 0.03 < shape.alpha.mean() < 0.4
-        assert shape.map.min() >= 0 and shape.map.max() <= 1
+        covered.append(worn.alpha[y, x] > 0.9)
+        assert 0.03 < worn.alpha.mean() < 0.4
+        assert worn.map.min() >= 0 and worn.map.max() <= 1
     assert all(covered)
+
+
+def test_ear_loops_run_up_the_edge_of_the_face(
+    faces: Faces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shape, "HUGGING_SHARE", 1.0)
+    mesh = data.view(faces, 0, None).mesh
+    left, right = float(mesh[:, 0].min()), float(mesh[:, 0].max())
+    beside = 0.15 * (right - left)
+    tops = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        y, x = np.nonzero(random_shape(mesh, CROP, rng, kind="surgical").straps > 0.5)
+        if len(y):
+            assert left - beside < x.min() and x.max() < right + beside
+            tops.append(y.min())
+    assert len(tops) > 15
+    eyes, mouth = mesh[33, 1], mesh[13, 1]
+    assert eyes - 40 < np.median(tops) < mouth
 
 
 def test_paint_changes_the_mask_and_its_shadow_only(faces: Faces) -> None:
     seen = data.view(faces, 0, None)
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        shape = random_shape(seen.mesh, CROP, rng)
-        painted = paint(seen.image, shape, rng)
+        worn = random_shape(seen.mesh, CROP, rng)
+        painted = paint(seen.image, worn, rng)
         change = np.abs(painted - seen.image).max(2)
-        assert change[shape.alpha > 0.9].mean() > 0.02
-        far = np.asarray(shape.map == 0)
+        assert change[worn.alpha > 0.9].mean() > 0.02
+        far = np.asarray(worn.map == 0)
         far[80:] = False  # the forehead, where no shadow reaches
         assert change[far].max() < 0.02
 
@@ -102,6 +122,21 @@ def test_editor_samples_have_binary_holes_and_priors_inside_them(faces: Faces) -
         assert not weight[sample["map"] == 0].any()
         assert not sample["prior"][:, weight[0] == 0].any()
     assert 5 < seen_prior < 25  # about half
+
+
+def test_harsh_light_is_grey_coloured_bright_or_from_one_side(faces: Faces) -> None:
+    image = data.view(faces, 0, None).image
+    grey = bright = sided = 0
+    for seed in range(40):
+        lit = editor_data._harsh(image, np.random.default_rng(seed))
+        assert lit.shape == image.shape and lit.dtype == np.float32
+        assert lit.min() >= 0 and lit.max() <= 1
+        grey += bool(np.ptp(lit, axis=2).max() < 1e-6)
+        gain = lit[40:216, 40:216].mean((1, 2)) / image[40:216, 40:216].mean((1, 2))
+        across = lit[40:216, 40:216].mean((0, 2)) / image[40:216, 40:216].mean((0, 2))
+        bright += bool(gain.mean() > 1.2)
+        sided += bool(np.ptp(across) > 0.15)
+    assert grey > 3 and bright > 3 and sided > 3
 
 
 def test_unseen_sets_and_people_are_never_trained_on(faces: Faces) -> None:

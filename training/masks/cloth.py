@@ -62,7 +62,7 @@ def _strap_colour(
 def _base(image: Picture, shape: Shape, rng: np.random.Generator) -> Picture:
     """(S, S, 3): colour and print, before light."""
     if rng.random() < 0.22:  # whatever the kind, and as often as not in the colour of the skin
-        colour = _skin(image, shape) if rng.random() < 0.5 else _any_colour(rng)
+        colour = _skin(image, shape, rng) if rng.random() < 0.5 else _any_colour(rng)
     elif shape.kind == "surgical":
         colour = np.array(_SURGICAL[rng.integers(len(_SURGICAL))])
     elif shape.kind in ("kn95", "n95", "duckbill"):
@@ -88,12 +88,13 @@ def _any_colour(rng: np.random.Generator) -> NDArray[np.float64]:
     return np.asarray(cv2.cvtColor(hsv.astype(np.float32), cv2.COLOR_HSV2RGB)[0, 0], np.float64)
 
 
-def _skin(image: Picture, shape: Shape) -> NDArray[np.float64]:
-    """The mean colour of what the mask will hide."""
+def _skin(image: Picture, shape: Shape, rng: np.random.Generator) -> NDArray[np.float64]:
+    """The mean colour of what the mask will hide, now and then paler: a white one on pale skin."""
     hidden = shape.alpha > 0.5
     if not hidden.any():
         return np.full(3, 0.6)
-    return np.asarray(image[hidden].mean(0), np.float64)
+    colour = np.asarray(image[hidden].mean(0), np.float64)
+    return colour + (1 - colour) * max(0.0, rng.uniform(-0.5, 0.8))
 
 
 def _noise(size: int, cells: float, rng: np.random.Generator) -> Plane:

@@ -25,6 +25,10 @@ LOW_SHARE = 0.45
 # How often a mask ends on the cheek, and its loops run on over the skin.
 NARROW_SHARE = 0.35
 
+# How often ear loops run up the edge of the face and over the ear, as they do on heads that look
+# into the camera; else they are seen on their way behind it.
+HUGGING_SHARE = 0.6
+
 KINDS = ("surgical", "cloth", "kn95", "n95", "duckbill", "scarf", "fashion")
 KIND_SHARES = (0.31, 0.20, 0.15, 0.06, 0.05, 0.10, 0.13)
 
@@ -204,38 +208,77 @@ def _straps(
 ) -> Plane:
     """Ear loops, or the bands of a respirator; a pixel of the crop is about a millimetre."""
     plane = np.zeros((size, size), np.uint8)
-    across = mesh[454] - mesh[234]
     width = float(rng.uniform(1.0, 9.0)) * size / CROP
     slack = float(rng.uniform(0.02, 0.16))
     bands = kind in ("n95", "duckbill") and rng.random() < 0.7
+    hugging = not bands and rng.random() < HUGGING_SHARE
     for side, (ear, temple, jaw) in enumerate(((234, 127, 132), (454, 356, 361))):
-        out = across * (0.1 if side else -0.1) * rng.uniform(0.1, 1.8)
-        if bands:
-            attach = mesh[ear] * 0.55 + mesh[temple] * 0.45 + out
-            ends = (attach + (0, -rng.uniform(5, 30)), mesh[ear] + out * 2 + (0, 20))
+        starts = corners[2 * side : 2 * side + 2]
+        if hugging:
+            lines = _loop(mesh, starts, (ear, temple, jaw), rng)
         else:
-            high, low = rng.uniform(0.1, 1.5), rng.uniform(0.0, 0.7)
-            top = mesh[ear] + (mesh[temple] - mesh[ear]) * high + out
-            ends = (top, mesh[ear] + (mesh[jaw] - mesh[ear]) * low + out)
-        for start, end in zip(corners[2 * side : 2 * side + 2], ends, strict=True):
+            lines = _taut(mesh, starts, (ear, temple, jaw), slack, rng, bands=bands)
+        for line in lines:
             if rng.random() < 0.85:
-                _curve(plane, start, end, width, slack, rng)
+                points = np.round(line * 2**SUB).astype(np.int32)
+                thick = max(1, round(width))
+                cv2.polylines(plane, [points], False, 255, thick, cv2.LINE_AA, SUB)
     return plane.astype(np.float32) / 255.0
 
 
-def _curve(
-    plane: NDArray[np.uint8],
-    start: Points,
-    end: Points,
-    width: float,
+def _taut(
+    mesh: Points,
+    starts: Points,
+    side: tuple[int, int, int],
     slack: float,
     rng: np.random.Generator,
-) -> None:
-    bend = (start + end) / 2 + rng.normal(0, slack, 2) * np.linalg.norm(end - start)
-    t = np.linspace(0, 1, 12)[:, None]
-    line = (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end
-    points = np.round(line * 2**SUB).astype(np.int32)
-    cv2.polylines(plane, [points], False, 255, max(1, round(width)), cv2.LINE_AA, SUB)
+    *,
+    bands: bool,
+) -> list[Points]:
+    """Both straps of a side on their way behind the ear or the head, seen against what is there."""
+    ear, temple, jaw = side
+    out = (mesh[ear] - mesh[454 if ear == 234 else 234]) * 0.1 * rng.uniform(0.1, 1.8)
+    if bands:
+        attach = mesh[ear] * 0.55 + mesh[temple] * 0.45 + out
+        ends = (attach + (0, -rng.uniform(5, 30)), mesh[ear] + out * 2 + (0, 20))
+    else:
+        high, low = rng.uniform(0.1, 1.5), rng.uniform(0.0, 0.7)
+        top = mesh[ear] + (mesh[temple] - mesh[ear]) * high + out
+        ends = (top, mesh[ear] + (mesh[jaw] - mesh[ear]) * low + out)
+    lines = []
+    for start, end in zip(starts, ends, strict=True):
+        bend = (start + end) / 2 + rng.normal(0, slack, 2) * np.linalg.norm(end - start)
+        lines.append(_bezier(np.array([start, (start + 2 * bend) / 3, (end + 2 * bend) / 3, end])))
+    return lines
+
+
+def _loop(
+    mesh: Points, starts: Points, side: tuple[int, int, int], rng: np.random.Generator
+) -> list[Points]:
+    """A loop that hugs the ear: up the edge of the face and over it, and back from below."""
+    ear, temple, jaw = (mesh[i] for i in side)
+    across = mesh[side[0]] - mesh[454 if side[0] == 234 else 234]
+    up = mesh[10] - mesh[152]
+    up = up / max(float(np.linalg.norm(up)), 1.0)
+    edge = across * rng.uniform(-0.04, 0.05)
+    top = ear + (temple - ear) * rng.uniform(0.3, 2.2) + edge
+    lobe = ear + (jaw - ear) * rng.uniform(-0.2, 0.7) + edge + across * rng.uniform(-0.02, 0.02)
+    lines = []
+    for start, end, rise in ((starts[0], top, 1.0), (starts[1], lobe, rng.uniform(-0.4, 0.8))):
+        length = float(np.linalg.norm(end - start))
+        leave = start + (end - start) * rng.uniform(0.15, 0.45) + across * rng.normal(0, 0.015)
+        arrive = end - up * length * rise * rng.uniform(0.2, 0.6)
+        lines.append(_bezier(np.array([start, leave, arrive, end])))
+    return lines
+
+
+def _bezier(points: Points, count: int = 14) -> Points:
+    """Points along the cubic of four control points."""
+    t = np.linspace(0, 1, count)[:, None]
+    a, b, c, d = points
+    return np.asarray(
+        (1 - t) ** 3 * a + 3 * t * (1 - t) ** 2 * b + 3 * t**2 * (1 - t) * c + t**3 * d, np.float32
+    )
 
 
 def _coordinates(alpha: Plane, nose_x: float) -> tuple[Plane, Plane]:
