@@ -104,9 +104,10 @@ class EditorNet(nn.Module):
     """The editing module: paints the hidden part of an aligned face.
 
     U-Net generator with squeeze-and-excitation and dilated convolutions after Din et al. 2020.
-    Its body works at 64 px and below; a thin layer and a residual block at 128 px add the
-    details. At its narrowest level a layer sees the whole face at once: the crops are aligned, so
-    the mouth is always in the same area.
+    Its body works at 64 px and below, with a residual block on the way up at 32 px (the form of
+    lips and nostrils) and at 64 px (their lines); a thin layer and a residual block at 128 px
+    add the details. At its narrowest level a layer sees the whole face at once: the crops are
+    aligned, so the mouth is always in the same area.
 
     Args:
         widths: channels at 64, 32 and 16 px (for a 256 px crop).
@@ -131,7 +132,9 @@ class EditorNet(nn.Module):
         self.whole = Whole(c)
         self.middle = nn.Sequential(*(DilatedBlock(c, k, attend=attend) for k in dilations))
         self.up1 = _AddUp(c, b)
+        self.form = DilatedBlock(b, 2, attend=attend)
         self.up0 = _AddUp(b, a)
+        self.lines = DilatedBlock(a, 1, attend=attend)
         self.spread = nn.Conv2d(a, 4 * detail, 3, padding=1)
         self.detail = nn.Conv2d(8 * 4, detail, 1)
         self.head = nn.Conv2d(detail, 4 * 4, 3, padding=1)
@@ -156,7 +159,8 @@ class EditorNet(nn.Module):
         x0 = self.stem(given)
         x1 = self.down1(x0)
         x = self.middle(self.whole(self.down2(x1)))
-        x = self.up0(self.up1(x, x1), x0)
+        x = self.form(self.up1(x, x1))
+        x = self.lines(self.up0(x, x0))
         x = F.pixel_shuffle(self.spread(x), 2) + self.detail(given)
         x = F.pixel_shuffle(self.head(self.refine(x)), 2)
         return torch.tanh(x[:, :3]), torch.sigmoid(x[:, 3:])
