@@ -125,6 +125,8 @@ def _parser() -> argparse.ArgumentParser:
                       help="a data set that it was trained on, for the manifest")  # fmt: skip
     step.add_argument("--metrics", type=Path, help="JSON of `evaluate`, for the manifest")
     step.add_argument("--prior", action="store_true", help="the editor may use its prior")
+    step.add_argument("--calm", type=float, default=0.0, metavar="SHARE",
+                      help="of the editor's weights of before the discriminators, mixed in")
     step.set_defaults(do=_export)
     return parser
 
@@ -314,7 +316,7 @@ def _export(options: argparse.Namespace) -> None:
     run = options.folder or RUNS / options.network
     metrics = json.loads(options.metrics.read_text()) if options.metrics else {}
     about = {"data": tuple(options.sets), "metrics": metrics, "prior_supported": options.prior}
-    worst = export(options.network, run, options.engines, about)
+    worst = export(options.network, run, options.engines, about, options.calm)
     print(f"{options.network}: exported, at most {worst * 255:.4f}/255 from torch")
 
 

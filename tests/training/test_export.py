@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from realtime_unmask.inference.engine import load_engine
 from realtime_unmask.inference.manifest import Manifest
+from realtime_unmask.inference.networks import EditorNet
 from realtime_unmask.settings import Settings
-from training import export, train_editor, train_map
+from training import checkpoint, export, train_editor, train_map
 from training.shards import Faces
 
 
@@ -49,3 +51,22 @@ def test_an_unfaithful_export_is_not_written(
     with pytest.raises(ValueError, match=r"map\.onnx differs from torch"):
         export.export("map", runs / "map", tmp_path, {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_calm_weights_lie_between_before_and_after_the_discriminators(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    for name, value in {"best": 1.0, "before_adversarial": 3.0}.items():
+        network = EditorNet()
+        for number in network.state_dict().values():
+            number.fill_(value)
+        parts = {"network": network, "average": network}
+        checkpoint.save(
+            run / f"{name}.safetensors", "editor-4", checkpoint.Progress(7), parts, {}
+        )
+    mixed, step = export._averaged("editor", run, 0.25)
+    assert step == 7
+    for value in mixed.state_dict().values():
+        assert not value.is_floating_point() or torch.allclose(value, torch.tensor(1.5))
+    with pytest.raises(ValueError, match="--calm is a share"):
+        export.export("editor", run, tmp_path, {}, calm=1.5)
