@@ -21,7 +21,7 @@ from training.loop import RunConfig, numbers
 from training.masks.camera import degrade, frame_edge, grade
 from training.masks.cloth import paint
 from training.masks.occluders import beard, glasses, occlude
-from training.masks.pasted import paste, yaw
+from training.masks.pasted import paste, tied, yaw
 from training.masks.shape import random_shape
 from training.shards import CLIPS, CROP, STORED, Faces
 
@@ -48,6 +48,8 @@ ALIGN_JITTER = 0.015
 # their masks among the masks put on bare faces.
 REAL_SHARE = 0.3
 PASTED_SHARE = 0.45
+# How often a pasted mask gets straps.
+TIED_SHARE = 0.6
 
 
 def person(faces: Faces) -> NDArray[np.str_]:
@@ -181,6 +183,8 @@ def _dressed(
         return image, target, bool(rng.random() < 0.35)
     if real is not None and rng.random() < PASTED_SHARE:
         image, target = paste(image, seen.mesh, real.texture(seen.mesh, rng), rng)
+        if rng.random() < TIED_SHARE:
+            image, target = tied(image, target, seen.mesh, rng)
     else:
         shape = random_shape(seen.mesh, CROP, rng)
         image, target = paint(image, shape, rng, _print(faces, rng)), shape.map

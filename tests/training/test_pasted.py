@@ -7,7 +7,7 @@ import pytest
 
 from training import data
 from training.masks import pasted
-from training.masks.pasted import Texture, mirrored, paste, recolour, yaw
+from training.masks.pasted import Texture, mirrored, paste, recolour, tied, yaw
 from training.masks.shape import random_shape
 from training.shards import CROP, Faces
 
@@ -146,3 +146,24 @@ def test_recolouring_keeps_dark_and_light_in_order() -> None:
         changed = recolour(cloth, np.ones((64, 64), np.float32), np.random.default_rng(seed))
         assert changed.dtype == np.float32 and 0 <= changed.min() and changed.max() <= 1
         assert changed[:, :32].mean() > changed[:, 32:].mean()
+
+
+def test_straps_are_mask_and_lie_beside_the_cloth(faces: Faces, texture: Texture) -> None:
+    seen = data.view(faces, 0, None)
+    image, worn = paste(seen.image, seen.mesh, texture, np.random.default_rng(0))
+    longer = 0
+    for seed in range(12):
+        made, marked = tied(image, worn, seen.mesh, np.random.default_rng(seed))
+        assert made.shape == image.shape and made.dtype == np.float32
+        assert (marked >= worn).all()
+        change = np.abs(made - image).max(2)
+        assert not change[marked == worn].any(), "only straps change the picture"
+        longer += bool((marked > worn + 0.5).sum() > 40)
+    assert longer > 8
+
+
+def test_no_cloth_gets_no_straps(faces: Faces) -> None:
+    seen = data.view(faces, 0, None)
+    nothing = np.zeros((CROP, CROP), np.float32)
+    made, marked = tied(seen.image, nothing, seen.mesh, np.random.default_rng(0))
+    assert made is seen.image and marked is nothing

@@ -40,18 +40,18 @@ def paint(
     opacity = 1.0 if rng.random() < 0.9 else float(rng.uniform(0.82, 0.97))
     result = _shadow(image, shape, rng)
     straps = shape.straps[..., None]
-    bands = _strap_colour(cloth, shape, rng).astype(np.float32) * light[..., None]
+    bands = strap_colour(cloth, shape.alpha, rng).astype(np.float32) * light[..., None]
     strapped = result * (1 - straps) + straps * bands
     alpha = shape.alpha[..., None] * opacity
     return np.asarray(np.clip(strapped * (1 - alpha) + alpha * cloth, 0, 1), np.float32)
 
 
-def _strap_colour(
-    cloth: Picture, shape: Shape, rng: np.random.Generator
+def strap_colour(
+    cloth: Picture, alpha: Plane, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """(3,): that of the cloth, black, white, or now and then any other."""
     chance = rng.random()
-    inside = cloth[shape.alpha > 0.5]
+    inside = cloth[alpha > 0.5]
     if chance < 0.35 and len(inside):
         return np.asarray(inside.mean(0), np.float64)
     if chance < 0.5:

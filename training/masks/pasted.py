@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.masks.shape import Plane, Points
+from training.masks.cloth import strap_colour
+from training.masks.shape import Plane, Points, straps_of
 from training.warp import thin_plate
 
 Picture = NDArray[np.float32]
@@ -95,6 +96,44 @@ def paste(
     weight = alpha[..., None]
     worn[part] = np.clip(shaded(image[part], alpha, rng) * (1 - weight) + weight * cloth, 0, 1)
     return worn, whole
+
+
+def tied(
+    image: Picture, worn: Plane, mesh: Points, rng: np.random.Generator
+) -> tuple[Picture, Plane]:
+    """Straps for a pasted mask: those of its photograph are seldom outlined.
+
+    Args:
+        image: (S, S, 3) float32 RGB in [0, 1], with the mask on.
+        worn: (S, S) float32 in [0, 1], its map.
+        mesh: (478, 2) float32, px.
+
+    Returns:
+        A new picture, and the map with the straps.
+    """
+    corners = _corners(worn)
+    if corners is None:
+        return image, worn
+    straps = straps_of(mesh, corners, image.shape[0], "cloth", rng)
+    bare = cv2.GaussianBlur(image, (0, 0), 12).mean(2, keepdims=True)
+    light = (bare / max(float(bare.mean()), 0.05)) ** np.float32(rng.uniform(0, 0.7))
+    colour = np.clip(strap_colour(image, worn, rng) * light, 0, 1)
+    weight = (straps * (1 - worn))[..., None]
+    made = image * (1 - weight) + weight * colour
+    return made.astype(np.float32), np.asarray(worn + weight[..., 0], np.float32)
+
+
+def _corners(worn: Plane) -> Points | None:
+    """(4, 2) px: left top, left bottom, right top, right bottom of the cloth."""
+    y, x = np.nonzero(worn > 0.5)
+    if not len(x):
+        return None
+    depth = max(1.0, 0.12 * float(np.ptp(x)))
+    corners = []
+    for side in (x <= x.min() + depth, x >= x.max() - depth):
+        across, down = x[side], y[side]
+        corners += [(across[i], down[i]) for i in (down.argmin(), down.argmax())]
+    return np.array(corners, np.float32)
 
 
 def carried(places: Points, texture: Texture, size: int) -> tuple[Plane, Plane, Plane]:

@@ -77,7 +77,7 @@ def random_shape(
     alpha = _fill(outline, size, blur=float(rng.uniform(0.0, 0.9)))
     straps = np.zeros((size, size), np.float32)
     if kind != "scarf" and rng.random() < 0.9:
-        straps = _straps(mesh, corners, size, kind, rng)
+        straps = straps_of(mesh, corners, size, kind, rng)
     u, v = _coordinates(alpha, float(mesh[4, 0]))
     return Shape(kind, alpha, straps, u, v)
 
@@ -203,10 +203,20 @@ def _fill(outline: Points, size: int, blur: float) -> Plane:
     return plane.astype(np.float32) / 255.0
 
 
-def _straps(
+def straps_of(
     mesh: Points, corners: Points, size: int, kind: str, rng: np.random.Generator
 ) -> Plane:
-    """Ear loops, or the bands of a respirator; a pixel of the crop is about a millimetre."""
+    """Ear loops, or the bands of a respirator; a pixel of the crop is about a millimetre.
+
+    Args:
+        mesh: (478, 2) float32, crop px.
+        corners: (4, 2), of the cloth: left top, left bottom, right top, right bottom, as seen.
+        size: S, side of the crop.
+        kind: one of KINDS.
+
+    Returns:
+        (S, S) float32 in [0, 1].
+    """
     plane = np.zeros((size, size), np.uint8)
     width = float(rng.uniform(1.0, 9.0)) * size / CROP
     slack = float(rng.uniform(0.02, 0.16))
