@@ -81,7 +81,7 @@ def load(
     for part, network in networks.items():
         own = _under(tensors, part)
         if own:
-            network.load_state_dict(own)
+            _fill(network, own, path, part)
         elif part in REQUIRED:
             raise CheckpointError(f"{path} is not a readable checkpoint (no '{part}' in it).")
     for part, optimiser in optimisers.items():
@@ -131,6 +131,17 @@ def _read(path: Path, architecture: str) -> tuple[dict[str, Any], dict[str, Tens
             "Choose another file or --folder."
         )
     return header, tensors
+
+
+def _fill(network: nn.Module, state: dict[str, Tensor], path: Path, part: str) -> None:
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"The '{part}' network in {path} has another form ({error}). Go on with the options "
+            "that it was begun with (a discriminator's is --judge-width), or choose another "
+            "--folder."
+        ) from error
 
 
 def _under(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -86,12 +86,14 @@ class Adversary:
         """The editor's adversarial and feature-matching losses; the same arguments."""
         real, painted, near = self._shown(truth, fake, known)
         self.network.requires_grad_(False)
-        # After it has learnt: features of two different judges differ even where the pictures
-        # are equal.
-        with torch.no_grad():
-            _, real_features = self.network(real)
-        score, features = self.network(painted)
-        self.network.requires_grad_(True)
+        try:
+            # After it has learnt: features of two different judges differ even where the pictures
+            # are equal.
+            with torch.no_grad():
+                _, real_features = self.network(real)
+            score, features = self.network(painted)
+        finally:
+            self.network.requires_grad_(True)
         match = torch.stack(
             [
                 (ours.float() - theirs.float()).abs().mean()

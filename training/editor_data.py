@@ -117,7 +117,7 @@ def _hole(
 
 
 def _harsh(image: Picture, rng: np.random.Generator) -> Picture:
-    """In grey, in coloured light, overexposed, or lit from one side: the paint has to follow."""
+    """In grey, in coloured light, overexposed, or lit unevenly: the paint has to follow."""
     kind = rng.random()
     if kind < 0.25:
         weights = rng.dirichlet((3.0, 6.0, 2.0))

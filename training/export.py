@@ -82,6 +82,8 @@ def export(
 
 def _averaged(network: Network, run: Path, calm: float) -> tuple[nn.Module, int]:
     """A run's best weights, or its last ones, and the step that they are of."""
+    if calm and network != "editor":
+        raise ValueError("--calm is for the editor: no other network meets discriminators.")
     if not 0 <= calm <= 1:
         raise ValueError(f"--calm is a share from 0 to 1, not {calm:g}.")
     kind, architecture = _NETWORKS[network]

@@ -1,7 +1,8 @@
 """What every training run shares: resume, time, checkpoints, log, device, several GPUs.
 
 A run's folder holds last.safetensors (everything that it needs to go on), best.safetensors (the
-averaged weights with the highest validation score so far) and log.csv (a row a checkpoint).
+averaged weights with the highest validation score so far; an editor's begins anew when a
+discriminator joins) and log.csv (a row a checkpoint).
 
 Several GPUs: `torchrun --nproc-per-node 8 -m training train editor ...`. Each process takes its
 own samples, and the gradients are averaged after each backward pass.
@@ -129,16 +130,12 @@ class Run(ABC, Generic[Network]):
     def descend(
         self, loss: Tensor, network: nn.Module, optimiser: torch.optim.Optimizer, clip: float = 5.0
     ) -> None:
-        """Check, differentiate, average over the processes, clip, step.
+        """Differentiate, average over the processes, clip, check, step.
 
         Raises:
-            StoppedByNan: the loss is no longer a number. On a GPU `go` raises it, before the next
-                checkpoint.
+            StoppedByNan: loss or gradient is no longer a number. On a GPU the next `save` or look
+                raises it.
         """
-        if loss.is_cuda:  # looked at now and then: to wait for it at every step would cost more
-            self.sound.logical_and_(torch.isfinite(loss.detach()))
-        else:
-            check_finite(loss, self.progress.step)
         optimiser.zero_grad()
         loss.backward()
         if self.world > 1:
@@ -146,19 +143,37 @@ class Run(ABC, Generic[Network]):
                 if parameter.grad is not None:
                     distributed.all_reduce(parameter.grad)
                     parameter.grad /= self.world
-        nn.utils.clip_grad_norm_(network.parameters(), clip)
+        # No number in any process, in the loss or in its gradient, shows here, and to all alike.
+        size = nn.utils.clip_grad_norm_(network.parameters(), clip)
+        if size.is_cuda:  # looked at now and then: to wait for it at every step would cost more
+            self.sound.logical_and_(torch.isfinite(size))
+        else:
+            check_finite(size, self.progress.step)
         optimiser.step()
 
     def save(self, name: str = "last") -> None:
-        """Write the run's checkpoint; any other name keeps the averaged weights alone."""
+        """Write the run's checkpoint; any other name keeps the averaged weights alone.
+
+        Raises:
+            StoppedByNan: the weights are spoiled; nothing was written.
+        """
+        self.check_sound()
         if self.rank:
             return
-        whole = name == "last"
-        networks: dict[str, nn.Module] = {"average": self.average}
+        networks, optimisers = self.learnt() if name == "last" else ({"average": self.average}, {})
         checkpoint.save(
             self._config.folder / f"{name}.safetensors", self.architecture, self.progress,
-            self.networks if whole else networks, self.optimisers if whole else {},
+            networks, optimisers,
         )  # fmt: skip
+
+    def learnt(self) -> tuple[dict[str, nn.Module], dict[str, torch.optim.Optimizer]]:
+        """Networks and optimisers that have something to be kept."""
+        return self.networks, self.optimisers
+
+    def check_sound(self) -> None:
+        """Raise StoppedByNan if a loss on a GPU was no number."""
+        if not self.sound:
+            raise StoppedByNan(NO_NUMBER.format(step=self.progress.step))
 
     def go(self, feed: Iterable[Batch]) -> None:
         """Train until the time or the steps are over; then, and now and then, look and save."""
@@ -187,8 +202,7 @@ class Run(ABC, Generic[Network]):
     def _look(self, log: _Log) -> None:
         if not log.steps:
             return
-        if not self.sound:
-            raise StoppedByNan(NO_NUMBER.format(step=self.progress.step))
+        self.check_sound()
         if self.rank:
             return
         figures = self.validate()

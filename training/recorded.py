@@ -18,6 +18,8 @@ Batch = dict[str, Tensor]
 Losses = dict[str, Tensor]
 # Steps that run unrecorded first: libraries choose their algorithms, optimisers make their state.
 WARM_UP = 3
+# Recordings that are kept, each with its own memory: steps that ask for agreement, and others.
+KEPT = 2
 
 
 @dataclass(slots=True)
@@ -37,13 +39,15 @@ class Recorder:
     """Runs steps; from the fourth of one form on, by its recording.
 
     Args:
-        on: without it, and on a CPU, every step runs as it is written.
+        on: without it every step runs as it is written; never with it on a CPU.
     """
 
     def __init__(self, on: bool) -> None:
         self.on = on
         self._seen: Counter[Hashable] = Counter()
         self._recordings: dict[Hashable, _Recording] = {}
+        # One for all steps: torch keeps memory for each stream.
+        self._stream = torch.cuda.Stream() if on else None
 
     def __call__(
         self, form: Hashable, work: Callable[[Batch], Losses], batch: Batch
@@ -63,15 +67,27 @@ class Recorder:
         if form not in self._recordings:
             self._seen[form] += 1
             if self._seen[form] <= WARM_UP:
-                return _aside(work, batch)
+                return self._aside(work, batch)
+            while len(self._recordings) >= KEPT:
+                del self._recordings[next(iter(self._recordings))]
             try:
                 self._recordings[form] = _record(work, batch)
             except RuntimeError as error:
                 print(f"Steps are not recorded from here on, which is slower: {error}", flush=True)
                 self.on = False
+                self._recordings.clear()
                 torch.cuda.synchronize()
                 return work(batch)
         return self._recordings[form].play(batch)
+
+    def _aside(self, work: Callable[[Batch], Losses], batch: Batch) -> Losses:
+        """On a stream of its own, as the recording will be."""
+        assert self._stream is not None
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream):
+            losses = work(batch)
+        torch.cuda.current_stream().wait_stream(self._stream)
+        return losses
 
 
 def _record(work: Callable[[Batch], Losses], batch: Batch) -> _Recording:
@@ -83,12 +99,3 @@ def _record(work: Callable[[Batch], Losses], batch: Batch) -> _Recording:
         losses = work(inputs)
     return _Recording(graph, inputs, losses)
 
-
-def _aside(work: Callable[[Batch], Losses], batch: Batch) -> Losses:
-    """On a stream of its own, as the recording will be."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        losses = work(batch)
-    torch.cuda.current_stream().wait_stream(stream)
-    return losses

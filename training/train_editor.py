@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from realtime_unmask.inference.networks import EditorNet
@@ -117,6 +117,15 @@ class EditorRun(Run[EditorNet]):
         if config.faces is not None:
             self.face_network = load_face_network(config.faces, "perceptual").to(self.device)
 
+    def learnt(self) -> tuple[dict[str, nn.Module], dict[str, torch.optim.Optimizer]]:
+        """Without discriminators that have not joined: those may still change their width."""
+        waiting = [name for name, judge in self.judges.items() if not judge.optimiser.state]
+        networks, optimisers = super().learnt()
+        return (
+            {name: part for name, part in networks.items() if name not in waiting},
+            {k: v for k, v in optimisers.items() if k.removesuffix("_optimiser") not in waiting},
+        )
+
     def paint(self, network: EditorNet, batch: Batch) -> tuple[Tensor, Tensor]:
         """rgb and confidence in float32."""
         with self.autocast():
@@ -129,7 +138,7 @@ class EditorRun(Run[EditorNet]):
         """One step of the editor, and of the discriminators that have joined."""
         config, step = self.config, self.progress.step
         joined = tuple(name for name, (start, _) in self.adversaries.items() if step >= start)
-        if step == min(start for start, _ in self.adversaries.values()):
+        if joined and not any(self.judges[name].optimiser.state for name in joined):
             self.save("before_adversarial")
             # From here on the score means something else, and the softer weights would keep the
             # lead: those that never met a discriminator are no candidates.

@@ -91,10 +91,9 @@ class CudaEngine(BackendEngine):
     def _start(self, inputs: dict[str, Float32]) -> None:
         with self._card():
             batch = next(iter(inputs.values())).shape[0]
-            run = self._runs.get(batch) or self._prepare(batch)
-            run.start(inputs)
+            self._run = self._runs.get(batch) or self._prepare(batch)
+            self._run.start(inputs)
             self._done.record(self._stream)
-            self._run = run
 
     def _finish(self) -> dict[str, Float32]:
         assert self._run is not None
@@ -120,16 +119,18 @@ class CudaEngine(BackendEngine):
                 yield
         except EngineLost as error:
             if not isinstance(error.__cause__, torch.cuda.OutOfMemoryError):
-                for run in self._runs.values():
-                    run.abandon()
+                for run in (*self._runs.values(), self._run):
+                    if run is not None:
+                        run.abandon()
             raise
 
     def _prepare(self, batch: int) -> _Run:
         assert self._network is not None
+        # Known at once: the card may be lost while the graph is made.
+        run = self._run = _Run(self.spec, self._network, batch, self._stream)
         if batch > MAX_GRAPHS:
-            return _Run(self.spec, self._network, batch, self._stream)
+            return run
         recorded = next(iter(self._runs.values()), None)
-        run = _Run(self.spec, self._network, batch, self._stream)
         run.record(recorded.graph.pool() if recorded else None)
         self._runs[batch] = run
         return run
@@ -159,6 +160,7 @@ class _Run:
             self._device_in = buffers(spec.inputs, device="cuda")
         self._device_out: dict[str, Tensor] = {}
         self.graph: Any = None
+        self._abandoned = False
 
     def record(self, pool: Any) -> None:
         """Make the graph; `pool` is the memory of another one that never runs at the same time."""
@@ -180,8 +182,10 @@ class _Run:
     def abandon(self) -> None:
         """Never free the pinned buffers: the card is lost, and torch, whose allocator asks it about
         them, would end the whole process (seen with torch 2.11)."""
-        for tensor in (*self._host_in.values(), *self._host_out.values()):
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(tensor))
+        if not self._abandoned:
+            for tensor in (*self._host_in.values(), *self._host_out.values()):
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(tensor))
+        self._abandoned = True
 
     def start(self, inputs: Mapping[str, Float32]) -> None:
         """Put copies, network and copies back into the stream; returns at once."""

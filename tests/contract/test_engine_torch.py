@@ -291,14 +291,34 @@ def test_pinned_memory_outlives_a_card_that_is_lost(
     """Whether torch may free it: on a lost card that would end the process."""
     engine, fake = cuda_engine
     engine.infer(random_inputs("editor", 1))
-    run = engine._runs[1]
-    pinned = [*run._host_in.values(), *run._host_out.values()]
-    before = [sys.getrefcount(tensor) for tensor in pinned]
     fake.fault = fault
     monkeypatch.setattr(FakeGraph, "replay", lambda graph: graph.recorded[0]({}))
     with pytest.raises(EngineLost):
         engine.infer(random_inputs("editor", 1))
-    after = [sys.getrefcount(tensor) for tensor in pinned]
-    assert after == [count + kept for count in before]
-    for tensor in pinned if kept else ():
-        ctypes.pythonapi.Py_DecRef(ctypes.py_object(tensor))
+    assert [run._abandoned for run in engine._runs.values()] == [kept]
+    for run in engine._runs.values():
+        released(run)
+
+
+@pytest.mark.parametrize("batch", [2, 6], ids=["while its graph is made", "without a graph"])
+def test_pinned_memory_of_a_batch_that_was_never_finished_is_kept_too(
+    cuda_engine: Any, batch: int
+) -> None:
+    engine, fake = cuda_engine
+    fake.fault = torch.AcceleratorError("CUDA error: device-side assert", 710)
+    with pytest.raises(EngineLost):
+        engine.infer(random_inputs("editor", batch))
+    run = engine._run
+    tensor = run._host_in["image"]
+    before = sys.getrefcount(tensor)
+    run.abandon()
+    assert sys.getrefcount(tensor) == before, "once is enough"
+    assert run._abandoned
+    released(run)
+
+
+def released(run: Any) -> None:
+    """No card was lost: the test leaves nothing behind."""
+    if run._abandoned:
+        for tensor in (*run._host_in.values(), *run._host_out.values()):
+            ctypes.pythonapi.Py_DecRef(ctypes.py_object(tensor))

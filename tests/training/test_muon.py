@@ -54,3 +54,22 @@ def test_it_goes_on_where_adamw_began() -> None:
     muon.step()
     kept = {name for state in muon.state_dict()["state"].values() for name in state}
     assert kept == {"momentum", "step", "mean", "square"}
+
+
+def test_matrices_of_one_form_move_together_as_each_alone() -> None:
+    dice = torch.Generator().manual_seed(3)
+    shapes = [(6, 4, 3, 3), (6, 4, 3, 3), (40, 6), (6, 40), (6, 40), (5,)]
+    starts = [torch.randn(shape, generator=dice) for shape in shapes]
+    slopes = [torch.randn(shape, generator=dice) for shape in shapes]
+    together = [nn.Parameter(start.clone()) for start in starts]
+    alone = [nn.Parameter(start.clone()) for start in starts]
+    optimisers = [Muon(together, 0.01), *(Muon([one], 0.01) for one in alone)]
+    for _ in range(3):
+        for parameters in (together, alone):
+            for parameter, slope in zip(parameters, slopes, strict=True):
+                parameter.grad = slope.clone()
+        for optimiser in optimisers:
+            optimiser.step()
+    for ours, theirs, start in zip(together, alone, starts, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-6)
+        assert not torch.equal(ours, start)

@@ -27,5 +27,16 @@ def test_a_processor_computes_in_what_it_is_fast_at(
         matrix_type.cache_clear()
 
 
-def test_a_card_computes_in_bf16() -> None:
-    assert matrix_type(torch.device("cuda", 0)) is torch.bfloat16
+@pytest.mark.parametrize(("able", "kind"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_card_computes_in_bf16_if_it_does_not_emulate_it(
+    monkeypatch: pytest.MonkeyPatch, able: bool, kind: torch.dtype
+) -> None:
+    def supported(including_emulation: bool = True) -> bool:
+        return able or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    matrix_type.cache_clear()
+    try:
+        assert matrix_type(torch.device("cuda", 0)) is kind
+    finally:
+        matrix_type.cache_clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 
 from realtime_unmask.inference.networks import EditorNet
 from training import checkpoint, data, train_editor, train_map
+from training.discriminators import Adversary, PatchDiscriminator
 from training.editor_data import editor_maker
 from training.face_networks import PerceptualNet, architecture
 from training.loop import _Log
@@ -160,6 +162,63 @@ def test_nan_stops_the_run_and_keeps_the_checkpoint(
     with pytest.raises(StoppedByNan, match="step 1"):
         train_editor.train(editor_config(tmp_path, steps=3, faces=face_weights), faces)
     assert (tmp_path / "last.safetensors").read_bytes() == before
+
+
+def test_weights_that_a_card_spoiled_are_not_saved(faces: Faces, tmp_path: Path) -> None:
+    run = EditorRun(editor_config(tmp_path), faces)
+    run.save()
+    before = (tmp_path / "last.safetensors").read_bytes()
+    run.sound.fill_(False)
+    for name in ("last", "before_adversarial"):
+        with pytest.raises(StoppedByNan):
+            run.save(name)
+    assert (tmp_path / "last.safetensors").read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_gradient_that_is_no_number_stops_the_run(faces: Faces, tmp_path: Path) -> None:
+    run = EditorRun(editor_config(tmp_path), faces)
+    weight = next(run.network.parameters())
+    before = weight.detach().clone()
+    loss = weight.square().sum()
+    weight.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(StoppedByNan):
+        run.descend(loss, run.network, run.optimiser)
+    assert torch.equal(weight, before)
+
+
+def test_a_discriminator_may_change_its_width_until_it_joins(
+    faces: Faces, face_weights: Path, tmp_path: Path
+) -> None:
+    config = editor_config(tmp_path, faces=face_weights, steps=1)
+    train_editor.train(config, faces)
+    train_editor.train(replace(config, steps=2, judge_width=16), faces)
+    with pytest.raises(checkpoint.CheckpointError, match="judge-width"):
+        train_editor.train(replace(config, steps=3, judge_width=8), faces)
+
+
+def test_discriminators_may_be_asked_for_after_their_step(
+    faces: Faces, face_weights: Path, tmp_path: Path
+) -> None:
+    config = editor_config(tmp_path, faces=face_weights, steps=2)
+    train_editor.train(replace(config, whole_from=9, region_from=9, faces=face_weights), faces)
+    assert not (tmp_path / "before_adversarial.safetensors").exists()
+    train_editor.train(replace(config, steps=3), faces)  # from step 1, which is over
+    before = tmp_path / "before_adversarial.safetensors"
+    assert checkpoint.load_weights(before, "editor-4", EditorNet()).step == 2
+
+
+def test_a_judge_that_fails_is_not_left_frozen() -> None:
+    judge = Adversary(PatchDiscriminator(width=4), lambda planes: planes)
+    planes = [torch.zeros(1, channels, 32, 32) for channels in (3, 3, 1)]
+    judge.network.judge.register_forward_hook(_refuse)
+    with pytest.raises(RuntimeError, match="no memory"):
+        judge.verdict(*planes)
+    assert all(parameter.requires_grad for parameter in judge.network.parameters())
+
+
+def _refuse(*_: object) -> None:
+    raise RuntimeError("no memory")
 
 
 def test_a_checkpoint_of_another_network_is_refused(faces: Faces, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def _any_colour(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _skin(image: Picture, shape: Shape, rng: np.random.Generator) -> NDArray[np.float64]:
-    """The mean colour of what the mask will hide, now and then paler: a white one on pale skin."""
+    """The mean colour of what the mask will hide, or paler: a white one on pale skin."""
     hidden = shape.alpha > 0.5
     if not hidden.any():
         return np.full(3, 0.6)
