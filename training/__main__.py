@@ -117,8 +117,8 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--engines", type=Path, default=Path("engines"))
     step.set_defaults(do=_quantise)
 
-    step = steps.add_parser("export", help="a run's averaged weights -> engines/")
-    step.add_argument("network", choices=("map", "editor"))
+    step = steps.add_parser("export", help="averaged weights -> engines/ or training/weights/")
+    step.add_argument("network", choices=("map", "editor", "perceptual", "judge"))
     step.add_argument("--folder", type=Path)
     step.add_argument("--engines", type=Path, default=Path("engines"))
     step.add_argument("--set", action="append", default=[], dest="sets", metavar="NAME",
@@ -311,9 +311,12 @@ def _quantise(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from training.export import export
+    from training.export import export, export_face_network
 
     run = options.folder or RUNS / options.network
+    if options.network in ("perceptual", "judge"):
+        print(export_face_network(options.network, run))
+        return
     metrics = json.loads(options.metrics.read_text()) if options.metrics else {}
     about = {"data": tuple(options.sets), "metrics": metrics, "prior_supported": options.prior}
     worst = export(options.network, run, options.engines, about, options.calm)

@@ -1,4 +1,7 @@
-"""export: a checkpoint -> engines/<network>.onnx, .safetensors (fp16) and its manifest entry."""
+"""export: a checkpoint -> engines/<network>.onnx, .safetensors (fp16) and its manifest entry.
+
+The face networks, which the program does not run, become training/weights/<design>.safetensors.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,11 @@ from realtime_unmask.inference.manifest import (
 )
 from realtime_unmask.inference.networks import EditorNet, MapNet
 from training import checkpoint
+from training.face_networks import Design, architecture, load_face_network
 
 OPSET = 18
+# Where the face networks of the project's own figures are.
+WEIGHTS = Path(__file__).with_name("weights")
 # Largest difference between ONNX Runtime and torch that is shipped, in output units (0..1 or
 # half of -1..1): 1/255.
 PARITY = 1 / 255
@@ -57,7 +63,6 @@ def export(
         ValueError: `calm` is no share, or the export differs from torch by more than PARITY;
             nothing was written.
     """
-    architecture = _NETWORKS[network][1]
     trained, steps = _averaged(network, run, calm)
     engines.mkdir(parents=True, exist_ok=True)
     target = engines / f"{network}.onnx"
@@ -68,9 +73,7 @@ def export(
         partial.unlink()
         raise ValueError(f"{network}.onnx differs from torch by {worst:.5f}: not exported.")
     partial.replace(target)
-    half = {name: value.half().contiguous() for name, value in trained.state_dict().items()
-            if value.is_floating_point()}  # fmt: skip
-    save_file(half, engines / f"{network}.safetensors", {"architecture": architecture})
+    _save_half(trained, _NETWORKS[network][1], engines / f"{network}.safetensors")
     about = {"created": time.strftime("%Y-%m-%d"), "opset": OPSET, **about}
     about["metrics"] = {"steps": steps, **about.get("metrics", {})}
     entry = NetworkEntry.describe(network, target, **about)
@@ -80,20 +83,43 @@ def export(
     return worst
 
 
+def export_face_network(design: Design, run: Path, weights: Path = WEIGHTS) -> Path:
+    """Write a face network's averaged weights, in fp16; the file.
+
+    Raises:
+        checkpoint.CheckpointError: no usable checkpoint.
+    """
+    network = load_face_network(_chosen(run), design)
+    weights.mkdir(parents=True, exist_ok=True)
+    path = weights / f"{design}.safetensors"
+    _save_half(network, architecture(design), path)
+    return path
+
+
+def _chosen(run: Path) -> Path:
+    best = run / "best.safetensors"
+    return best if best.exists() else run / "last.safetensors"
+
+
+def _save_half(network: nn.Module, form: str, path: Path) -> None:
+    half = {name: value.half().contiguous() for name, value in network.state_dict().items()
+            if value.is_floating_point()}  # fmt: skip
+    save_file(half, path, {"architecture": form})
+    path.chmod(0o644)  # safetensors lets nobody else read it
+
+
 def _averaged(network: Network, run: Path, calm: float) -> tuple[nn.Module, int]:
     """A run's best weights, or its last ones, and the step that they are of."""
     if calm and network != "editor":
         raise ValueError("--calm is for the editor: no other network meets discriminators.")
     if not 0 <= calm <= 1:
         raise ValueError(f"--calm is a share from 0 to 1, not {calm:g}.")
-    kind, architecture = _NETWORKS[network]
+    kind, form = _NETWORKS[network]
     trained = kind()
-    best = run / "best.safetensors"
-    chosen = best if best.exists() else run / "last.safetensors"
-    progress = checkpoint.load_weights(chosen, architecture, trained)
+    progress = checkpoint.load_weights(_chosen(run), form, trained)
     if calm:
         calmer = kind()
-        checkpoint.load_weights(run / "before_adversarial.safetensors", architecture, calmer)
+        checkpoint.load_weights(run / "before_adversarial.safetensors", form, calmer)
         others = calmer.state_dict()
         for name, value in trained.state_dict().items():
             if value.is_floating_point():

@@ -14,6 +14,7 @@ from realtime_unmask.inference.manifest import Manifest
 from realtime_unmask.inference.networks import EditorNet
 from realtime_unmask.settings import Settings
 from training import checkpoint, export, train_editor, train_map
+from training.face_networks import JudgeNet, architecture, load_face_network
 from training.shards import Faces
 
 
@@ -70,3 +71,16 @@ def test_calm_weights_lie_between_before_and_after_the_discriminators(tmp_path: 
         assert not value.is_floating_point() or torch.allclose(value, torch.tensor(1.5))
     with pytest.raises(ValueError, match="--calm is a share"):
         export.export("editor", run, tmp_path, {}, calm=1.5)
+
+
+def test_a_face_network_is_written_in_half_the_bytes_and_can_be_read(tmp_path: Path) -> None:
+    network = JudgeNet()
+    parts = {"network": network, "average": network}
+    (tmp_path / "run").mkdir()
+    last = tmp_path / "run" / "last.safetensors"
+    checkpoint.save(last, architecture("judge"), checkpoint.Progress(3), parts, {})
+    path = export.export_face_network("judge", tmp_path / "run", tmp_path / "weights")
+    assert path.stat().st_size < 0.3 * last.stat().st_size
+    picture = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    ours, theirs = (load_face_network(place)(picture)[1] for place in (path, last))
+    assert torch.allclose(ours, theirs, atol=5e-3)
