@@ -1,8 +1,7 @@
 """Training steps as CUDA graphs.
 
-A step of these small networks is some five thousand launches, which take a processor five times
-as long as the card needs for the arithmetic. Recorded once, all of them are one launch
-(torch.cuda.CUDAGraph).
+A step of these small networks is thousands of launches, for which the card waits most of the time.
+Recorded once, all of them are one launch (torch.cuda.CUDAGraph).
 """
 
 from __future__ import annotations
