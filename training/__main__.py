@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     step.set_defaults(do=_quantise)
 
     step = steps.add_parser("export", help="averaged weights -> engines/ or training/weights/")
-    step.add_argument("network", choices=("map", "editor", "perceptual", "judge"))
+    step.add_argument("network", choices=("map", "editor", "perceptual", "judge", "discriminators"))
     step.add_argument("--folder", type=Path)
     step.add_argument("--engines", type=Path, default=Path("engines"))
     step.add_argument("--set", action="append", default=[], dest="sets", metavar="NAME",
@@ -311,8 +311,11 @@ def _quantise(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from training.export import export, export_face_network
+    from training.export import export, export_discriminators, export_face_network
 
+    if options.network == "discriminators":
+        print(export_discriminators(options.folder or RUNS / "editor"))
+        return
     run = options.folder or RUNS / options.network
     if options.network in ("perceptual", "judge"):
         print(export_face_network(options.network, run))

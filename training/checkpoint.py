@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,25 @@ def load(
         if own:
             _load_optimiser(optimiser, own)
     return Progress(int(header["step"]), float(header.get("best", -math.inf)))
+
+
+def excerpt(source: Path, target: Path, architecture: str, parts: Sequence[str]) -> None:
+    """Write some networks of a checkpoint, in fp16, as another one.
+
+    Raises:
+        CheckpointError: damaged, made for another architecture, or without one of the parts.
+    """
+    header, tensors = _read(source, architecture)
+    lacking = [part for part in parts if not _under(tensors, part)]
+    if lacking:
+        raise CheckpointError(f"{source} holds no {' and no '.join(lacking)}.")
+    chosen = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in tensors.items() if name.split("/")[0] in parts
+    }  # fmt: skip
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_file(chosen, target, {"training": json.dumps(header)})
+    target.chmod(0o644)  # safetensors lets nobody else read it
 
 
 def load_weights(path: Path, architecture: str, network: nn.Module) -> Progress:

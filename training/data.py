@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from training import transport
 from training.labelled import Labelled
 from training.loop import RunConfig, numbers
 from training.masks.camera import degrade, frame_edge, grade
@@ -245,23 +246,22 @@ class Stream(Dataset[dict[str, torch.Tensor]]):
         return {name: torch.from_numpy(value) for name, value in self.sample(number).items()}
 
 
-class _Sent(Dataset[dict[str, torch.Tensor]]):
-    """A stream whose pictures travel in half the bytes, finer still than a camera's 8 bits."""
+class _Packed(Dataset[dict[str, torch.Tensor]]):
+    """A stream whose samples are ready to travel."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
 
     def __getitem__(self, number: int) -> dict[str, torch.Tensor]:
-        sample = self.stream[number]
-        return {k: v.half() if v.ndim == 3 else v for k, v in sample.items()}
+        return transport.packed(self.stream[number])
 
 
 def batches(
     stream: Stream, config: RunConfig, step: int
 ) -> Iterable[dict[str, torch.Tensor]]:
-    """Endless batches from step `step` on, painted in processes beside the training."""
+    """Endless batches from step `step` on, painted in processes beside the training; packed."""
     return DataLoader(
-        _Sent(stream), config.batch, sampler=_Numbers(step, config.batch),
+        _Packed(stream), config.batch, sampler=_Numbers(step, config.batch),
         num_workers=config.workers,
         prefetch_factor=4 if config.workers else None, worker_init_fn=_one_thread,
         pin_memory=torch.cuda.is_available(),

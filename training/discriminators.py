@@ -16,6 +16,9 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from training.losses import weighted_mean
 
+# Their names in checkpoints.
+ADVERSARIES = ("whole", "region")
+
 
 class PatchDiscriminator(nn.Module):
     """Says of each patch of a crop whether it is a photograph.

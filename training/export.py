@@ -1,6 +1,6 @@
 """export: a checkpoint -> engines/<network>.onnx, .safetensors (fp16) and its manifest entry.
 
-The face networks, which the program does not run, become training/weights/<design>.safetensors.
+The networks that only the training needs become training/weights/<name>.safetensors.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from realtime_unmask.inference.manifest import (
 )
 from realtime_unmask.inference.networks import EditorNet, MapNet
 from training import checkpoint
+from training.discriminators import ADVERSARIES
 from training.face_networks import Design, architecture, load_face_network
 
 OPSET = 18
@@ -93,6 +94,17 @@ def export_face_network(design: Design, run: Path, weights: Path = WEIGHTS) -> P
     weights.mkdir(parents=True, exist_ok=True)
     path = weights / f"{design}.safetensors"
     _save_half(network, architecture(design), path)
+    return path
+
+
+def export_discriminators(run: Path, weights: Path = WEIGHTS) -> Path:
+    """Write the discriminators of an editor's run, in fp16, for `train editor --judges`; the file.
+
+    Raises:
+        checkpoint.CheckpointError: no usable checkpoint, or they never joined.
+    """
+    path = weights / "discriminators.safetensors"
+    checkpoint.excerpt(run / "last.safetensors", path, _NETWORKS["editor"][1], ADVERSARIES)
     return path
 
 

@@ -24,7 +24,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
-from training import checkpoint
+from training import checkpoint, transport
 from training.losses import NO_NUMBER, StoppedByNan, check_finite
 from training.precision import matrix_type
 
@@ -215,10 +215,10 @@ class Run(ABC, Generic[Network]):
 
     def placed(self, batch: Batch) -> Batch:
         """On the device first: a GPU lays out and widens a batch faster than a CPU copies it."""
-        there = {k: v.to(self.device, non_blocking=True).float() for k, v in batch.items()}
+        there = {k: v.to(self.device, non_blocking=True) for k, v in batch.items()}
         return {
             k: v.contiguous(memory_format=torch.channels_last) if v.ndim == 4 else v
-            for k, v in there.items()
+            for k, v in transport.unpacked(there).items()
         }
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from realtime_unmask.inference.networks import EditorNet
 from training import checkpoint, data
-from training.discriminators import Adversary, PatchDiscriminator, halved, lower
+from training.discriminators import ADVERSARIES, Adversary, PatchDiscriminator, halved, lower
 from training.editor_data import editor_maker
 from training.face_networks import distances, load_face_network
 from training.labelled import Labelled, load_real_masks
@@ -35,6 +35,8 @@ class EditorConfig(RunConfig):
         size: side of the crops, px; 128 is four times as fast and a good beginning, and a run
             goes on at 256 from where it stopped.
         rate: Muon's learning rate; a quarter of it once a discriminator has joined.
+        half_life: steps after which the rate is halved, again and again; 0: never. In stages and
+            not smoothly, because each rate needs a recording of its own on a GPU.
         faces: checkpoint of `train faces --design perceptual`; without one there is no
             perceptual and no texture loss.
         perceptual, texture: weights of its two distances: each thing in its place, and as much
@@ -43,6 +45,8 @@ class EditorConfig(RunConfig):
         region_from: the step at which the mask-region discriminator joins.
         adversarial, feature: weights of each discriminator's two losses.
         judge_width: channels of the discriminators' first layer.
+        judges: discriminators that a new run begins with, as `export discriminators` writes them;
+            new ones take a thousand steps to become of use.
         grid: weight of the pattern that upsampling leaves, once a discriminator has joined.
         moved: share of steps that ask for agreement with what is painted of the same pictures a
             little moved, as in the next frame of a video.
@@ -55,6 +59,7 @@ class EditorConfig(RunConfig):
     batch: int = 12
     size: int = CROP
     rate: float = 1e-3
+    half_life: int = 0
     faces: Path | None = None
     perceptual: float = 20.0
     texture: float = 20.0
@@ -63,6 +68,7 @@ class EditorConfig(RunConfig):
     adversarial: float = 0.5
     feature: float = 6.0
     judge_width: int = 32
+    judges: Path | None = None
     grid: float = 1.0
     moved: float = 0.2
     agreement: float = 3.0
@@ -104,8 +110,8 @@ class EditorRun(Run[EditorNet]):
         self.config, self.held = config, held
         self.optimiser = Muon(self.network.parameters(), config.rate)
         self.optimisers["optimiser"] = self.optimiser
-        self.adversaries = {"whole": (config.whole_from, halved),
-                            "region": (config.region_from, lower)}  # fmt: skip
+        joining = ((config.whole_from, halved), (config.region_from, lower))
+        self.adversaries = dict(zip(ADVERSARIES, joining, strict=True))
         self.judges: dict[str, Adversary] = {}
         for name, (_, view) in self.adversaries.items():
             judge = channels_last(PatchDiscriminator(width=config.judge_width).to(self.device))
@@ -117,9 +123,22 @@ class EditorRun(Run[EditorNet]):
         if config.faces is not None:
             self.face_network = load_face_network(config.faces, "perceptual").to(self.device)
 
+    def resume(self) -> None:
+        """As of any run; a new one also takes the discriminators that `judges` names.
+
+        Raises:
+            checkpoint.CheckpointError: damaged, or made for another architecture.
+        """
+        super().resume()
+        new = not (self.config.folder / "last.safetensors").exists()
+        if new and self.config.judges is not None:
+            judges = {name: self.networks[name] for name in self.judges}
+            checkpoint.load(self.config.judges, self.architecture, judges, {})
+
     def learnt(self) -> tuple[dict[str, nn.Module], dict[str, torch.optim.Optimizer]]:
-        """Without discriminators that have not joined: those may still change their width."""
-        waiting = [name for name, judge in self.judges.items() if not judge.optimiser.state]
+        """Without new discriminators that have not joined: those may still change their width."""
+        new = self.config.judges is None
+        waiting = [n for n, judge in self.judges.items() if new and not judge.optimiser.state]
         networks, optimisers = super().learnt()
         return (
             {name: part for name, part in networks.items() if name not in waiting},
@@ -143,7 +162,9 @@ class EditorRun(Run[EditorNet]):
             # From here on the score means something else, and the softer weights would keep the
             # lead: those that never met a discriminator are no candidates.
             self.progress.best = -math.inf
-        rate = config.rate * (0.25 if joined else 1.0) * min(1.0, (step + 1) / 200)
+        rate = config.rate * (0.25 if joined else 1.0) * min(1.0, (step // 50 + 1) / 4)
+        if config.half_life:
+            rate *= 0.5 ** (step // config.half_life)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         rng = np.random.default_rng([config.seed, self.rank, step])

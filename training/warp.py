@@ -46,5 +46,7 @@ def thin_plate(target: Points, source: Points, size: int) -> tuple[Plane, Plane]
 
 
 def _kernel(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
-    square = ((a[:, None] - b[None]) ** 2).sum(-1).astype(np.float64)
+    # Axis by axis: a sum over an innermost axis of two takes longer than all the rest.
+    x, y = (a[:, None, axis] - b[None, :, axis] for axis in (0, 1))
+    square = (x * x + y * y).astype(np.float64)
     return np.asarray(0.5 * square * np.log(np.maximum(square, 1e-12)))

@@ -125,6 +125,8 @@ class CudaEngine(BackendEngine):
             raise
 
     def _prepare(self, batch: int) -> _Run:
+        import torch
+
         assert self._network is not None
         # Known at once: the card may be lost while the graph is made.
         run = self._run = _Run(self.spec, self._network, batch, self._stream)
@@ -132,6 +134,7 @@ class CudaEngine(BackendEngine):
             return run
         recorded = next(iter(self._runs.values()), None)
         run.record(recorded.graph.pool() if recorded else None)
+        torch.cuda.empty_cache()  # what the first runs took: graphs have memory of their own
         self._runs[batch] = run
         return run
 

@@ -13,9 +13,10 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 from realtime_unmask.inference.networks import EditorNet
-from training import checkpoint, data, train_editor, train_map
+from training import checkpoint, data, train_editor, train_map, transport
 from training.discriminators import Adversary, PatchDiscriminator
 from training.editor_data import editor_maker
+from training.export import export_discriminators
 from training.face_networks import PerceptualNet, architecture
 from training.loop import _Log
 from training.losses import StoppedByNan, dissimilarity, grown, weighted_mean
@@ -332,3 +333,52 @@ def test_the_face_network_asks_for_texture_and_discriminators_bring_the_grid_los
         (gradient,) = torch.autograd.grad(losses[wanted], rgb)
         assert losses[wanted].item() > 0.1 and gradient.abs().max() > 0
     assert run._judged(target, batch, ["region"])["grid"].item() == 0
+
+
+def test_discriminators_go_on_in_another_run(
+    faces: Faces, face_weights: Path, tmp_path: Path
+) -> None:
+    train_editor.train(editor_config(tmp_path / "one", steps=4, faces=face_weights), faces)
+    judges = export_discriminators(tmp_path / "one", tmp_path)
+    other = EditorRun(editor_config(tmp_path / "other", judges=judges), faces)
+    other.resume()
+    other.save()  # they have not joined yet, and must not be lost
+    again = EditorRun(editor_config(tmp_path / "other"), faces)
+    again.resume()
+    trained = weights(tmp_path / "one")
+    for name in ("whole", "region"):
+        for key, value in again.networks[name].state_dict().items():
+            assert torch.allclose(value, trained[f"{name}/{key}"], atol=1e-3, rtol=1e-3), key
+
+
+def test_a_run_without_discriminators_has_none_to_export(faces: Faces, tmp_path: Path) -> None:
+    train_editor.train(EditorConfig(folder=tmp_path, batch=2, size=64, steps=1), faces)
+    with pytest.raises(checkpoint.CheckpointError, match="holds no whole and no region"):
+        export_discriminators(tmp_path, tmp_path)
+
+
+def test_the_rate_is_halved_in_stages(faces: Faces, tmp_path: Path) -> None:
+    config = EditorConfig(folder=tmp_path, batch=2, size=64, rate=0.8, half_life=300, moved=0.0)
+    run = EditorRun(config, faces)
+    stream = data.Stream(faces, editor_maker(faces, 64), seed=1)
+    batch = run.placed(next(iter(data.batches(stream, config, 0))))
+    rates = []
+    for run.progress.step in (0, 60, 250, 310, 610):
+        run.step(batch)
+        rates.append(run.optimiser.param_groups[0]["lr"])
+    assert rates == pytest.approx([0.2, 0.4, 0.8, 0.4, 0.2])
+
+
+def test_samples_travel_in_bytes_and_keep_their_marks() -> None:
+    dice = torch.Generator().manual_seed(1)
+    sample = {"target": torch.rand(3, 8, 8, generator=dice) * 2 - 1,
+              "map": (torch.rand(1, 8, 8, generator=dice) > 0.5).float(),
+              "age": torch.tensor(41.5)}  # fmt: skip
+    sample["target"][:, 0] = torch.tensor([0.0, 1.0, -1.0, 0, 0, 0, 0, 0])
+    sent = transport.packed(sample)
+    assert sent["target"].dtype is sent["map"].dtype is torch.uint8
+    back = transport.unpacked({name: value[None] for name, value in sent.items()})
+    assert torch.equal(back["map"][0], sample["map"])
+    assert torch.equal(back["target"][0, :, 0], sample["target"][:, 0])
+    assert (back["target"][0] - sample["target"]).abs().max() <= 1 / 254 + 1e-6
+    assert float(back["age"]) == 41.5
