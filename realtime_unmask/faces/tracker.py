@@ -25,12 +25,14 @@ DEFAULT_STEP_S = 1 / 30
 @dataclass(slots=True)
 class _Track:
     track_id: int
-    raw: Float32
+    raw: Float32  # in the frame before
     smooth: Float32
     velocity: Float32  # (478, 2), eye distances per second, low-passed
+    base: Float32  # what flow carries on: `raw`, or what a look at the same frame made of it
     glimpse: flow.Glimpse | None = None  # of the frame before
     follower: Follower | None = None
     unseen_s: float = 0.0  # since it was looked for
+    due: UInt8 | None = None  # the frame before, if a look at it is due
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Tracks:
     next_id: int = 0
     frames: int = 0
     pts: Fraction | None = None
+    search: tuple[UInt8, int] | None = None  # a frame that may show newcomers; how many in all
 
 
 def track(
@@ -48,50 +51,92 @@ def track(
 ) -> list[Face]:
     """The faces of the next frame of a sequence, with smoothed meshes.
 
+    A frame in which faces are known waits for no landmarker: optical flow carries their meshes on,
+    and what a look corrects, or finds anew, shows in the next frame. Those looks are made by
+    `catch_up`, or here with the next frame if nobody had the time; the faces are the same.
+
     Args:
         tracks: memory, changed in place.
         max_faces: how many are followed at most.
-        look_every: a face's mesh is looked for in every n-th frame, and between carried on by
-            optical flow; also looked for where the flow cannot be believed.
+        look_every: a face's mesh is looked for in every n-th frame, with 1 at once; also at once
+            where the flow cannot be believed.
     """
+    catch_up(detector, tracks)
     step = _step(frame, tracks)
     kept: list[_Track] = []
     for one in tracks.known:
-        # Not in the frames in which newcomers are looked for, and not all faces in one frame.
-        look = (tracks.frames + one.track_id + 1) % look_every == 0
         one.unseen_s += step
-        mesh = _mesh_now(one, frame.image, detector, look)
+        mesh = _mesh_now(one, frame.image, detector, at_once=look_every == 1)
         if mesh is not None and not any(_same(mesh, other.raw) for other in kept):
             _advance(one, mesh, step)
             kept.append(one)
-        elif one.follower is not None:
-            one.follower.close()
-    due = tracks.frames % SEARCH_EVERY == 0 or not kept
-    if due and len(kept) < max_faces:
-        for mesh in detector.find(frame.image, max_faces):
-            if len(kept) < max_faces and not any(_same(mesh, one.raw) for one in kept):
-                still = np.zeros((len(mesh), 2), np.float32)
-                seen = flow.glimpse(frame.image, mesh)
-                kept.append(_Track(tracks.next_id, mesh, mesh, still, seen))
-                tracks.next_id += 1
+            # Not all faces in one frame.
+            if look_every > 1 and (tracks.frames + one.track_id + 1) % look_every == 0:
+                one.due = frame.image
+        else:
+            _forget(one)
     tracks.known = kept
+    if not kept:
+        _find(frame.image, max_faces, detector, tracks)
+    elif tracks.frames % SEARCH_EVERY == 0 and len(kept) < max_faces:
+        tracks.search = frame.image, max_faces
     tracks.frames += 1
-    return [as_face(one.smooth, one.track_id) for one in kept]
+    return [as_face(one.smooth, one.track_id) for one in tracks.known]
 
 
-def _mesh_now(one: _Track, image: UInt8, detector: Detector, look: bool) -> Float32 | None:
+def catch_up(detector: Detector, tracks: Tracks) -> None:
+    """Make the looks at the frame before that are due, so that the next one need not."""
+    kept = []
+    for one in tracks.known:
+        image, one.due = one.due, None
+        if image is not None and not _see(one, image, detector, one.raw):
+            _forget(one)
+        else:
+            kept.append(one)
+    tracks.known = kept
+    search, tracks.search = tracks.search, None
+    if search is not None:
+        _find(*search, detector, tracks)
+
+
+def _find(image: UInt8, max_faces: int, detector: Detector, tracks: Tracks) -> None:
+    """Look for newcomers in the whole frame."""
+    known = tracks.known
+    for mesh in detector.find(image, max_faces):
+        if len(known) < max_faces and not any(_same(mesh, one.raw) for one in known):
+            still = np.zeros((len(mesh), 2), np.float32)
+            seen = flow.glimpse(image, mesh)
+            known.append(_Track(tracks.next_id, mesh, mesh, still, mesh, seen))
+            tracks.next_id += 1
+
+
+def _mesh_now(
+    one: _Track, image: UInt8, detector: Detector, *, at_once: bool
+) -> Float32 | None:
     """Where a face of the frame before is now; None if it is gone. Renews its glimpse."""
     carried = None
     if one.glimpse is not None:
         now = flow.again(image, one.glimpse)
-        carried = flow.follow(one.glimpse, now, one.raw)
-        if carried is not None and not look:
-            one.glimpse = now
+        carried = flow.follow(one.glimpse, now, one.base)
+        if carried is not None and not at_once:
+            one.glimpse, one.base = now, carried
             return carried
-    mesh = _look(one, image, detector, one.raw if carried is None else carried)
-    if mesh is not None:
-        one.glimpse = flow.glimpse(image, mesh)
-    return mesh
+    found = _see(one, image, detector, one.base if carried is None else carried)
+    return one.base if found else None
+
+
+def _see(one: _Track, image: UInt8, detector: Detector, expected: Float32) -> bool:
+    """Look for a face, and let flow go on from there; whether it is there."""
+    mesh = _look(one, image, detector, expected)
+    if mesh is None:
+        return False
+    one.base, one.glimpse = mesh, flow.glimpse(image, mesh)
+    return True
+
+
+def _forget(one: _Track) -> None:
+    if one.follower is not None:
+        one.follower.close()
 
 
 def _look(one: _Track, image: UInt8, detector: Detector, expected: Float32) -> Float32 | None:

@@ -177,13 +177,17 @@ class LiveUnmasker(Protocol):
         """What became of a frame that was begun, in their order."""
         ...
 
+    def catch_up(self, state: State) -> None:
+        """Do beforehand what the next frame would have to wait for."""
+        ...
+
     def close(self) -> None:
         """Free everything."""
         ...
 
 
 class AtOnce(ABC):
-    """begin() and finish() for an unmasker that does all of a frame in process()."""
+    """The rest of a LiveUnmasker for one that does all of a frame in process()."""
 
     @abstractmethod
     def process(self, frame: Frame, state: State) -> FrameResult:
@@ -196,3 +200,6 @@ class AtOnce(ABC):
     def finish(self, begun: FrameResult) -> FrameResult:
         """See LiveUnmasker."""
         return begun
+
+    def catch_up(self, state: State) -> None:
+        """Nothing is left to be done."""

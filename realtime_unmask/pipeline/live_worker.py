@@ -220,6 +220,7 @@ class Worker(threading.Thread):
         self._busy_since: float | None = None
         self._took: deque[float] = deque(maxlen=30)
         self._done_at = 0.0  # when the frame before was
+        self._caught_up_s = 0.0  # spent since, on what the next frame would have to wait for
         self._ladder = Ladder()
         self._before_ns = 0  # when the frame before was captured
 
@@ -280,6 +281,8 @@ class Worker(threading.Thread):
                 if self._turn.stays_with(self):
                     following = self._next(unmasker, 0.0)  # one that waits already
                 self._finish(unmasker, job)
+                if following is None and self._turn.stays_with(self):
+                    self._catch_up(unmasker, job.sequence.state)
                 job, following = following, None
             if job is not None:
                 self._finish(unmasker, job)
@@ -319,13 +322,20 @@ class Worker(threading.Thread):
         self._busy_since = None
         now = time.monotonic()
         # Where two frames overlap, each costs what lies between their ends.
-        self._took.append(now - max(job.taken, self._done_at))
-        self._done_at = now
+        self._took.append(now - max(job.taken, self._done_at) + self._caught_up_s)
+        self._done_at, self._caught_up_s = now, 0.0
         if not self.standby and self._ladder.took(self._took[-1], self._host.step_s):
             self._host.quality(self._ladder.notice())
         self._publish(job, result, not self.standby and job.failure is None)
         if job.failure is not None:
             raise job.failure
+
+    def _catch_up(self, unmasker: LiveUnmasker, state: State) -> None:
+        """Between two frames: the next one is shown the sooner."""
+        began = self._busy_since = time.monotonic()
+        unmasker.catch_up(state)
+        self._busy_since = None
+        self._caught_up_s = time.monotonic() - began
 
     def _publish(self, job: _Job, result: FrameResult, done: bool) -> None:
         with self._turn.changed:  # or a newer frame of another worker might come before this one

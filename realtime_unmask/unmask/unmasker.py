@@ -183,6 +183,13 @@ class Unmasker(Closing):
         with begun.clock.stage("composite"):
             return _composited(begun)
 
+    def catch_up(self, state: State) -> None:
+        """Do beforehand what the next frame of a sequence would have to wait for.
+
+        To be called while there is nothing else to do; the pixels are the same without.
+        """
+        tracker.catch_up(self._detector, state.tracks)
+
     def close(self) -> None:
         """Free networks and landmarkers; safe to call again."""
         self._map_engine.close()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from realtime_unmask.faces import tracker
 from realtime_unmask.faces.detector import Detector
-from realtime_unmask.faces.tracker import Tracks, track
+from realtime_unmask.faces.tracker import Tracks, catch_up, track
 from realtime_unmask.types import Float32, Frame, UInt8
 
 
@@ -81,3 +83,56 @@ def test_the_real_face_is_followed(clip: list[NDArray[np.uint8]], detector: Dete
         assert [face.track_id for face in faces] == [0]
         box = faces[0].box
         assert box[0] < faces[0].landmarks[4, 0] < box[2]
+
+
+def follow_clip(
+    clip: list[NDArray[np.uint8]], detector: Detector, *, catching_up: bool
+) -> list[Float32]:
+    """The one face's mesh in each frame, looked for in every second one."""
+    tracks, meshes = Tracks(), []
+    for number, image in enumerate(clip[:12]):
+        frame = Frame(image, Fraction(number, 30), 0, number)
+        meshes += [face.landmarks for face in track(frame, detector, tracks, 4, look_every=2)]
+        if catching_up:
+            catch_up(detector, tracks)
+    return meshes
+
+
+def test_a_look_beforehand_gives_the_same_faces(
+    clip: list[NDArray[np.uint8]], detector: Detector
+) -> None:
+    late = follow_clip(clip, detector, catching_up=False)
+    early = follow_clip(clip, detector, catching_up=True)
+    assert len(late) == 12
+    assert np.array_equal(late, early)
+
+
+def test_a_frame_with_known_faces_waits_for_no_landmarker(
+    clip: list[NDArray[np.uint8]], detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    now = "frame"
+    look, find = tracker._look, Detector.find
+    monkeypatch.setattr(tracker, "_look", lambda *a: looks.append(now) or look(*a))
+    monkeypatch.setattr(Detector, "find", lambda *a: looks.append(now) or find(*a))
+    tracks = Tracks()
+    for number in range(2 * tracker.SEARCH_EVERY):
+        image = clip[number % len(clip)]
+        now = "frame"
+        track(Frame(image, Fraction(number, 30), 0, number), detector, tracks, 4, look_every=2)
+        now = "between"
+        catch_up(detector, tracks)
+    assert looks.count("frame") <= 1 + (len(clip) < 2 * tracker.SEARCH_EVERY)
+    assert looks.count("between") >= tracker.SEARCH_EVERY
+
+
+def test_a_face_that_the_look_does_not_find_is_gone_in_the_next_frame(
+    clip: list[NDArray[np.uint8]], detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracks = Tracks()
+    for number in (0, 1):
+        track(Frame(clip[number], Fraction(number, 30), 0, number), detector, tracks, 4, 2)
+    monkeypatch.setattr(tracker, "_look", lambda *a: None)
+    monkeypatch.setattr(Detector, "find", lambda *a: [])
+    assert track(Frame(clip[2], Fraction(2, 30), 0, 2), detector, tracks, 4, 2) == []
+    assert tracks.known == []

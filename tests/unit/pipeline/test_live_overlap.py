@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 
@@ -99,6 +100,40 @@ def test_one_that_was_passed_over_takes_no_more_frames() -> None:
 
     run(make, enough)
     assert max(late) <= 2  # the one that took too long, and the one that was begun beside it
+
+
+class Waiting(FakeUnmasker):
+    """Quicker than the camera; notes what it is asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.calls: list[tuple[str, State]] = []
+
+    def begin(self, frame: Frame, state: State) -> FrameResult:
+        self.calls.append(("begin", state))
+        return super().begin(frame, state)
+
+    def catch_up(self, state: State) -> None:
+        self.calls.append(("catch up", state))
+
+
+def test_what_the_next_frame_needs_is_done_while_there_is_none() -> None:
+    made: list[Waiting] = []
+
+    def make(settings: Settings) -> Waiting:
+        made.append(Waiting(settings))
+        return made[-1]
+
+    session = LiveSession(ScriptedCamera(), make)
+    session.start()
+    try:
+        wait_until(lambda: bool(made) and len(made[0].calls) > 24, "enough frames")
+    finally:
+        assert session.stop() == ()
+    calls = [name for name, _ in made[0].calls]
+    assert calls.count("catch up") > len(calls) // 4
+    assert all(a != "catch up" or b == "begin" for a, b in pairwise(calls))
+    assert len({id(state) for _, state in made[0].calls}) == 1
 
 
 @pytest.mark.parametrize("fails_at", [1, 5])
