@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from realtime_unmask.closing import Closing
-from realtime_unmask.faces.landmarker import NEAR, Follower, Landmarker
+from realtime_unmask.faces.landmarker import CONFIDENCE, NEAR, Follower, Landmarker
 from realtime_unmask.types import Float32, UInt8
 
 # The detector looks at 192 px, and sees a face from 15 % of that up: 48 px in a tile of 320.
@@ -18,6 +18,10 @@ TILE_OVERLAP = 1 / 3
 NEAR_PX = 512
 FACES_A_LOOK = 16
 MIN_FACE_PX = 24.0
+# A face that fills its picture, or is cut by its edge, is found once there is a grey border around
+# it, shares of the longer side; so are ears and badges, unless more is asked for.
+BORDER, GREY = 0.25, (128, 128, 128)
+SURE = 0.5
 # Intersection over union from which two boxes are one face, and from which a face stands still.
 SAME = 0.3
 SETTLED = 0.5
@@ -30,7 +34,7 @@ class Detector(Closing):
     """
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str, int], Landmarker] = {}
+        self._made: dict[tuple[str, int, float], Landmarker] = {}
 
     def find(self, image: UInt8, max_faces: int) -> list[Float32]:
         """The larger faces of a picture, from 15 % of its height up, largest first.
@@ -41,13 +45,12 @@ class Detector(Closing):
         Returns:
             At most `max_faces` meshes, (478, 3) float32 in px of the picture.
         """
-        small, scale = _reduce(image, 2 * NEAR_PX)
-        for bundle in ("full_range", "short_range"):
-            meshes = self._look(bundle, small, FACES_A_LOOK if max_faces > 1 else 1)
-            if meshes:
-                unique = _distinct([mesh * scale for mesh in meshes])
-                return sorted(unique, key=_width, reverse=True)[:max_faces]
-        return []
+        return self._find(image, max_faces, CONFIDENCE)
+
+    def find_close(self, image: UInt8, max_faces: int) -> list[Float32]:
+        """As `find`, for faces that fill the picture or are cut by its edge."""
+        framed, border = _framed(image)
+        return [mesh - border for mesh in self._find(framed, max_faces, SURE)]
 
     def find_all(self, image: UInt8) -> list[Float32]:
         """Every face of a still, small ones too (from 48 px), by overlapping tiles.
@@ -55,14 +58,30 @@ class Detector(Closing):
         Returns:
             Meshes, (478, 3) float32 in px of the picture, from left to right.
         """
-        found = self.find(image, FACES_A_LOOK)
+        found = self._find_all(image, CONFIDENCE)
+        if found:
+            return found
+        framed, border = _framed(image)
+        return [mesh - border for mesh in self._find_all(framed, SURE)]
+
+    def _find(self, image: UInt8, max_faces: int, confidence: float) -> list[Float32]:
+        small, scale = _reduce(image, 2 * NEAR_PX)
+        for bundle in ("full_range", "short_range"):
+            meshes = self._look(bundle, small, FACES_A_LOOK if max_faces > 1 else 1, confidence)
+            if meshes:
+                unique = _distinct([mesh * scale for mesh in meshes])
+                return sorted(unique, key=_width, reverse=True)[:max_faces]
+        return []
+
+    def _find_all(self, image: UInt8, confidence: float) -> list[Float32]:
+        found = self._find(image, FACES_A_LOOK, confidence)
         for x, y, side in _tiles(image.shape[1], image.shape[0]):
             if any(_covers(mesh, x, y, side) for mesh in found):
                 continue
             tile, scale = _reduce(image[y : y + side, x : x + side], TILE_PX)
-            for mesh in self._look("full_range", tile, FACES_A_LOOK):
+            for mesh in self._look("full_range", tile, FACES_A_LOOK, confidence):
                 found.append(mesh * scale + np.array([x, y, 0], np.float32))
-        looked = [self._settle(image, mesh) for mesh in _distinct(found)]
+        looked = [self._settle(image, mesh, confidence) for mesh in _distinct(found)]
         sure = [m for m in looked if m is not None and _width(m) >= MIN_FACE_PX]
         return sorted(_distinct(sure), key=lambda mesh: float(mesh[:, 0].mean()))
 
@@ -75,6 +94,9 @@ class Detector(Closing):
         Returns:
             Its mesh now; None if it is not there any more.
         """
+        return self._follow(image, mesh, CONFIDENCE)
+
+    def _follow(self, image: UInt8, mesh: Float32, confidence: float) -> Float32 | None:
         height, width = image.shape[:2]
         box = _box(mesh)
         centre, side = (box[:2] + box[2:]) / 2, NEAR * float((box[2:] - box[:2]).max())
@@ -84,7 +106,7 @@ class Detector(Closing):
             return None
         part, scale = _reduce(image[y0:y1, x0:x1], NEAR_PX)
         for bundle in ("full_range", "short_range"):
-            for near in self._look(bundle, part, 1):
+            for near in self._look(bundle, part, 1, confidence):
                 moved: Float32 = near * scale + np.array([x0, y0, 0], np.float32)
                 if _overlap(box, _box(moved)) > SAME:
                     return moved
@@ -94,10 +116,10 @@ class Detector(Closing):
         """A new memory for one face of a sequence; the caller's, to be closed by it."""
         return Follower()
 
-    def _settle(self, image: UInt8, mesh: Float32) -> Float32 | None:
+    def _settle(self, image: UInt8, mesh: Float32, confidence: float) -> Float32 | None:
         """A mesh after two more looks, close by; None if it wanders off: then it was no face."""
         for _ in range(2):
-            again = self.follow(image, mesh)
+            again = self._follow(image, mesh, confidence)
             if again is None or _overlap(_box(mesh), _box(again)) < SETTLED:
                 return None
             mesh = again
@@ -109,11 +131,21 @@ class Detector(Closing):
             landmarker.close()
         self._made.clear()
 
-    def _look(self, bundle: str, image: UInt8, max_faces: int) -> list[Float32]:
-        key = (bundle, max_faces)
+    def _look(
+        self, bundle: str, image: UInt8, max_faces: int, confidence: float
+    ) -> list[Float32]:
+        key = (bundle, max_faces, confidence)
         if key not in self._made:
-            self._made[key] = Landmarker(bundle, max_faces)
+            self._made[key] = Landmarker(*key)
         return self._made[key].detect(image)
+
+
+def _framed(image: UInt8) -> tuple[UInt8, Float32]:
+    """The picture with a grey border, and what that adds to x, y and z."""
+    width = round(BORDER * max(image.shape[:2]))
+    around = (width, width, width, width)
+    framed = cv2.copyMakeBorder(image, *around, cv2.BORDER_CONSTANT, value=GREY)
+    return framed.astype(np.uint8, copy=False), np.array([width, width, 0], np.float32)
 
 
 def _reduce(image: UInt8, limit: int) -> tuple[UInt8, float]:

@@ -49,7 +49,7 @@ class _Task(Closing):
         AssetError: the bundle is missing or altered, or mediapipe refuses it.
     """
 
-    def __init__(self, bundle: str, max_faces: int, *, video: bool) -> None:
+    def __init__(self, bundle: str, max_faces: int, confidence: float, *, video: bool) -> None:
         _free_left()
         path = resources.folder("assets") / f"face_landmarker_{bundle}.task"
         model = resources.verified(path, BUNDLES[bundle])
@@ -60,9 +60,9 @@ class _Task(Closing):
             base_options=BaseOptions(model_asset_buffer=model),
             running_mode=vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE,
             num_faces=max_faces,
-            min_face_detection_confidence=CONFIDENCE,
-            min_face_presence_confidence=CONFIDENCE,
-            min_tracking_confidence=CONFIDENCE,
+            min_face_detection_confidence=confidence,
+            min_face_presence_confidence=confidence,
+            min_tracking_confidence=confidence,
         )
         try:
             with _quiet():
@@ -92,13 +92,16 @@ class Landmarker(_Task):
     Args:
         bundle: "full_range" (faces from 15 % of the picture's height up) or "short_range".
         max_faces: how many faces it returns at most.
+        confidence: how sure it has to be, 0..1.
 
     Raises:
         AssetError: the bundle is missing or altered, or mediapipe refuses it.
     """
 
-    def __init__(self, bundle: str = "full_range", max_faces: int = 1) -> None:
-        super().__init__(bundle, max_faces, video=False)
+    def __init__(
+        self, bundle: str = "full_range", max_faces: int = 1, confidence: float = CONFIDENCE
+    ) -> None:
+        super().__init__(bundle, max_faces, confidence, video=False)
 
     def detect(self, image: UInt8) -> list[Float32]:
         """The faces of a picture.
@@ -126,7 +129,7 @@ class Follower(_Task):
     """
 
     def __init__(self) -> None:
-        super().__init__("full_range", 1, video=True)
+        super().__init__("full_range", 1, CONFIDENCE, video=True)
         self._now_ms = 0.0
 
     def look(self, image: UInt8, expected: Float32, step_s: float) -> Float32 | None:

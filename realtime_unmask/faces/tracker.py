@@ -14,6 +14,8 @@ from realtime_unmask.types import Face, Float32, Frame, UInt8
 
 # A look at the whole frame for newcomers comes this often; between, each face is followed.
 SEARCH_EVERY = 15
+# Where nobody is seen, every n-th look asks for a face that fills the frame as well.
+CLOSE_EVERY = 3
 # One-euro filter (Casiez et al. 2012): cut-off at rest in Hz, and its rise in Hz for each
 # outer-eye distance per second. Tuned so that a still head is still and a nod does not lag.
 REST_HZ = 1.5
@@ -100,9 +102,12 @@ def catch_up(detector: Detector, tracks: Tracks) -> None:
 
 
 def _find(image: UInt8, max_faces: int, detector: Detector, tracks: Tracks) -> None:
-    """Look for newcomers in the whole frame."""
+    """Look for newcomers in the whole frame; where there is nobody, now and then from close by."""
     known = tracks.known
-    for mesh in detector.find(image, max_faces):
+    found = detector.find(image, max_faces)
+    if not (found or known) and tracks.frames % CLOSE_EVERY == 0:
+        found = detector.find_close(image, max_faces)
+    for mesh in found:
         if len(known) < max_faces and not any(_same(mesh, one.raw) for one in known):
             still = np.zeros((len(mesh), 2), np.float32)
             seen = flow.glimpse(image, mesh)

@@ -44,6 +44,24 @@ def test_small_faces_of_a_large_still_are_found(portrait: Picture, detector: Det
         assert y < mesh[:, 1].mean() < y + small.shape[0]
 
 
+def close_up(portrait: Picture) -> tuple[Picture, NDArray[np.int64]]:
+    """The demo's face from brows to chin, as photographs are cut, and where it was."""
+    at = np.array([373, 246])
+    return np.ascontiguousarray(portrait[at[1] : 465, at[0] : 592]), at
+
+
+def test_a_face_that_fills_its_picture_is_found_where_it_is(
+    portrait: Picture, detector: Detector
+) -> None:
+    cut, at = close_up(portrait)
+    assert detector.find(cut, 1) == []
+    whole = detector.find(portrait, 1)[0]
+    for meshes in (detector.find_all(cut), detector.find_close(cut, 1)):
+        assert len(meshes) == 1
+        eyes = (meshes[0] - whole)[[33, 133, 263, 362], :2] + at
+        assert np.abs(eyes).max() < 0.1 * np.linalg.norm(whole[33] - whole[263])
+
+
 def test_one_face_is_reported_once(portrait: Picture, detector: Detector) -> None:
     assert len(detector.find_all(portrait)) == 1
 

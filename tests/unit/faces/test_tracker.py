@@ -24,6 +24,9 @@ class ScriptedDetector(Detector):
     def find(self, image: UInt8, max_faces: int) -> list[Float32]:
         return [] if self.now is None else [self.now]
 
+    def find_close(self, image: UInt8, max_faces: int) -> list[Float32]:
+        return []
+
     def follow(self, image: UInt8, mesh: Float32) -> Float32 | None:
         return self.now
 
@@ -136,3 +139,14 @@ def test_a_face_that_the_look_does_not_find_is_gone_in_the_next_frame(
     monkeypatch.setattr(Detector, "find", lambda *a: [])
     assert track(Frame(clip[2], Fraction(2, 30), 0, 2), detector, tracks, 4, 2) == []
     assert tracks.known == []
+
+
+def test_a_face_that_fills_the_frame_is_followed(
+    clip: list[NDArray[np.uint8]], detector: Detector
+) -> None:
+    tracks = Tracks()
+    seen = [
+        track(Frame(image[246:465, 373:592].copy(), Fraction(n, 30), 0, n), detector, tracks, 1, 2)
+        for n, image in enumerate(clip)
+    ]
+    assert sum(map(bool, seen)) >= 9
