@@ -201,5 +201,5 @@ class AtOnce(ABC):
         """See LiveUnmasker."""
         return begun
 
-    def catch_up(self, state: State) -> None:
-        """Nothing is left to be done."""
+    def catch_up(self, state: State) -> None:  # noqa: B027  an unmasker may have nothing to do
+        """See LiveUnmasker."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import operator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from realtime_unmask import resources
+from realtime_unmask.faces.alignment import crop
 from realtime_unmask.types import Float32, UInt8
 from training import checkpoint, data
 from training.__main__ import main
@@ -27,7 +29,7 @@ from training.evaluation import (
     scores,
     steady,
 )
-from training.evaluation.engines import Engines
+from training.evaluation.engines import Engines, laid_in
 from training.evaluation.judge import Judge
 from training.face_networks import JudgeNet, architecture
 from training.real_masks import for_scoring
@@ -270,15 +272,43 @@ def test_photos_for_scoring_leave_out_near_duplicates(pictures: Path, tmp_path: 
 
 
 def test_engines_take_a_mask_off_and_leave_a_bare_face_as_it_is(faces: Faces) -> None:
-    masked = cases.to_bytes(data.view(faces, 0, None).image)
+    seen = data.view(faces, 0, None)
+    masked = cases.to_bytes(seen.image)
     everywhere = np.ones((CROP, CROP), bool)
+    case = cases.Case(
+        cases.SETS[0], {}, masked, masked, masked, everywhere, everywhere, seen.mesh
+    )
     with Engines(ENGINES) as ours:
-        seen = ours.find(masked)
-        assert seen.worn and seen.hole.any()
-        bare = ours.unmask(masked, seen.hole, everywhere)
-        seen = ours.find(bare)
-        assert not seen.worn and not seen.hole.any()
-        assert ours.unmask(bare, seen.hole, everywhere) is bare
+        found = ours.find(masked)
+        assert found.worn and found.hole.any()
+        bare = ours.unmask(case, found.hole)
+        found = ours.find(bare)
+        assert not found.worn and not found.hole.any()
+        again = replace(case, masked=bare, frame=bare)
+        assert ours.unmask(again, found.hole) is bare
+
+
+def test_paint_is_as_coarse_as_the_picture_it_is_laid_into(judged: Faces) -> None:
+    job = next(job for job in cases.jobs(judged) if job.small)
+    case = cases.make(judged, job, job.face)
+    side = case.frame.shape[0]
+    assert side < CROP
+    assert np.array_equal(cases.enlarged(case.frame), case.masked)
+    hole = np.zeros((CROP, CROP), np.uint8)
+    hole[140:220, 80:180] = 1
+    grain = np.random.default_rng(2).uniform(0, 255, (CROP, CROP, 3)).astype(np.float32)
+    laid = laid_in(grain, case, hole)
+    steps = [np.abs(np.diff(p[160:200, 100:160].astype(float), axis=1)) for p in (laid, grain)]
+    assert steps[0].mean() < 0.6 * steps[1].mean()
+    apart = np.abs(laid.astype(int) - case.masked).max(2)
+    assert apart[hole == 1].max() > 0
+    assert apart[editor._reached(hole, case) == 0].max() == 0
+
+
+def test_a_crop_of_a_small_picture_is_what_the_program_cuts() -> None:
+    frame = np.random.default_rng(1).integers(0, 256, (90, 90, 3)).astype(np.uint8)
+    theirs = crop(frame, cases.alignment(90)).astype(int)
+    assert np.abs(theirs - cases.enlarged(frame)).max() <= 4  # OpenCV's steps of 1/32 px
 
 
 def test_commands_write_tables_and_sheets(judged: Faces, tmp_path: Path) -> None:

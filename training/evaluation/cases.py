@@ -13,7 +13,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from realtime_unmask.types import Float32, UInt8
+from realtime_unmask.types import Alignment, Float32, UInt8
 from training import data, unseen
 from training.evaluation.scores import Bool
 from training.masks.cloth import paint as put_on
@@ -62,6 +62,8 @@ class Case:
         set: which part of the evaluation it belongs to.
         labels: group -> value: "source", "kind" of mask, "age", "ethnicity", where known.
         bare, masked: (256, 256, 3) uint8 RGB.
+        frame: (side, side, 3) uint8 RGB, the masked picture from which the crop was enlarged; the
+            crop itself where it was not.
         mask: (256, 256) bool, the true mask.
         valid: (256, 256) bool, where the picture is known.
         mesh: (478, 2) float32 px.
@@ -71,6 +73,7 @@ class Case:
     labels: dict[str, str]
     bare: UInt8
     masked: UInt8
+    frame: UInt8
     mask: Bool
     valid: Bool
     mesh: Float32
@@ -109,16 +112,17 @@ def make(faces: Faces, job: Job, row: int, *, covering: bool = True) -> Case:
     else:
         worn = unseen.wear(seen.image, seen.mesh, rng, covering=covering)
         masked, share, kind = worn.image, worn.map, worn.kind
-    bare = seen.image
+    side = CROP
     if job.small:
         width = float(np.ptp(seen.mesh[:, 0]))
-        ratio = min(1.0, float(rng.uniform(*SMALL_FACE_PX)) / width)
-        bare, masked = (_reduced(v, ratio) for v in (bare, masked))
+        side = round(CROP * min(1.0, float(rng.uniform(*SMALL_FACE_PX)) / width))
+    bare, frame = (to_bytes(_reduced(image, side)) for image in (seen.image, masked))
     labels = {"source": str(faces.set[row]), "kind": kind}
     labels |= _who(str(faces.set[row]), str(faces.origin[row]))
     return Case(
-        job.set, labels, to_bytes(bare), to_bytes(masked), share > 0.5, seen.valid > 0, seen.mesh
-    )
+        job.set, labels, enlarged(bare), enlarged(frame), frame, share > 0.5, seen.valid > 0,
+        seen.mesh,
+    )  # fmt: skip
 
 
 def to_bytes(image: Float32) -> UInt8:
@@ -126,11 +130,25 @@ def to_bytes(image: Float32) -> UInt8:
     return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
 
 
-def _reduced(image: Float32, ratio: float) -> Float32:
-    """As if the face had been photographed that much smaller, and enlarged for its crop."""
-    side = round(CROP * ratio)
-    small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
-    return cv2.resize(small, (CROP, CROP), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+def _reduced(image: Float32, side: int) -> Float32:
+    """As if the face had been photographed that much smaller."""
+    if side == CROP:
+        return image
+    return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def enlarged(frame: UInt8) -> UInt8:
+    """The (256, 256, 3) crop of a small picture, as the program cuts it; of a crop itself."""
+    if frame.shape[0] == CROP:
+        return frame
+    return cv2.resize(frame, (CROP, CROP), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+
+
+def alignment(side: int) -> Alignment:
+    """What `enlarged` does: px of a small picture -> px of its crop."""
+    zoom = CROP / side
+    shift = (zoom - 1) / 2
+    return Alignment(np.array([[zoom, 0.0, shift], [0.0, zoom, shift]]), CROP)
 
 
 def _who(source: str, origin: str) -> dict[str, str]:

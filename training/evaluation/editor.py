@@ -21,10 +21,10 @@ from realtime_unmask.types import UInt8
 from training.evaluation import cases, scores
 from training.evaluation.baselines import Baselines, learn
 from training.evaluation.cases import Case, Job
-from training.evaluation.engines import Engines, Found, put_in
+from training.evaluation.engines import Engines, Found, laid_in
 from training.evaluation.judge import Judge
 from training.evaluation.pool import spread
-from training.shards import Faces
+from training.shards import CROP, Faces
 
 NOOP, MEAN, RIDGE, BEFORE, OURS, TRUE_MAP, TRUE = (
     "no-op", "mean face", "ridge", "previous weights", "ours", "ours, true map", "true picture"
@@ -147,19 +147,20 @@ class _Worker:
 
     def _results(self, case: Case, found: Found) -> dict[str, tuple[UInt8, UInt8]]:
         """Each row's picture and the hole that it painted."""
-        masked, valid, hole = case.masked, case.valid, found.hole
+        hole, baselines = found.hole, self._baselines
+        ridge = baselines.ridge(case.masked, hole, case.valid)
         made = {
-            NOOP: (masked, hole),
-            MEAN: (put_in(self._baselines.mean_face.copy(), masked, hole, valid), hole),
-            RIDGE: (put_in(self._baselines.ridge(masked, hole, valid), masked, hole, valid), hole),
+            NOOP: (case.masked, hole),
+            MEAN: (laid_in(baselines.mean_face.copy(), case, hole), hole),
+            RIDGE: (laid_in(ridge, case, hole), hole),
         }
         if self._before is not None:
-            theirs = self._before.find(masked).hole
-            made[BEFORE] = (self._before.unmask(masked, theirs, valid), theirs)
-        made[OURS] = (self._ours.unmask(masked, hole, valid), hole)
+            theirs = self._before.find(case.masked).hole
+            made[BEFORE] = (self._before.unmask(case, theirs), theirs)
+        made[OURS] = (self._ours.unmask(case, hole), hole)
         exact = case.mask.astype(np.uint8)
         exact = cv2.dilate(exact, np.ones((3, 3), np.uint8)).astype(np.uint8)
-        made[TRUE_MAP] = (self._ours.unmask(masked, exact, valid), exact)
+        made[TRUE_MAP] = (self._ours.unmask(case, exact), exact)
         return made
 
 
@@ -201,9 +202,16 @@ def _measured(case: Case, result: UInt8, hole: UInt8) -> dict[str, float]:
         # Of a mask that was missed there is no seam and no support; `found` counts those.
         "area": float(hole[case.valid].sum() / max(int(inside.sum()), 1)) if found else np.nan,
         "seam": scores.seam(result, hole, case.valid) if found else np.nan,
-        "outside": float(change[hole == 0].max(initial=0)),
+        "outside": float(change[_reached(hole, case) == 0].max(initial=0)),
         "found": float(found),
     }
+
+
+def _reached(hole: UInt8, case: Case) -> UInt8:
+    """The hole; of a small picture with all that its pixels there reach, once enlarged."""
+    reach = int(np.ceil(2 * CROP / case.frame.shape[0])) if case.frame.shape[0] < CROP else 0
+    side = 2 * reach + 1
+    return cv2.dilate(hole, np.ones((side, side), np.uint8)).astype(np.uint8)
 
 
 def _report(answers: list[Answer]) -> Report:
@@ -213,13 +221,21 @@ def _report(answers: list[Answer]) -> Report:
         mine = [answer for answer in answers if answer.set == name]
         if mine:
             report.tables[name] = _table(mine)
+    for chosen in report.tables:
+        mine = [answer for answer in answers if answer.set == chosen]
+        report.groups[f"source: {chosen}"] = _groups(mine, "source")
     val = [answer for answer in answers if answer.set.startswith("val")]
-    for group in ("source", "kind", "age", "ethnicity"):
-        values = sorted({a.labels[group] for a in val if group in a.labels})
-        parts = {v: [a for a in val if a.labels.get(group) == v] for v in values}
+    for group in ("kind", "age", "ethnicity"):
+        parts = _groups(val, group)
         if parts:
-            report.groups[group] = {value: _group(part) for value, part in parts.items()}
+            report.groups[group] = parts
     return report
+
+
+def _groups(answers: list[Answer], group: str) -> dict[str, dict[str, float]]:
+    """Our row and the simplest ones, for each of a group's values."""
+    values = sorted({a.labels[group] for a in answers if group in a.labels})
+    return {v: _group([a for a in answers if a.labels.get(group) == v]) for v in values}
 
 
 def _table(answers: list[Answer]) -> dict[str, dict[str, float]]:
@@ -263,4 +279,8 @@ def _group(answers: list[Answer]) -> dict[str, float]:
     values = {name: ours[name] for name in kept if name in ours}
     noop = np.mean([a.rows[NOOP].numbers["psnr"] for a in answers])
     ridge = np.mean([a.rows[RIDGE].numbers["psnr"] for a in answers])
-    return values | {"no-op psnr": float(noop), "ridge psnr": float(ridge)}
+    values |= {"no-op psnr": float(noop), "ridge psnr": float(ridge)}
+    if BEFORE in answers[0].rows:
+        before = np.mean([a.rows[BEFORE].numbers["psnr"] for a in answers])
+        values["previous psnr"] = float(before)
+    return values

@@ -11,10 +11,13 @@ from realtime_unmask.closing import Closing
 from realtime_unmask.inference.engine import Engine, load_engine
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32, MaskMap, UInt8
-from realtime_unmask.unmask.compositor import feather, support
+from realtime_unmask.unmask.compositor import Canvas, feather, support
 from realtime_unmask.unmask.editor import Prior, match_colour, paint
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
+from training.evaluation import cases
+from training.evaluation.cases import Case
 from training.evaluation.scores import Bool
+from training.shards import CROP
 
 # One thread, since the work is spread over processes; one fixed backend, so that two runs agree.
 SETTINGS = Settings(backend="onnxruntime", precision="fp32", threads=1)
@@ -53,25 +56,20 @@ class Engines(Closing):
         """The mask in a (S, S, 3) uint8 RGB crop."""
         return found(self._mapper, crop)
 
-    def paint(
-        self, masked: UInt8, hole: UInt8, valid: Bool, prior: Prior | None = None
-    ) -> Float32:
-        """(S, S, 3) float32 in [0, 255]: the painted crop, its colour matched.
+    def paint(self, masked: UInt8, hole: UInt8, prior: Prior | None = None) -> Float32:
+        """(S, S, 3) float32 in [0, 255]: the painted crop.
 
         Args:
             prior: a guess.
         """
         planes = normalise(masked)[None]
-        made = paint(self._editor, planes, hole[None].astype(np.float32), [prior])[0].rgb
-        return match_colour(made, masked, hole, valid.astype(np.uint8))
+        return paint(self._editor, planes, hole[None].astype(np.float32), [prior])[0].rgb
 
-    def unmask(
-        self, masked: UInt8, hole: UInt8, valid: Bool, prior: Prior | None = None
-    ) -> UInt8:
-        """(S, S, 3) uint8: the hole painted and blended in; arguments as of `paint`."""
+    def unmask(self, case: Case, hole: UInt8, prior: Prior | None = None) -> UInt8:
+        """(S, S, 3) uint8: the case with its hole painted; arguments as of `paint`."""
         if not hole.any():
-            return masked
-        return blended(self.paint(masked, hole, valid, prior), masked, hole)
+            return case.masked
+        return laid_in(self.paint(case.masked, hole, prior), case, hole)
 
     def close(self) -> None:
         """Free the networks; safe to call again."""
@@ -87,11 +85,22 @@ def found(mapper: Engine, crop: UInt8) -> Found:
     return Found(mask, mask.values >= THRESHOLD, worn, hole)
 
 
-def put_in(painted: Float32, masked: UInt8, hole: UInt8, valid: Bool) -> UInt8:
-    """A painted crop, (S, S, 3) float32 in [0, 255], matched and blended as the program does."""
+def laid_in(painted: Float32, case: Case, hole: UInt8) -> UInt8:
+    """A painted crop, (S, S, 3) float32 in [0, 255], in the case's picture, cut out again.
+
+    With its colour matched, blended, and as coarse as that picture: what the program shows.
+    """
     if not hole.any():
-        return masked
-    return blended(match_colour(painted, masked, hole, valid.astype(np.uint8)), masked, hole)
+        return case.masked
+    matched = match_colour(painted, case.masked, hole, case.valid.astype(np.uint8))
+    if case.frame.shape[0] == CROP:
+        return blended(matched, case.masked, hole)
+    canvas = Canvas(case.frame)
+    canvas.put(
+        matched, feather(hole, SETTINGS.feather_px), cases.alignment(case.frame.shape[0])
+    )
+    done = canvas.result()
+    return case.masked if done is None else cases.enlarged(done[0])
 
 
 def blended(painted: Float32, masked: UInt8, hole: UInt8) -> UInt8:

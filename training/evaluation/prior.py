@@ -106,7 +106,7 @@ class _Worker:
             STRANGER: self._bent(pair.stranger, case.mesh),
         }
         made = {
-            name: (self._engines.unmask(case.masked, hole, case.valid, guess), hole)
+            name: (self._engines.unmask(case, hole, guess), hole)
             for name, guess in guesses.items()
         }
         rows = editor.opinions(case, made | {editor.TRUE: (case.bare, hole)}, self._judge)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_unmask.types import Float32, UInt8
-from realtime_unmask.unmask.editor import steadied
+from realtime_unmask.unmask.editor import match_colour, steadied
 from training.evaluation import cases, scores
 from training.evaluation.cases import SEED, SETS, Case, Job
 from training.evaluation.engines import Engines, blended
@@ -105,12 +105,13 @@ class _Worker:
     ) -> Iterator[list[UInt8]]:
         """After each frame the pictures of the last second."""
         rng = np.random.default_rng([SEED, 60, seed])
+        known = case.valid.astype(np.uint8)
         before: Float32 | None = None
         last: list[UInt8] = []
         while True:
             noise = rng.normal(0, NOISE, case.masked.shape)
             seen = np.clip(np.rint(case.masked + noise), 0, 255).astype(np.uint8)
-            made = self._engines.paint(seen, hole, case.valid)
+            made = match_colour(self._engines.paint(seen, hole), seen, hole, known)
             if follows and before is not None:
                 made = steadied(made, before, hole)
             before = made
