@@ -47,9 +47,9 @@ def grade(image: Picture, rng: np.random.Generator) -> Picture:
     gamma = float(np.exp(rng.normal(0, 0.14)))
     image = cv2.pow(np.clip(image, 0, 1), gamma) * gain
     if rng.random() < 0.35:
-        grey = (image[..., :1] + image[..., 1:2] + image[..., 2:]) / np.float32(3)
+        grey = (image[..., :1] + image[..., 1:2] + image[..., 2:]) / 3
         kept = rng.uniform(0.3 if rng.random() < 0.8 else 0.0, 1.3)
-        image = grey + (image - grey) * np.float32(kept)
+        image = np.asarray(grey + (image - grey) * kept, np.float32)
     return np.clip(image, 0, 1).astype(np.float32)
 
 
