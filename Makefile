@@ -3,6 +3,7 @@
 
 RUN := .venv
 TRAIN := .venv-training
+TORCH := tests/contract/test_engine_torch.py tests/contract/test_card_torch.py
 INPUTS := pyproject.toml constraints.txt tools/bare_machine.sh
 
 # Settings of pip that hold here for the build's own tools as well.
@@ -32,7 +33,7 @@ test-slow: $(RUN)/.test $(TRAIN)/.all
 	@$(TRAIN)/bin/python -m pytest -m slow tests/training
 
 test-training: $(TRAIN)/.all
-	@$(TRAIN)/bin/python -m pytest -m "not slow" tests/training tests/contract/test_engine_torch.py
+	@$(TRAIN)/bin/python -m pytest -m "not slow" tests/training $(TORCH)
 
 lint: $(TRAIN)/.all
 	@$(TRAIN)/bin/ruff check .

@@ -166,6 +166,7 @@ def frames(name: str, runs: int) -> str:
     state, whole, between = State(), list[float](), list[float]()
     stages: dict[str, list[float]] = {}
     with Unmasker.default(Settings(backend=name)) as unmasker:
+        where = unmasker.finished_on
         for number in range(WARM_UP + runs):
             began = time.perf_counter()
             result = unmasker.process(clip[number % len(clip)], state)
@@ -179,7 +180,8 @@ def frames(name: str, runs: int) -> str:
                 stages.setdefault(stage, []).append(spent / 1e6)
     parts = ", ".join(f"{stage} {np.median(spent):.2f}" for stage, spent in stages.items())
     return (
-        f"720p frame in and out, {name}: {spread(whole)} ms p50 / p99 (p50 of {parts}); "
+        f"720p frame in and out, {name}, finished on {where}: {spread(whole)} ms p50 / p99 "
+        f"(p50 of {parts}); "
         f"beforehand, while the camera is waited for: {spread(between)} ms"
     )
 

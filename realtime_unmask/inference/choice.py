@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -101,6 +102,21 @@ class GuardedEngine(Closing):
             return self._engine.infer(self._inputs)
         finally:
             self._inputs = {}
+
+    def wait_there(self, name: str) -> dict[str, Any]:
+        """See Engine.wait_there."""
+        try:
+            return self._engine.wait_there(name)
+        except EngineLost as error:
+            self._fall_back(error)
+            return self._engine.infer(self._inputs)
+        finally:
+            self._inputs = {}
+
+    @property
+    def card(self) -> str:
+        """See Engine."""
+        return self._engine.card
 
     def close(self) -> None:
         """See Engine.close."""

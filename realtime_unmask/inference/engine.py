@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module, metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, cast
+from typing import Any, Protocol, Self, cast
 
 import numpy as np
 
@@ -61,11 +61,15 @@ class Engine(Protocol):
         spec: names, shapes and precision.
         backend: the name of what runs it.
         reason: why that backend, and why not those that are preferred to it.
+        card: torch's name of the device on which `wait_there` leaves outputs; empty: it does not.
     """
 
     spec: EngineSpec
     backend: str
     reason: str
+
+    @property
+    def card(self) -> str: ...
 
     def infer(self, inputs: Mapping[str, Float32]) -> dict[str, Float32]:
         """Run the network on one batch.
@@ -100,6 +104,10 @@ class Engine(Protocol):
         """
         ...
 
+    def wait_there(self, name: str) -> dict[str, Any]:
+        """As `wait`, but output `name` may be a torch tensor on `card`: the caller's own."""
+        ...
+
     def close(self) -> None:
         """Free the network, after a batch under way is done; safe to call again."""
         ...
@@ -123,6 +131,7 @@ class BackendEngine(Closing):
 
     backend: str
     reason = ""
+    card = ""
 
     def __init__(self, spec: EngineSpec) -> None:
         self.spec = spec
@@ -163,6 +172,17 @@ class BackendEngine(Closing):
 
     def wait(self) -> dict[str, Float32]:
         """See Engine.wait."""
+        return self._ended(self._finish)
+
+    def wait_there(self, name: str) -> dict[str, Any]:
+        """See Engine.wait_there."""
+        return self._ended(lambda: self._finish_there(name))
+
+    def _finish_there(self, name: str) -> dict[str, Any]:
+        """As `_finish`; a backend whose outputs can stay on its card leaves `name` there."""
+        return self._finish()
+
+    def _ended(self, finish: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         self._check_open()
         if not self._busy:
             raise EngineError(
@@ -170,7 +190,7 @@ class BackendEngine(Closing):
             )
         self._busy = False
         try:
-            return self._finish()
+            return finish()
         except RuntimeError as error:
             raise self._failed(error) from error
 

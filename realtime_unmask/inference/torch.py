@@ -77,6 +77,7 @@ class CudaEngine(BackendEngine):
     """The network on an NVIDIA card: one stream, one graph and fixed buffers a batch size."""
 
     backend = "torch"
+    card = "cuda"
 
     def __init__(self, spec: EngineSpec, network: Network) -> None:
         import torch
@@ -100,6 +101,18 @@ class CudaEngine(BackendEngine):
         with self._card():
             self._done.synchronize()
             return {name: value.copy() for name, value in self._run.outputs.items()}
+
+    def _finish_there(self, name: str) -> dict[str, Any]:
+        import torch
+
+        assert self._run is not None
+        with self._card():
+            with torch.cuda.stream(self._stream):  # before the next batch is written there
+                kept = self._run.left[name].clone()
+                self._done.record(self._stream)
+            self._done.synchronize()
+            others = {n: v.copy() for n, v in self._run.outputs.items() if n != name}
+            return {**others, name: kept}
 
     def _free(self) -> None:
         import torch
@@ -144,6 +157,7 @@ class _Run:
 
     Attributes:
         outputs: the pinned buffers, as arrays; written by the stream.
+        left: the same on the card, overwritten by the next batch.
         graph: the recorded network; None before `record`.
     """
 
@@ -161,7 +175,7 @@ class _Run:
         self.outputs: dict[str, Float32] = {n: v.numpy() for n, v in self._host_out.items()}
         with torch.cuda.stream(stream):
             self._device_in = buffers(spec.inputs, device="cuda")
-        self._device_out: dict[str, Tensor] = {}
+        self.left: dict[str, Tensor] = {}
         self.graph: Any = None
         self._abandoned = False
 
@@ -179,7 +193,7 @@ class _Run:
             with torch.cuda.graph(
                 graph, pool=pool, stream=self._stream, capture_error_mode="thread_local"
             ):
-                self._device_out = self._network(self._device_in)
+                self.left = self._network(self._device_in)
         self.graph = graph
 
     def abandon(self) -> None:
@@ -200,10 +214,10 @@ class _Run:
                 self._device_in[name].copy_(self._host_in[name], non_blocking=True)
             if self.graph is None:
                 with _full_precision():
-                    self._device_out = self._network(self._device_in)
+                    self.left = self._network(self._device_in)
             else:
                 self.graph.replay()
-            for name, made in self._device_out.items():
+            for name, made in self.left.items():
                 self._host_out[name].copy_(made, non_blocking=True)
 
 

@@ -14,6 +14,8 @@ from realtime_unmask.types import Alignment, Float32, Float64, MaskMap, UInt8
 # grown, the more of the real face is lost.
 GROW_PX = 2
 _NO_COLOUR = (0, 0, 0)
+# x0, y0, x1, y1 of a part of a frame, px.
+Region = tuple[int, int, int, int]
 
 
 def support(found: MaskMap, threshold: float) -> UInt8:
@@ -75,7 +77,7 @@ class Canvas:
             given: (H, W) float32 in [0, 1], a blend weight in frame px to use inside the support
                 instead of `alpha`.
         """
-        region = _reach(alpha, alignment, self._image.shape)
+        region = reach(alpha, alignment, self._image.shape)
         if region is None:
             return
         x0, y0, x1, y1 = region
@@ -99,18 +101,37 @@ class Canvas:
         whole = cv2.addWeighted(paint, 1, paint, 0, 0, dtype=cv2.CV_8U)
         self._blend(whole.astype(np.uint8, copy=False), weight, region)
 
-    def _blend(self, paint: UInt8, weight: Float32, region: tuple[int, int, int, int]) -> None:
+    def _blend(self, paint: UInt8, weight: Float32, region: Region) -> None:
         """Mix `paint` into the region."""
+        # Where the weight is 0 a pixel comes out as it went in.
+        mixed = cv2.blendLinear(paint, self.part(region), weight, 1 - weight)
+        share = np.maximum(cv2.convertScaleAbs(weight, alpha=255), weight > 0)
+        self.take(mixed.astype(np.uint8, copy=False), share.astype(np.uint8, copy=False), region)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the frame."""
+        return self._image.shape
+
+    def part(self, region: Region) -> UInt8:
+        """The frame's output so far, of one region; not to be written to."""
+        x0, y0, x1, y1 = region
+        return (self._image if self._output is None else self._output)[y0:y1, x0:x1]
+
+    def take(self, mixed: UInt8, share: UInt8, region: Region) -> None:
+        """Put a region in that is mixed already.
+
+        Args:
+            mixed: (h, w, 3) uint8, as it becomes.
+            share: (h, w) uint8, how much of each pixel is paint; above 0 wherever there is any.
+        """
         x0, y0, x1, y1 = region
         if self._output is None or self._map is None:
             self._output = self._image.copy()
             self._map = np.zeros(self._image.shape[:2], np.uint8)
-        output = self._output[y0:y1, x0:x1]
-        # Where the weight is 0 a pixel comes out as it went in.
-        output[:] = cv2.blendLinear(paint, output, weight, 1 - weight)
-        apart = cv2.absdiff(output, self._image[y0:y1, x0:x1])
+        self._output[y0:y1, x0:x1] = mixed
+        apart = cv2.absdiff(np.ascontiguousarray(mixed), self._image[y0:y1, x0:x1])
         same = cv2.inRange(apart, _NO_COLOUR, _NO_COLOUR)
-        share = np.maximum(cv2.convertScaleAbs(weight, alpha=255), weight > 0)
         marks = self._map[y0:y1, x0:x1]
         # A pixel that came out as it went in is 0: the map says exactly what was changed.
         marks[:] = cv2.bitwise_and(np.maximum(marks, share), cv2.bitwise_not(same))
@@ -127,7 +148,7 @@ def _reduced(
 ) -> tuple[Float32, Float32, Float64]:
     """A crop that is finer than the frame is first reduced by area, so that it does not alias."""
     inverse = alignment.inverse()
-    factor = int(alignment.scale + 0.25)
+    factor = _factor(alignment)
     if factor < 2:
         return rgb, alpha, inverse
     side = alignment.size // factor
@@ -142,9 +163,16 @@ def _reduced(
     return small[0], small[1], np.hstack([linear * ratio, offset[:, None]])
 
 
-def _reach(
-    alpha: Float32, alignment: Alignment, shape: tuple[int, ...]
-) -> tuple[int, int, int, int] | None:
+def is_finer(alignment: Alignment) -> bool:
+    """Whether a crop is so much finer than its frame that it has to be reduced first."""
+    return _factor(alignment) >= 2
+
+
+def _factor(alignment: Alignment) -> int:
+    return int(alignment.scale + 0.25)
+
+
+def reach(alpha: Float32, alignment: Alignment, shape: tuple[int, ...]) -> Region | None:
     """x0 y0 x1 y1 of the frame's part that the support can touch; None if it is outside."""
     x, y, width, height = cv2.boundingRect((alpha > 0).astype(np.uint8))
     if width == 0:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from realtime_unmask.inference.engine import Engine
-from realtime_unmask.types import Float32, Float64, UInt8
+from realtime_unmask.types import Alignment, Float32, Float64, UInt8
+from realtime_unmask.unmask.compositor import Canvas
 
 Places = NDArray[np.intp]
 
@@ -43,9 +45,45 @@ class Prior:
     weight: float
 
 
+class Paint(Protocol):
+    """What the editor made of one crop, wherever it is.
+
+    Attributes:
+        confidence: (S, S) float32 in [0, 1].
+    """
+
+    @property
+    def confidence(self) -> Float32: ...
+
+    def finished(
+        self, crop: UInt8, hole: UInt8, known: UInt8 | None, before: Paint | None,
+        both: UInt8 | None,
+    ) -> Paint:  # fmt: skip
+        """Its colour matched, and steadied.
+
+        Args:
+            crop: (S, S, 3) uint8, the real picture.
+            hole: (S, S) uint8, 1 in the hole.
+            known: (S, S) uint8, 1 where the crop is inside the picture; None: no match.
+            before: the paint of the frame before, to be followed; one that is elsewhere is not.
+            both: (S, S) uint8, 1 in the holes of both frames.
+        """
+        ...
+
+    def picture(self) -> UInt8:
+        """(S, S, 3) uint8 RGB."""
+        ...
+
+    def put(
+        self, canvas: Canvas, alpha: Float32, alignment: Alignment, given: Float32 | None
+    ) -> None:
+        """Blend it into a frame; see Canvas.put."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """What the editor made of one crop.
+    """Paint in the computer's memory; see Paint.
 
     Attributes:
         rgb: (S, S, 3) float32 in [0, 255].
@@ -54,6 +92,26 @@ class Painted:
 
     rgb: Float32
     confidence: Float32
+
+    def finished(
+        self, crop: UInt8, hole: UInt8, known: UInt8 | None, before: Paint | None,
+        both: UInt8 | None,
+    ) -> Paint:  # fmt: skip
+        """See Paint."""
+        rgb = self.rgb if known is None else match_colour(self.rgb, crop, hole, known)
+        if isinstance(before, Painted) and both is not None:
+            rgb = steadied(rgb, before.rgb, both)
+        return Painted(rgb, self.confidence)
+
+    def picture(self) -> UInt8:
+        """See Paint."""
+        return cv2.convertScaleAbs(self.rgb).astype(np.uint8, copy=False)
+
+    def put(
+        self, canvas: Canvas, alpha: Float32, alignment: Alignment, given: Float32 | None
+    ) -> None:
+        """See Paint."""
+        canvas.put(self.rgb, alpha, alignment, given)
 
 
 def paint(
@@ -93,7 +151,11 @@ def start_painting(
 
 def painted(engine: Engine) -> list[Painted]:
     """Wait for what was started."""
-    made = engine.wait()
+    return taken(engine.wait())
+
+
+def taken(made: dict[str, Float32]) -> list[Painted]:
+    """A batch of the editor's outputs, one for each crop."""
     return [
         Painted(_picture(planes), sure[0])
         for planes, sure in zip(made["rgb"], made["confidence"], strict=True)
@@ -158,7 +220,7 @@ def match_colour(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Fl
     Returns:
         (S, S, 3) float32 in [0, 255].
     """
-    inner, outer = (cv2.dilate(hole, _disc(reach)) for reach in BAND_PX)
+    inner, outer = (cv2.dilate(hole, disc(reach)) for reach in BAND_PX)
     band = cv2.findNonZero((outer - inner) * known)
     if band is None or len(band) < MIN_BAND_PIXELS:
         return painted
@@ -192,12 +254,12 @@ class _Edge:
     """
 
     def __init__(self, crop: UInt8, hole: UInt8, known: UInt8) -> None:
-        x, y, width, height = cv2.boundingRect(cv2.dilate(hole, _disc(3 * SEAM_PX)))
+        x, y, width, height = cv2.boundingRect(cv2.dilate(hole, disc(3 * SEAM_PX)))
         self._part = part = (slice(y, y + height), slice(x, x + width))
-        disc = _disc(SEAM_PX)
+        seam = disc(SEAM_PX)
         hole, known = hole[part], known[part]
-        inner = ((hole - cv2.erode(hole, disc)) * known).astype(np.uint8, copy=False)
-        outer = ((cv2.dilate(hole, disc) - hole) * known).astype(np.uint8, copy=False)
+        inner = ((hole - cv2.erode(hole, seam)) * known).astype(np.uint8, copy=False)
+        outer = ((cv2.dilate(hole, seam) - hole) * known).astype(np.uint8, copy=False)
         near = [_blur(side.astype(np.float32)) for side in (inner, outer)]
         # Points of either side that have the other one in reach.
         self._at = np.nonzero((inner | outer) & (near[0] > 0) & (near[1] > 0))
@@ -245,6 +307,7 @@ def _trimmed_fit(terms: Float64, gap: Float64) -> Float64:
     return np.asarray(np.linalg.solve(a.T @ a + ridge, a.T @ gap[good]))
 
 
-def _disc(radius: int) -> UInt8:
+def disc(radius: int) -> UInt8:
+    """What grows a plane by so many px."""
     side = 2 * radius + 1
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)

@@ -12,7 +12,7 @@ import numpy as np
 from realtime_unmask.faces import tracker
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Face, Float32, Frame, MaskMap, UInt8
-from realtime_unmask.unmask.editor import RIM_PX, Painted
+from realtime_unmask.unmask.editor import RIM_PX, Paint
 from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, JUMP
 from realtime_unmask.unmask.faces_wanted import Choice
 from realtime_unmask.unmask.map import MapMemory, held_mask
@@ -24,8 +24,7 @@ class FaceMemory:
 
     map: MapMemory = field(default_factory=MapMemory)
     frames: int = 0
-    painted: Float32 | None = None  # as it was shown
-    confidence: Float32 | None = None
+    painted: Paint | None = None  # as it was shown
     hole: UInt8 | None = None  # which was painted
     now_ns: int = 0  # when this frame was captured, and those of the map and the paint
     mapped_ns: int = 0
@@ -92,20 +91,20 @@ class Seen:
             return None
         return held_mask(memory.map, threshold)
 
-    def held_paint(self, every: int, hole: UInt8) -> Painted | None:
+    def held_paint(self, every: int, hole: UInt8) -> Paint | None:
         """What was painted in the frame before, if it is to serve in this frame's hole as well."""
         memory = self.memory
         # Not in step with the map: the work is spread over the frames.
         if memory is None or not self.follows or (memory.frames + 1) % every == 0:
             return None
-        if memory.painted is None or memory.confidence is None or memory.hole is None:
+        if memory.painted is None or memory.hole is None:
             return None
         if memory.now_ns - memory.painted_ns > HELD_PAINT_NS:
             return None
         side = 2 * RIM_PX + 1
         if (hole > cv2.dilate(memory.hole, np.ones((side, side), np.uint8))).any():
             return None  # it has grown over what was not painted
-        return Painted(memory.painted, memory.confidence)
+        return memory.painted
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +126,7 @@ class Begun:
         given: a blend weight in place of the maps; None without one.
         masked: the faces that wear a mask.
         held: for each, the paint of the frame before where it serves again, else None.
+        alphas: for each, the blend weight, (S, S).
         fresh: what the editor made of the others; None while it is at work.
         done: for each face, the paint after the colour match.
         fault: what went wrong with the editor.
@@ -138,9 +138,10 @@ class Begun:
     clock: Clock
     given: Float32 | None
     masked: list[Masked]
-    held: list[Painted | None]
-    fresh: list[Painted] | None = None
-    done: list[Painted] = field(default_factory=list)
+    held: list[Paint | None]
+    alphas: list[Float32] = field(default_factory=list)
+    fresh: list[Paint] | None = None
+    done: list[Paint] = field(default_factory=list)
     fault: Exception | None = None
 
     @property

@@ -25,14 +25,9 @@ from realtime_unmask.types import (
     Reconstruction,
     UInt8,
 )
+from realtime_unmask.unmask.card import fetched, finishing_on_card
 from realtime_unmask.unmask.compositor import Canvas, feather, known_region, support
-from realtime_unmask.unmask.editor import (
-    Painted,
-    match_colour,
-    painted,
-    start_painting,
-    steadied,
-)
+from realtime_unmask.unmask.editor import Paint, start_painting
 from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.faces_wanted import wanted
 from realtime_unmask.unmask.given import Pieces
@@ -71,6 +66,7 @@ class Unmasker(Closing):
         self._map_engine = map_engine
         self._editor_engine = editor_engine
         self._settings = settings
+        self._card = finishing_on_card(editor_engine, CROP)
         self._detector = Detector()
         self.effort = Effort()
         self.clock: Callable[[], int] = time.perf_counter_ns
@@ -116,6 +112,11 @@ class Unmasker(Closing):
     def reason(self) -> str:
         """Why that."""
         return self._editor_engine.reason
+
+    @property
+    def finished_on(self) -> str:
+        """Where colours are matched and frames blended: "cpu", or the card that was tried."""
+        return "cpu" if self._card is None else self._editor_engine.card
 
     def process(
         self, frame: Frame | UInt8, state: State | None = None, *, given_map: UInt8 | None = None
@@ -168,6 +169,8 @@ class Unmasker(Closing):
         with clock.stage("edit"):
             self._start(begun, 0)
         self._under_way = begun
+        with clock.stage("composite"):  # what can be done while the editor is at work
+            begun.alphas = [_blend_weight(one.hole, settings) for one in masked]
         return begun
 
     def finish(self, begun: Begun) -> FrameResult:
@@ -192,6 +195,7 @@ class Unmasker(Closing):
 
     def close(self) -> None:
         """Free networks and landmarkers; safe to call again."""
+        self._card = None
         self._map_engine.close()
         self._editor_engine.close()
         self._detector.close()
@@ -281,7 +285,7 @@ class Unmasker(Closing):
                 for start in range(0, len(begun.asked), BATCH):
                     if start:
                         self._start(begun, start)
-                    begun.fresh += painted(self._editor_engine)
+                    begun.fresh += fetched(self._editor_engine, self._card)
         except Exception as error:  # noqa: BLE001  raised by finish(), as often as it is asked
             begun.fault = error
 
@@ -295,23 +299,22 @@ class Unmasker(Closing):
                 done.append(before)
                 continue
             with begun.clock.stage("colour"):
-                done.append(_coloured(one, next(fresh), begun))
+                done.append(_finished(one, next(fresh), begun))
         begun.done = done  # all or none: after a fault, finish() meets the same one
 
 
-def _coloured(masked: Masked, made: Painted, begun: Begun) -> Painted:
-    rgb, seen = made.rgb, masked.seen
+def _finished(masked: Masked, made: Paint, begun: Begun) -> Paint:
+    seen, memory, known, both = masked.seen, masked.seen.memory, None, None
+    before = memory.painted if memory is not None and seen.follows else None
+    if before is not None and memory is not None and memory.hole is not None:
+        both = masked.hole & memory.hole
     if begun.settings.colour_match:
         known = known_region(seen.alignment, begun.frame.width, begun.frame.height)
-        rgb = match_colour(rgb, seen.crop, masked.hole, known)
-    memory = seen.memory
+    done = made.finished(seen.crop, masked.hole, known, before, both)
     if memory is not None:
-        if seen.follows and memory.painted is not None and memory.hole is not None:
-            rgb = steadied(rgb, memory.painted, masked.hole & memory.hole)
-        memory.painted, memory.confidence = rgb, made.confidence
-        memory.hole = masked.hole
+        memory.painted, memory.hole = done, masked.hole
         memory.painted_ns = begun.frame.captured_ns
-    return Painted(rgb, made.confidence)
+    return done
 
 
 def _note_masks(seen: list[Seen], masked: list[Masked]) -> None:
@@ -322,18 +325,22 @@ def _note_masks(seen: list[Seen], masked: list[Masked]) -> None:
             one.memory.worn = one.face.track_id in hidden
 
 
+def _blend_weight(hole: UInt8, settings: Settings) -> Float32:
+    alpha = feather(hole, settings.feather_px)
+    if settings.strength < 1:
+        alpha *= np.float32(settings.strength)
+    return alpha
+
+
 def _composited(begun: Begun) -> FrameResult:
-    frame, settings, clock = begun.frame, begun.settings, begun.clock
+    frame, clock = begun.frame, begun.clock
     canvas, made = Canvas(frame.image), []
-    for one, paint in zip(begun.masked, begun.done, strict=True):
-        alpha = feather(one.hole, settings.feather_px)
-        if settings.strength < 1:
-            alpha *= np.float32(settings.strength)
-        canvas.put(paint.rgb, alpha, one.seen.alignment, begun.given)
+    for one, paint, alpha in zip(begun.masked, begun.done, begun.alphas, strict=True):
+        paint.put(canvas, alpha, one.seen.alignment, begun.given)
         made.append(
             Reconstruction(
                 one.seen.face.track_id,
-                cv2.convertScaleAbs(paint.rgb).astype(np.uint8, copy=False),
+                paint.picture(),
                 one.map,
                 alpha,
                 one.seen.alignment,

@@ -57,6 +57,11 @@ class FakeEngine:
         self.calls.append({name: value.copy() for name, value in inputs.items()})
         self.under_way = inputs
 
+    card = ""
+
+    def wait_there(self, name: str) -> Planes:
+        return self.wait()
+
     def wait(self) -> Planes:
         assert self.under_way is not None
         inputs, self.under_way = self.under_way, None

@@ -1,0 +1,397 @@
+"""Colour match, filter over time and blend on a GPU, where the paint is already.
+
+The steps of editor.py and compositor.py once more, for torch, so that of a frame only the part that
+changes travels. They are taken only where they were measured to be faster and give the same pixels
+(`finishing_on_card`): small pictures and many steps suit a CPU better than one would think.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from realtime_unmask.errors import EngineError, EngineLost
+from realtime_unmask.inference.engine import Engine, first_line
+from realtime_unmask.types import Alignment, Float32, UInt8
+from realtime_unmask.unmask import editor
+from realtime_unmask.unmask.compositor import Canvas, feather, is_finer, reach
+from realtime_unmask.unmask.editor import Paint, Painted
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# The trial: how far apart the two ways may be, of 255 (a pixel in a thousand may be further: at the
+# support's edge one falls to either side), and how much less time the card has to take.
+MOST, FURTHER, MEAN, CLEARLY = 3, 0.001, 0.3, 0.9
+_RUNS = 9
+# Columns of the packed inputs: the crop's colours, then these planes.
+_HOLE, _KNOWN, _BOTH, _PLANES = 3, 4, 5, 6
+
+
+class Card:
+    """The finishing steps on one device. Belongs to the thread that made it.
+
+    Args:
+        device: as torch names it; "cpu" for tests.
+        size: side S of the crops, px.
+    """
+
+    def __init__(self, device: str, size: int) -> None:
+        import torch
+
+        self.device, self._size = torch.device(device), size
+        self._cuda = self.device.type == "cuda"
+        self._stream = torch.cuda.Stream() if self._cuda else None
+        places = torch.arange(size, dtype=torch.float64, device=self.device) / size - 0.5
+        across = places.expand(size, size)
+        self._terms = torch.stack([torch.ones_like(across), across, across.T]).reshape(3, -1)
+        self._tiny = torch.full((3,), 1e-9, dtype=torch.float64, device=self.device)
+        # Keeps a one-sided band from tilting the whole mouth.
+        self._slopes = torch.tensor([0.0, 0.02, 0.02], dtype=torch.float64, device=self.device)
+        self._discs = {r: _disc(r, self.device) for r in (*editor.BAND_PX, editor.SEAM_PX)}
+        # Not pinned: where a card is lost, torch ends the process as it frees pinned memory.
+        self._host = torch.zeros((_PLANES, size, size), dtype=torch.uint8)
+        self._planes = self._host.to(self.device)
+        self._rgb = torch.zeros((3, size, size), device=self.device)
+        self._before = torch.zeros_like(self._rgb)
+        self._graph: Any = None
+        self._done: Tensor = self._rgb
+
+    def taken(self, planes: Tensor) -> list[Tensor]:
+        """The editor's output, (N, 3, S, S) in [-1, 1], as paint in [0, 255], one for each crop."""
+        with self._here():
+            made = (planes + 1) * 127.5
+            self._synchronise()  # `planes` belongs to another stream
+            return list(made)
+
+    def finish(
+        self, rgb: Tensor, crop: UInt8, hole: UInt8, known: UInt8 | None,
+        before: Tensor | None, both: UInt8 | None,
+    ) -> Tensor:  # fmt: skip
+        """As `Painted.finished`: (3, S, S) float32 in [0, 255] on the device, a new tensor."""
+        host = self._host.numpy()
+        host[:3] = crop.transpose(2, 0, 1)
+        host[_HOLE] = hole
+        host[_KNOWN] = 0 if known is None else known  # nothing to compare with: no match
+        host[_BOTH] = 0 if before is None or both is None else both
+        with self._here():
+            self._planes.copy_(self._host)
+            self._rgb.copy_(rgb)
+            if before is not None:
+                self._before.copy_(before)
+            if not self._cuda:
+                return self._steps()
+            if self._graph is None:
+                self._record()
+            self._graph.replay()
+            return self._done.clone()
+
+    def pixels(self, rgb: Tensor) -> Float32:
+        """(S, S, 3) float32 in [0, 255], in the computer's memory."""
+        with self._here():
+            return np.ascontiguousarray(rgb.permute(1, 2, 0).cpu().numpy())
+
+    def picture(self, rgb: Tensor) -> UInt8:
+        """(S, S, 3) uint8."""
+        with self._here():
+            made: UInt8 = rgb.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+        return np.ascontiguousarray(made)
+
+    def blended(
+        self, rgb: Tensor, alpha: Float32, alignment: Alignment, under: UInt8,
+        corner: tuple[int, int],
+    ) -> tuple[UInt8, UInt8]:  # fmt: skip
+        """A crop mixed into a part of a frame, as `Canvas.put` does.
+
+        Args:
+            rgb: (3, S, S) float32 in [0, 255], on the device.
+            alpha: (S, S) float32, the blend weight.
+            alignment: where the crop lies in the frame.
+            under: (h, w, 3) uint8, the part as it is.
+            corner: its x and y in the frame.
+
+        Returns:
+            (h, w, 3) uint8, the part as it becomes, and (h, w) uint8, the weight of 255.
+        """
+        import torch
+        from torch.nn.functional import grid_sample
+
+        height, width = under.shape[:2]
+        (a, b, c), (d, e, f) = alignment.matrix.tolist()
+        with self._here():
+            share = torch.from_numpy(alpha).to(self.device)[None, None]
+            real = torch.from_numpy(np.ascontiguousarray(under)).to(self.device).permute(2, 0, 1)
+            x = torch.arange(width, device=self.device, dtype=torch.float64) + corner[0]
+            y = torch.arange(height, device=self.device, dtype=torch.float64)[:, None] + corner[1]
+            places = torch.stack([a * x + b * y + c, d * x + e * y + f], -1)
+            grid = (places * (2 / (self._size - 1)) - 1).float()[None]
+
+            def sample(plane: Tensor, mode: str, beyond: str) -> Tensor:
+                return grid_sample(
+                    plane, grid, mode=mode, padding_mode=beyond, align_corners=True
+                )[0]
+
+            paint = sample(rgb[None], "bicubic", "border").round().clamp(0, 255)
+            weight = sample(share, "bilinear", "zeros")
+            # Interpolation must not reach past the support; halves go to the even side in both.
+            at = places.round().long()
+            within = ((at >= 0) & (at < self._size)).all(-1)
+            column, row = at.clamp(0, self._size - 1).unbind(-1)
+            weight = weight * (within & (share[0, 0, row, column] > 0))
+            mixed = (paint * weight + real * (1 - weight)).round().clamp(0, 255)
+            mixed = torch.where(weight > 0, mixed, real.float())
+            marked = torch.maximum((weight * 255).round(), (weight > 0).float())
+            both = torch.cat([mixed, marked]).byte().permute(1, 2, 0).cpu().numpy()
+        return both[..., :3], both[..., 3]
+
+    def _steps(self) -> Tensor:
+        planes = self._planes.float()
+        crop, (hole, known, both) = planes[:3], planes[3:, None, None]
+        matched = self._matched(self._rgb, crop, hole, known)
+        return _following(matched, self._before, both[0, 0])
+
+    def _matched(self, rgb: Tensor, crop: Tensor, hole: Tensor, known: Tensor) -> Tensor:
+        """editor.match_colour, with nothing that the CPU would have to wait for."""
+        import torch
+
+        inner, outer = (self._dilated(hole, reach) for reach in editor.BAND_PX)
+        band = ((outer - inner) * known).reshape(-1).double()
+        gap = (crop - rgb).reshape(3, -1).double()
+        plane = self._fit(gap, band, self._tiny)
+        off = (gap - plane @ self._terms).abs().sum(0)
+        good = band * (off <= _quantile(off, band, 1 - editor.TRIMMED_SHARE))
+        plane = self._fit(gap, good, self._slopes * good.sum())
+        matched = (rgb + (plane @ self._terms).reshape(rgb.shape).float()).clamp(0, 255)
+        jump = self._jumps(hole, known, crop)
+        better = (band.sum() >= editor.MIN_BAND_PIXELS) & (jump(matched) < jump(rgb))
+        return torch.where(better, matched, rgb)
+
+    def _fit(self, gap: Tensor, weight: Tensor, ridge: Tensor) -> Tensor:
+        """(3 colours, 3 terms): least squares of the pixels that count."""
+        import torch
+
+        counted = self._terms * weight
+        system = counted @ self._terms.T + torch.diag(ridge)
+        # By cross products: a library's solver for three unknowns would ask the CPU to wait.
+        inverse = torch.stack([torch.linalg.cross(system[i - 2], system[i - 1]) for i in range(3)])
+        scale = (system[0] * inverse[0]).sum()
+        return gap @ counted.T @ inverse / torch.where(scale == 0, 1.0, scale)
+
+    def _jumps(self, hole: Tensor, known: Tensor, crop: Tensor) -> Callable[[Tensor], Tensor]:
+        """editor.seam for several paints of one crop."""
+        reach = editor.SEAM_PX
+        inner = (hole - (1 - self._dilated(1 - hole, reach))) * known
+        outer = (self._dilated(hole, reach) - hole) * known
+        near = [_blurred(side) for side in (inner, outer)]
+        at = ((inner + outer) > 0) & (near[0] > 1e-4) & (near[1] > 1e-4)
+        real = _blurred(_lab(crop)[None] * outer) / near[1].clamp(min=1e-6)
+        count = at.sum().clamp(min=1)
+
+        def jump(paint: Tensor) -> Tensor:
+            inside = _blurred(_lab(paint)[None] * inner) / near[0].clamp(min=1e-6)
+            apart = (inside - real).square().sum(1, keepdim=True).sqrt()
+            return (apart * at).sum() / count
+
+        return jump
+
+    def _dilated(self, plane: Tensor, radius: int) -> Tensor:
+        """A plane of 0 and 1, (1, 1, S, S), grown by a disc."""
+        from torch.nn.functional import conv2d
+
+        return (conv2d(plane, self._discs[radius], padding=radius) > 0.5).to(plane.dtype)
+
+    def _record(self) -> None:
+        """All steps as one launch."""
+        import torch
+
+        for _ in range(3):  # libraries choose their ways, which no graph can record
+            self._steps()
+        self._synchronise()
+        graph: Any = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+            self._done = self._steps()
+        self._graph = graph
+
+    @contextmanager
+    def _here(self) -> Iterator[None]:
+        """On the card's stream; its faults as EngineLost."""
+        import torch
+
+        try:
+            with torch.cuda.stream(self._stream):  # does nothing for None
+                yield
+        except RuntimeError as error:
+            raise EngineLost(
+                f"The GPU stopped working while a frame was finished on it: {first_line(error)} "
+                "Start the program again, or use --backend openvino."
+            ) from error
+
+    def _synchronise(self) -> None:
+        if self._stream is not None:
+            self._stream.synchronize()
+
+
+@dataclass(frozen=True, slots=True)
+class CardPainted:
+    """Paint that is on a card; see editor.Paint.
+
+    Attributes:
+        rgb: (3, S, S) float32 in [0, 255].
+        confidence: (S, S) float32 in [0, 1].
+    """
+
+    card: Card
+    rgb: Tensor
+    confidence: Float32
+
+    def finished(
+        self, crop: UInt8, hole: UInt8, known: UInt8 | None, before: Paint | None,
+        both: UInt8 | None,
+    ) -> Paint:  # fmt: skip
+        """See editor.Paint."""
+        there = before.rgb if isinstance(before, CardPainted) else None
+        made = self.card.finish(self.rgb, crop, hole, known, there, both)
+        return CardPainted(self.card, made, self.confidence)
+
+    def picture(self) -> UInt8:
+        """See editor.Paint."""
+        return self.card.picture(self.rgb)
+
+    def put(
+        self, canvas: Canvas, alpha: Float32, alignment: Alignment, given: Float32 | None
+    ) -> None:
+        """See editor.Paint."""
+        if given is not None or is_finer(alignment):  # rare, and small
+            canvas.put(self.card.pixels(self.rgb), alpha, alignment, given)
+            return
+        region = reach(alpha, alignment, canvas.shape)
+        if region is not None:
+            under = canvas.part(region)
+            canvas.take(
+                *self.card.blended(self.rgb, alpha, alignment, under, region[:2]), region
+            )
+
+
+def fetched(engine: Engine, card: Card | None) -> list[Paint]:
+    """Wait for what the editor was started on, and leave it on the card if there is one."""
+    if card is None:
+        return list(editor.painted(engine))
+    made = engine.wait_there("rgb")
+    if isinstance(made["rgb"], np.ndarray):  # the card was lost, and the CPU did it
+        return list(editor.taken(made))
+    return [
+        CardPainted(card, rgb, sure[0])
+        for rgb, sure in zip(card.taken(made["rgb"]), made["confidence"], strict=True)
+    ]
+
+
+def finishing_on_card(engine: Engine, size: int) -> Card | None:
+    """The card that an editor computes on, if the rest is done there faster and as well.
+
+    Tried with a made-up face; whatever goes wrong, the CPU does it.
+    """
+    if not engine.card:
+        return None
+    try:
+        card = Card(engine.card, size)
+        return card if _is_worth_it(card, size) else None
+    except (EngineError, RuntimeError, ImportError):
+        return None
+
+
+def _is_worth_it(card: Card, size: int) -> bool:
+    """Whether the card gives the CPU's pixels in clearly less time."""
+    import torch
+
+    rng = np.random.default_rng(3)
+    small = rng.uniform(40, 215, (2, size // 16, size // 16, 3)).astype(np.float32)
+    crop, rgb = (cv2.resize(plane, (size, size)) for plane in small)
+    hole = np.zeros((size, size), np.uint8)
+    cv2.ellipse(hole, (size // 2, 2 * size // 3), (size // 4, size // 5), 0, 0, 360, 1, -1)
+    known = np.ones_like(hole)
+    coarse = rng.integers(0, 256, (45, 80, 3)).astype(np.uint8)
+    frame = cv2.resize(coarse, (1280, 720)).astype(np.uint8, copy=False)
+    alignment = Alignment(np.array([[0.6, 0.05, -200.0], [-0.05, 0.6, -60.0]]), size)
+    look, alpha = crop.astype(np.uint8), feather(hole, 2.0)
+    sure = np.ones((size, size), np.float32)
+    planes = torch.from_numpy(np.stack([rgb, rgb + 3]).transpose(0, 3, 1, 2).copy())
+    there, past = card.taken(planes.to(card.device) / 127.5 - 1)
+
+    def run(paint: Paint, before: Paint) -> tuple[UInt8, float]:
+        spent, shown = [], frame
+        for _ in range(_RUNS):
+            began = time.perf_counter()
+            made = paint.finished(look, hole, known, before, hole)
+            canvas = Canvas(frame)
+            made.put(canvas, alpha, alignment, None)
+            made.picture()
+            done = canvas.result()
+            spent.append(time.perf_counter() - began)
+            shown = frame if done is None else done[0]
+        return shown, median(spent[2:])
+
+    theirs, slow = run(Painted(rgb, sure), Painted(rgb + 3, sure))
+    ours, fast = run(CardPainted(card, there, sure), CardPainted(card, past, sure))
+    apart = np.abs(ours.astype(int) - theirs)[theirs != frame]
+    same = apart.size > 0 and (apart > MOST).mean() <= FURTHER and apart.mean() <= MEAN
+    return bool(same) and fast < CLEARLY * slow
+
+
+def _following(paint: Tensor, before: Tensor, both: Tensor) -> Tensor:
+    """editor.steadied."""
+    change = before - paint
+    change = change * (change.square() / -(editor.CHANGE**2)).exp() * (editor.KEPT * both)
+    made: Tensor = paint + change.nan_to_num(0.0)  # what is no number must not stay
+    return made
+
+
+def _quantile(values: Tensor, among: Tensor, share: float) -> Tensor:
+    """Of the values where `among` is 1, as numpy.quantile."""
+    import torch
+
+    ordered = torch.where(among > 0, values, torch.inf).sort().values
+    place = share * (among.sum() - 1).clamp(min=0)
+    low = place.floor()
+    # Not by ordered[low], for which the CPU would wait.
+    at = torch.stack([low, (low + 1).clamp(max=len(ordered) - 1)]).long()
+    first, second = ordered.index_select(0, at)
+    # Beside the last one there is none: inf * 0 would be no number.
+    made: Tensor = first + torch.where(place > low, (second - first) * (place - low), 0.0)
+    return made
+
+
+def _disc(radius: int, device: Any) -> Tensor:
+    import torch
+
+    return torch.from_numpy(editor.disc(radius)).to(device, torch.float32)[None, None]
+
+
+def _blurred(planes: Tensor) -> Tensor:
+    """Means of windows around each pixel, (1, C, S, S)."""
+    from torch.nn.functional import avg_pool2d, pad
+
+    reach = editor.SEAM_PX
+    return avg_pool2d(pad(planes, (reach,) * 4, mode="reflect"), 2 * reach + 1, 1)
+
+
+def _lab(rgb: Tensor) -> Tensor:
+    """CIE Lab (D65) of (3, S, S) sRGB in [0, 255], as OpenCV has it."""
+    import torch
+
+    c = rgb / 255
+    linear = torch.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055).clamp(min=0) ** 2.4)
+    r, g, b = linear
+    x = (0.412453 * r + 0.357580 * g + 0.180423 * b) / 0.950456
+    y = 0.212671 * r + 0.715160 * g + 0.072169 * b
+    z = (0.019334 * r + 0.119193 * g + 0.950227 * b) / 1.088754
+    t = torch.stack([x, y, z])
+    f = torch.where(t > 0.008856, t.clamp(min=0.008856) ** (1 / 3), 7.787 * t + 16 / 116)
+    light = torch.where(y > 0.008856, 116 * f[1] - 16, 903.3 * y)
+    return torch.stack([light, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])

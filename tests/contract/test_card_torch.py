@@ -1,0 +1,230 @@
+"""What is finished on a card looks as if the CPU had done it; torch on the CPU stands in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from realtime_unmask import resources
+from realtime_unmask.inference.engine import load_engine
+from realtime_unmask.settings import Settings
+from realtime_unmask.types import Alignment, Float32, Frame, FrameResult, UInt8
+from realtime_unmask.unmask import card as cards
+from realtime_unmask.unmask import unmasker as unmaskers
+from realtime_unmask.unmask.compositor import Canvas, feather
+from realtime_unmask.unmask.editor import Painted
+from realtime_unmask.unmask.unmasker import State, Unmasker
+
+torch = pytest.importorskip("torch", reason="needs torch; run by make test-training")
+
+S = 256
+SETTINGS = Settings(backend="onnxruntime", precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def card() -> cards.Card:
+    return cards.Card("cpu", S)
+
+
+@pytest.fixture(scope="module")
+def clip() -> list[UInt8]:
+    """Frames of the demo clip."""
+    path: Path = resources.folder("assets") / "demo.mp4"
+    with av.open(str(path)) as container:
+        decoded = enumerate(container.decode(video=0))
+        return [frame.to_ndarray(format="rgb24") for at, frame in decoded if at < 40][::5]
+
+
+def made_up(seed: int) -> tuple[UInt8, Float32, UInt8]:
+    """A crop, paint that is tinted and tilted beside it, and a hole."""
+    rng = np.random.default_rng(seed)
+    small = rng.uniform(40, 215, (16, 16, 3)).astype(np.float32)
+    real = cv2.resize(small, (S, S), interpolation=cv2.INTER_CUBIC)
+    tilt = np.linspace(-12, 12, S, dtype=np.float32)[:, None, None]
+    paint = real * np.float32(0.9) + rng.uniform(-15, 15, 3).astype(np.float32) + tilt
+    hole = np.zeros((S, S), np.uint8)
+    cv2.ellipse(hole, (120, 170), (62, 48), 8, 0, 360, 1, -1)
+    return np.clip(real, 0, 255).astype(np.uint8), np.clip(paint, 0, 255), hole
+
+
+def on_card(card: cards.Card, rgb: Float32) -> cards.CardPainted:
+    sure = np.ones((S, S), np.float32)
+    return cards.CardPainted(card, torch.from_numpy(rgb.transpose(2, 0, 1).copy()), sure)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("follows", [False, True])
+def test_colour_and_steadiness_are_those_of_the_cpu(
+    card: cards.Card, seed: int, follows: bool
+) -> None:
+    crop, paint, hole = made_up(seed)
+    known = np.ones_like(hole)
+    known[:, : 30 * seed] = 0
+    before = np.roll(paint, 1, 1) + np.float32(4)
+    sure = np.ones((S, S), np.float32)
+    pairs = []
+    for rgb, past in (
+        (Painted(paint, sure), Painted(before, sure)),
+        (on_card(card, paint), on_card(card, before)),
+    ):
+        done = rgb.finished(crop, hole, known, past if follows else None, hole)
+        pairs.append(done.picture().astype(int))
+    assert np.abs(pairs[0] - np.rint(paint)).mean() > 1  # there was something to do
+    assert np.abs(pairs[0] - pairs[1]).max() <= 1
+    assert np.abs(pairs[0] - pairs[1]).mean() < 0.01
+
+
+def test_without_a_match_the_paint_stays(card: cards.Card) -> None:
+    crop, paint, hole = made_up(5)
+    done = on_card(card, paint).finished(crop, hole, None, None, None)
+    assert np.abs(done.picture().astype(int) - np.rint(paint)).max() <= 1
+
+
+def test_a_hole_without_surroundings_is_left_alone(card: cards.Card) -> None:
+    crop, paint, hole = made_up(6)
+    for holes in (np.ones_like(hole), np.zeros_like(hole)):
+        done = on_card(card, paint).finished(crop, holes, np.ones_like(hole), None, None)
+        assert np.abs(done.picture().astype(int) - np.rint(paint)).max() <= 1
+
+
+def test_paint_from_elsewhere_is_not_followed(card: cards.Card) -> None:
+    crop, paint, hole = made_up(7)
+    past = Painted(paint + 3, np.ones((S, S), np.float32))
+    ours = on_card(card, paint).finished(crop, hole, None, past, hole)
+    assert np.abs(ours.picture().astype(int) - np.rint(paint)).max() <= 1
+    theirs = past.finished(crop, hole, None, on_card(card, paint), hole)
+    assert np.array_equal(theirs.picture(), past.picture())
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        [[0.6, 0.05, -200.0], [-0.05, 0.6, -60.0]],  # in the middle of the frame
+        [[0.5, 0.0, -10.0], [0.0, 0.5, 40.0]],  # over its edge
+        [[2.6, 0.2, -900.0], [-0.2, 2.6, -500.0]],  # finer than the frame
+    ],
+)
+@pytest.mark.parametrize("given", [False, True])
+def test_a_frame_is_blended_as_by_the_cpu(
+    card: cards.Card, matrix: list[list[float]], given: bool
+) -> None:
+    _, paint, hole = made_up(8)
+    coarse = np.random.default_rng(9).integers(0, 256, (45, 80, 3)).astype(np.uint8)
+    frame = cv2.resize(coarse, (1280, 720)).astype(np.uint8)
+    alignment, alpha = Alignment(np.array(matrix), S), feather(hole, 2.0)
+    weight = np.full(frame.shape[:2], 0.5, np.float32) if given else None
+    done = []
+    for made in (Painted(paint, alpha), on_card(card, paint)):
+        canvas = Canvas(frame)
+        made.put(canvas, alpha, alignment, weight)
+        result = canvas.result()
+        assert result is not None
+        done.append(result)
+    (theirs, shown), (ours, marked) = done
+    assert (shown > 0).sum() > 300
+    assert np.abs(ours.astype(int) - theirs)[shown > 0].mean() < 0.5
+    # At the support's edge a pixel may fall to either side of a rounded place.
+    assert (np.abs(ours.astype(int) - theirs).max(2) > 3).sum() <= 0.004 * (shown > 0).sum()
+    assert ((shown > 0) != (marked > 0)).sum() <= 0.004 * (shown > 0).sum()
+    assert np.array_equal(ours[marked == 0], frame[marked == 0])
+
+
+class LeftThere:
+    """An editor whose paint stays on the "card"."""
+
+    card = "cpu"
+
+    def __init__(self) -> None:
+        self._engine = load_engine("editor", SETTINGS)
+        self.spec, self.backend, self.reason = self._engine.spec, "stand-in", ""
+        self.lost = False
+
+    def submit(self, inputs: dict[str, Float32]) -> None:
+        self._engine.submit(inputs)
+
+    def wait_there(self, name: str) -> dict[str, object]:
+        made = self._engine.wait()
+        return dict(made) if self.lost else {**made, name: torch.from_numpy(made[name])}
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The card is taken without a trial."""
+    monkeypatch.setattr(
+        unmaskers, "finishing_on_card",
+        lambda engine, size: cards.Card(engine.card, size) if engine.card else None,
+    )  # fmt: skip
+    yield
+
+
+def run(unmasker: Unmasker, clip: list[UInt8]) -> list[FrameResult]:
+    state = State()
+    return [
+        unmasker.process(Frame(image, Fraction(number, 6), number, number), state)
+        for number, image in enumerate(clip)
+    ]
+
+
+def test_a_video_looks_the_same(always: None, clip: list[UInt8]) -> None:
+    with Unmasker.default(SETTINGS) as unmasker:
+        theirs = run(unmasker, clip)
+    with Unmasker(load_engine("map", SETTINGS), LeftThere(), SETTINGS) as unmasker:  # type: ignore[arg-type]
+        ours = run(unmasker, clip)
+    for one, other in zip(theirs, ours, strict=True):
+        assert one.map is not None and other.map is not None
+        apart = np.abs(one.output.image.astype(int) - other.output.image)
+        assert apart[one.map > 0].mean() < 0.6
+        assert np.array_equal(other.output.image[other.map == 0], other.frame.image[other.map == 0])
+        a, b = one.reconstructions[0], other.reconstructions[0]
+        assert np.abs(a.crop.astype(int) - b.crop).mean() < 0.2
+        assert np.array_equal(a.confidence, b.confidence)
+
+
+def test_a_card_that_is_lost_leaves_the_rest_to_the_cpu(always: None, clip: list[UInt8]) -> None:
+    editor = LeftThere()
+    with Unmasker(load_engine("map", SETTINGS), editor, SETTINGS) as unmasker:  # type: ignore[arg-type]
+        state = State()
+        for number, image in enumerate(clip[:4]):
+            editor.lost = number >= 2
+            result = unmasker.process(Frame(image, Fraction(number, 6), number, number), state)
+            assert result.map is not None
+
+
+def test_the_trial_finds_the_same_pixels_and_asks_for_less_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = LeftThere()
+    try:
+        monkeypatch.setattr(cards, "CLEARLY", 1e9)
+        assert cards.finishing_on_card(engine, S) is not None  # type: ignore[arg-type]
+        monkeypatch.setattr(cards, "CLEARLY", 0.0)
+        assert cards.finishing_on_card(engine, S) is None  # type: ignore[arg-type]
+        monkeypatch.setattr(cards, "CLEARLY", 1e9)
+        monkeypatch.setattr(
+            cards.Card, "blended", lambda self, rgb, alpha, at, under, _: (under, under[..., 0])
+        )
+        assert cards.finishing_on_card(engine, S) is None  # type: ignore[arg-type]
+
+        def breaks(*_: object) -> None:
+            raise RuntimeError("CUDA error: no kernel image is available")
+
+        monkeypatch.setattr(cards.Card, "finish", breaks)
+        assert cards.finishing_on_card(engine, S) is None  # type: ignore[arg-type]
+    finally:
+        engine.close()
+
+
+def test_an_engine_without_a_card_is_not_tried() -> None:
+    with load_engine("editor", SETTINGS) as engine:
+        assert cards.finishing_on_card(engine, S) is None
+        assert replace(engine.spec).name == "editor"
