@@ -182,7 +182,7 @@ class Card:
         # By cross products: a library's solver for three unknowns would ask the CPU to wait.
         inverse = torch.stack([torch.linalg.cross(system[i - 2], system[i - 1]) for i in range(3)])
         scale = (system[0] * inverse[0]).sum()
-        return gap @ counted.T @ inverse / torch.where(scale == 0, 1.0, scale)
+        return gap @ counted.T @ inverse / (scale + (scale == 0))
 
     def _jumps(self, hole: Tensor, known: Tensor, crop: Tensor) -> Callable[[Tensor], Tensor]:
         """editor.seam for several paints of one crop."""
@@ -208,7 +208,10 @@ class Card:
         return (conv2d(plane, self._discs[radius], padding=radius) > 0.5).to(plane.dtype)
 
     def _record(self) -> None:
-        """All steps as one launch."""
+        """All steps as one launch.
+
+        Nothing in them may copy from the CPU, not even the number in torch.where(a, b, 0.0).
+        """
         import torch
 
         for _ in range(3):  # libraries choose their ways, which no graph can record
@@ -356,14 +359,14 @@ def _quantile(values: Tensor, among: Tensor, share: float) -> Tensor:
     """Of the values where `among` is 1, as numpy.quantile."""
     import torch
 
-    ordered = torch.where(among > 0, values, torch.inf).sort().values
+    ordered = values.masked_fill(among <= 0, torch.inf).sort().values
     place = share * (among.sum() - 1).clamp(min=0)
     low = place.floor()
     # Not by ordered[low], for which the CPU would wait.
     at = torch.stack([low, (low + 1).clamp(max=len(ordered) - 1)]).long()
     first, second = ordered.index_select(0, at)
     # Beside the last one there is none: inf * 0 would be no number.
-    made: Tensor = first + torch.where(place > low, (second - first) * (place - low), 0.0)
+    made: Tensor = first + ((second - first) * (place - low)).masked_fill(place <= low, 0.0)
     return made
 
 

@@ -228,3 +228,25 @@ def test_an_engine_without_a_card_is_not_tried() -> None:
     with load_engine("editor", SETTINGS) as engine:
         assert cards.finishing_on_card(engine, S) is None
         assert replace(engine.spec).name == "editor"
+
+
+def test_what_is_recorded_waits_for_nothing_and_copies_nothing(card: cards.Card) -> None:
+    """A CUDA graph can hold neither; a card is not needed to see which operations there are."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    seen: set[str] = set()
+
+    class Listen(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            seen.add(func.name())
+            return func(*args, **(kwargs or {}))
+
+    with Listen():
+        card._steps()
+    waits = {"aten::_local_scalar_dense", "aten::nonzero", "aten::is_nonzero", "aten::item"}
+    made_of_numbers = {"aten::lift_fresh", "aten::scalar_tensor", "aten::tensor"}
+    assert len(seen) > 20
+    assert not seen & (waits | made_of_numbers)
+    with Listen():  # as it would be seen
+        torch.where(torch.ones(2) > 0, torch.ones(2), 0.0)
+    assert seen & made_of_numbers or any(name.startswith("aten::where.Scalar") for name in seen)
