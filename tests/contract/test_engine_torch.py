@@ -241,7 +241,7 @@ def cuda_engine(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def recording(run: Any, pool: Any) -> None:
         record(run, pool)
-        run.graph.recorded = (network, run._device_in, run._device_out)
+        run.graph.recorded = (network, run._device_in, run.left)
 
     monkeypatch.setattr(backend._Run, "record", recording)
     with backend.CudaEngine(spec, network) as engine:
@@ -260,6 +260,20 @@ def test_cuda_engine_keeps_a_graph_for_each_small_batch(
             np.testing.assert_allclose(made[name], values, atol=1e-6)
             assert made[name].base is None, "an array of its own"
     assert len(fake.graphs) == len({batch for batch in batches if batch <= 4})
+
+
+@pytest.mark.parametrize("batch", [2, 6], ids=["with a graph", "without"])
+def test_cuda_engine_leaves_an_output_on_the_card(cuda_engine: Any, batch: int) -> None:
+    engine, _ = cuda_engine
+    assert engine.card == "cuda"
+    first, second = (random_inputs("editor", batch, seed) for seed in (1, 2))
+    engine.submit(first)
+    made = engine.wait_there("rgb")
+    engine.infer(second)  # written over the first one's outputs, not over what was handed out
+    wanted = tiny_expected("editor", first)
+    assert isinstance(made["rgb"], torch.Tensor)
+    np.testing.assert_allclose(made["rgb"].numpy(), wanted["rgb"], atol=1e-6)
+    np.testing.assert_allclose(made["confidence"], wanted["confidence"], atol=1e-6)
 
 
 @pytest.mark.parametrize(

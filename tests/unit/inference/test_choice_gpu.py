@@ -149,6 +149,7 @@ def lost(machine: Machine, function: str, result: Result) -> None:
     machine.driver.faults[function] = (result, 0)
 
 
+@pytest.mark.parametrize("there", [False, True], ids=["fetched", "left on the card"])
 @pytest.mark.parametrize(
     ("function", "result", "words"),
     [
@@ -166,13 +167,15 @@ def test_cpu_takes_over_in_the_batch_in_which_the_card_fails(
     function: str,
     result: Result,
     words: str,
+    there: bool,
 ) -> None:
     with load_engine("editor", AUTO, folder) as engine:
         engine.infer(random_inputs("editor", 1))
         lost(machine, function, result)
         for seed in range(3):
             inputs = random_inputs("editor", 2, seed)
-            made = engine.infer(inputs)
+            engine.submit(inputs)
+            made = engine.wait_there("rgb") if there else engine.wait()
             np.testing.assert_allclose(made["rgb"], expected("editor", inputs)["rgb"], atol=1e-6)
         assert engine.backend == "openvino"
         assert engine.reason.endswith("The CPU goes on with openvino.")
