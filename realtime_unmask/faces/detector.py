@@ -25,6 +25,8 @@ SURE = 0.5
 # Intersection over union from which two boxes are one face, and from which a face stands still.
 SAME = 0.3
 SETTLED = 0.5
+# The share of a box from which it is a part of the larger one, an eye say.
+MOSTLY = 0.8
 
 
 class Detector(Closing):
@@ -49,8 +51,8 @@ class Detector(Closing):
 
     def find_close(self, image: UInt8, max_faces: int) -> list[Float32]:
         """As `find`, for faces that fill the picture or are cut by its edge."""
-        framed, border = _framed(image)
-        return [mesh - border for mesh in self._find(framed, max_faces, SURE)]
+        framed, border, scale = _framed(image)
+        return [(mesh - border) * scale for mesh in self._find(framed, max_faces, SURE)]
 
     def find_all(self, image: UInt8) -> list[Float32]:
         """Every face of a still, small ones too (from 48 px), by overlapping tiles.
@@ -58,11 +60,12 @@ class Detector(Closing):
         Returns:
             Meshes, (478, 3) float32 in px of the picture, from left to right.
         """
-        found = self._find_all(image, CONFIDENCE)
-        if found:
-            return found
-        framed, border = _framed(image)
-        return [mesh - border for mesh in self._find_all(framed, SURE)]
+        found = self._settled(image, self._looked_for(image), CONFIDENCE)
+        framed, border, scale = _framed(image)
+        close = self._settled(framed, self._find(framed, FACES_A_LOOK, SURE), SURE)
+        # Those without a border first: where both see one, they see it better.
+        every = _distinct([*found, *((mesh - border) * scale for mesh in close)])
+        return sorted(every, key=lambda mesh: float(mesh[:, 0].mean()))
 
     def _find(self, image: UInt8, max_faces: int, confidence: float) -> list[Float32]:
         small, scale = _reduce(image, 2 * NEAR_PX)
@@ -73,17 +76,24 @@ class Detector(Closing):
                 return sorted(unique, key=_width, reverse=True)[:max_faces]
         return []
 
-    def _find_all(self, image: UInt8, confidence: float) -> list[Float32]:
-        found = self._find(image, FACES_A_LOOK, confidence)
+    def _looked_for(self, image: UInt8) -> list[Float32]:
+        """The faces of a picture and of its tiles."""
+        found = self._find(image, FACES_A_LOOK, CONFIDENCE)
         for x, y, side in _tiles(image.shape[1], image.shape[0]):
             if any(_covers(mesh, x, y, side) for mesh in found):
                 continue
             tile, scale = _reduce(image[y : y + side, x : x + side], TILE_PX)
-            for mesh in self._look("full_range", tile, FACES_A_LOOK, confidence):
+            for mesh in self._look("full_range", tile, FACES_A_LOOK, CONFIDENCE):
                 found.append(mesh * scale + np.array([x, y, 0], np.float32))
+        return found
+
+    def _settled(
+        self, image: UInt8, found: list[Float32], confidence: float
+    ) -> list[Float32]:
+        """Those that stay where they are when they are looked at more closely."""
         looked = [self._settle(image, mesh, confidence) for mesh in _distinct(found)]
         sure = [m for m in looked if m is not None and _width(m) >= MIN_FACE_PX]
-        return sorted(_distinct(sure), key=lambda mesh: float(mesh[:, 0].mean()))
+        return _distinct(sure)
 
     def follow(self, image: UInt8, mesh: Float32) -> Float32 | None:
         """The same face again, near where it was.
@@ -105,9 +115,18 @@ class Detector(Closing):
         if x1 - x0 < 8 or y1 - y0 < 8:
             return None
         part, scale = _reduce(image[y0:y1, x0:x1], NEAR_PX)
+        corner = np.array([x0, y0, 0], np.float32)
         for bundle in ("full_range", "short_range"):
             for near in self._look(bundle, part, 1, confidence):
-                moved: Float32 = near * scale + np.array([x0, y0, 0], np.float32)
+                moved: Float32 = near * scale + corner
+                if _overlap(box, _box(moved)) > SAME:
+                    return moved
+        if min(x0, y0) > 0 and x1 < width and y1 < height:
+            return None
+        framed, border, _ = _framed(part)  # cut by the picture's edge
+        for bundle in ("full_range", "short_range"):
+            for near in self._look(bundle, framed, 1, SURE):
+                moved = (near - border) * scale + corner
                 if _overlap(box, _box(moved)) > SAME:
                     return moved
         return None
@@ -140,12 +159,14 @@ class Detector(Closing):
         return self._made[key].detect(image)
 
 
-def _framed(image: UInt8) -> tuple[UInt8, Float32]:
-    """The picture with a grey border, and what that adds to x, y and z."""
-    width = round(BORDER * max(image.shape[:2]))
+def _framed(image: UInt8) -> tuple[UInt8, Float32, float]:
+    """A large picture reduced, and with a grey border; what that adds to x, y and z, and the factor
+    back."""
+    small, scale = _reduce(image, 2 * NEAR_PX)
+    width = round(BORDER * max(small.shape[:2]))
     around = (width, width, width, width)
-    framed = cv2.copyMakeBorder(image, *around, cv2.BORDER_CONSTANT, value=GREY)
-    return framed.astype(np.uint8, copy=False), np.array([width, width, 0], np.float32)
+    framed = cv2.copyMakeBorder(small, *around, cv2.BORDER_CONSTANT, value=GREY)
+    return framed.astype(np.uint8, copy=False), np.array([width, width, 0], np.float32), scale
 
 
 def _reduce(image: UInt8, limit: int) -> tuple[UInt8, float]:
@@ -209,9 +230,20 @@ def _overlap(a: Float32, b: Float32) -> float:
 
 
 def _distinct(meshes: list[Float32]) -> list[Float32]:
-    """Without repeats; the first of two that overlap stays."""
+    """Without repeats; the first of two that overlap stays, but a part of a face is no face."""
     kept: list[Float32] = []
     for mesh in meshes:
         if all(_overlap(_box(mesh), _box(other)) < SAME for other in kept):
             kept.append(mesh)
-    return kept
+    return [
+        mesh for mesh in kept
+        if not any(_within(mesh, other) > MOSTLY for other in kept if other is not mesh)
+    ]  # fmt: skip
+
+
+def _within(mesh: Float32, other: Float32) -> float:
+    """The share of a mesh's box that lies in the box of a larger one; 0 if that is not larger."""
+    a, b = _box(mesh), _box(other)
+    own, theirs = (float(np.prod(box[2:] - box[:2])) for box in (a, b))
+    wide = np.maximum(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0)
+    return float(np.prod(wide)) / own if theirs > own > 0 else 0.0

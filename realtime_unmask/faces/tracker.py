@@ -14,7 +14,7 @@ from realtime_unmask.types import Face, Float32, Frame, UInt8
 
 # A look at the whole frame for newcomers comes this often; between, each face is followed.
 SEARCH_EVERY = 15
-# Where nobody is seen, every n-th look asks for a face that fills the frame as well.
+# Where nobody is seen, a face that fills the frame is looked for after every n-th frame.
 CLOSE_EVERY = 3
 # One-euro filter (Casiez et al. 2012): cut-off at rest in Hz, and its rise in Hz for each
 # outer-eye distance per second. Tuned so that a still head is still and a nod does not lag.
@@ -46,6 +46,7 @@ class Tracks:
     frames: int = 0
     pts: Fraction | None = None
     search: tuple[UInt8, int] | None = None  # a frame that may show newcomers; how many in all
+    close: tuple[UInt8, int] | None = None  # one in which nobody was seen, likewise
 
 
 def track(
@@ -79,7 +80,9 @@ def track(
             _forget(one)
     tracks.known = kept
     if not kept:
-        _find(frame.image, max_faces, detector, tracks)
+        _add(detector.find(frame.image, max_faces), frame.image, max_faces, tracks)
+        if not tracks.known and tracks.frames % CLOSE_EVERY == 0:
+            tracks.close = frame.image, max_faces
     elif tracks.frames % SEARCH_EVERY == 0 and len(kept) < max_faces:
         tracks.search = frame.image, max_faces
     tracks.frames += 1
@@ -98,15 +101,15 @@ def catch_up(detector: Detector, tracks: Tracks) -> None:
     tracks.known = kept
     search, tracks.search = tracks.search, None
     if search is not None:
-        _find(*search, detector, tracks)
+        _add(detector.find(*search), *search, tracks)
+    close, tracks.close = tracks.close, None
+    if close is not None:
+        _add(detector.find_close(*close), *close, tracks)
 
 
-def _find(image: UInt8, max_faces: int, detector: Detector, tracks: Tracks) -> None:
-    """Look for newcomers in the whole frame; where there is nobody, now and then from close by."""
+def _add(found: list[Float32], image: UInt8, max_faces: int, tracks: Tracks) -> None:
+    """Follow those that are newcomers from now on."""
     known = tracks.known
-    found = detector.find(image, max_faces)
-    if not (found or known) and tracks.frames % CLOSE_EVERY == 0:
-        found = detector.find_close(image, max_faces)
     for mesh in found:
         if len(known) < max_faces and not any(_same(mesh, one.raw) for one in known):
             still = np.zeros((len(mesh), 2), np.float32)

@@ -259,7 +259,9 @@ class CardPainted:
         both: UInt8 | None,
     ) -> Paint:  # fmt: skip
         """See editor.Paint."""
-        there = before.rgb if isinstance(before, CardPainted) else None
+        there = None
+        if isinstance(before, CardPainted) and before.card is self.card:
+            there = before.rgb
         made = self.card.finish(self.rgb, crop, hole, known, there, both)
         return CardPainted(self.card, made, self.confidence)
 

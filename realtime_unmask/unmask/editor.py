@@ -50,10 +50,14 @@ class Paint(Protocol):
 
     Attributes:
         confidence: (S, S) float32 in [0, 1].
+        card: where it is; None: in the computer's memory.
     """
 
     @property
     def confidence(self) -> Float32: ...
+
+    @property
+    def card(self) -> object | None: ...
 
     def finished(
         self, crop: UInt8, hole: UInt8, known: UInt8 | None, before: Paint | None,
@@ -92,6 +96,7 @@ class Painted:
 
     rgb: Float32
     confidence: Float32
+    card: None = None
 
     def finished(
         self, crop: UInt8, hole: UInt8, known: UInt8 | None, before: Paint | None,

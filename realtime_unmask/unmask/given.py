@@ -9,8 +9,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_unmask.faces.alignment import align
-from realtime_unmask.types import Face, Float32, Float64
-from realtime_unmask.unmask.map import ZONE_CENTRE, ZONE_RADII
+from realtime_unmask.types import Face, Float32, Float64, Frame, MaskMap, UInt8
+from realtime_unmask.unmask.map import ZONE_CENTRE, ZONE_RADII, coverage
+from realtime_unmask.unmask.state import Masked, Seen
+
+# Any share of paint in a given map counts: half a step of its 8 bits.
+ANY = 0.5 / 255
+
+
+def as_weight(given_map: UInt8 | None, frame: Frame) -> Float32 | None:
+    """(H, W) uint8 as (H, W) float32 in [0, 1]; None stays None.
+
+    Raises:
+        TypeError, ValueError: it is not of that form, or not of the frame's size.
+    """
+    if given_map is None:
+        return None
+    if given_map.dtype != np.uint8:
+        raise TypeError(f"given_map must be uint8, not {given_map.dtype}.")
+    if given_map.shape != (frame.height, frame.width):
+        raise ValueError(
+            f"given_map is {given_map.shape}, the frame {(frame.height, frame.width)}: "
+            "they must be of one size."
+        )
+    return given_map.astype(np.float32) / np.float32(255)
+
+
+def under(given: Float32, seen: list[Seen], faces: list[Face]) -> list[Masked]:
+    """The faces under a given map, which is not grown: it holds the whole support already."""
+    pieces, masked = Pieces(given, faces, ANY), []
+    for one in seen:
+        size = (one.alignment.size, one.alignment.size)
+        part = pieces.of(one.face)
+        values = cv2.warpAffine(
+            part, one.alignment.matrix, size, flags=cv2.INTER_LINEAR
+        ).astype(np.float32)
+        # One pixel more, so that sampling loses none of the frame's painted pixels.
+        hole = cv2.dilate((values >= ANY).astype(np.uint8), np.ones((3, 3), np.uint8))
+        if hole.any():
+            found = MaskMap(values, coverage(values, ANY))
+            masked.append(Masked(one, found, hole.astype(np.uint8)))
+    return masked
 
 
 class Pieces:

@@ -145,6 +145,11 @@ class Begun:
     fault: Exception | None = None
 
     @property
+    def paints(self) -> list[Paint | None]:
+        """All paint that there is of it so far."""
+        return [*self.held, *(self.fresh or ()), *self.done]
+
+    @property
     def asked(self) -> list[Masked]:
         """The faces that the editor is to paint."""
         return [one for one, before in zip(self.masked, self.held, strict=True) if before is None]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
-import cv2
 import numpy as np
 
 from realtime_unmask.closing import Closing
-from realtime_unmask.errors import UnmaskError
+from realtime_unmask.errors import EngineLost, UnmaskError
 from realtime_unmask.faces import tracker
 from realtime_unmask.faces.alignment import align, crop
 from realtime_unmask.faces.detector import Detector
@@ -30,17 +30,17 @@ from realtime_unmask.unmask.compositor import Canvas, feather, known_region, sup
 from realtime_unmask.unmask.editor import Paint, start_painting
 from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.faces_wanted import wanted
-from realtime_unmask.unmask.given import Pieces
-from realtime_unmask.unmask.map import coverage, find_masks, is_worn, normalise
+from realtime_unmask.unmask.given import as_weight, under
+from realtime_unmask.unmask.map import find_masks, is_worn, normalise
 from realtime_unmask.unmask.state import Begun, Clock, FaceMemory, Masked, Seen, State
 
 __all__ = ["State", "Unmasker"]
 
+T = TypeVar("T")
+
 CROP = 256
 # Faces are run through the networks in batches of at most this many.
 BATCH = 4
-# Any share of paint in a given map counts: half a step of its 8 bits.
-ANY = 0.5 / 255
 
 
 class Unmasker(Closing):
@@ -137,7 +137,10 @@ class Unmasker(Closing):
             TypeError, ValueError: the arrays are not of the form above.
             EngineError: a network failed.
         """
-        return self.finish(self.begin(frame, state, given_map=given_map))
+        result = self.finish(self.begin(frame, state, given_map=given_map))
+        if state is not None and not isinstance(frame, Frame):
+            self.catch_up(state)  # the caller may write the next picture into the same array
+        return result
 
     def begin(
         self, frame: Frame | UInt8, state: State | None = None, *, given_map: UInt8 | None = None
@@ -152,19 +155,19 @@ class Unmasker(Closing):
         """
         frame = frame if isinstance(frame, Frame) else Frame(frame)
         clock, settings = Clock(self.clock), self._settings
-        given = _as_weight(given_map, frame)
+        given = as_weight(given_map, frame)
         with clock.stage("detect"):
             faces = self._faces(frame, state)
             mine = wanted(faces, settings.faces, state.choice if state else None)
         with clock.stage("align"):
             seen = self._align(frame, mine, state)
         with clock.stage("map"):
-            masked = self._find_masks(seen) if given is None else _under(given, seen, faces)
+            masked = self._find_masks(seen) if given is None else under(given, seen, faces)
         if given is not None:
             given *= np.float32(settings.strength)
         self._wait_for_the_frame_before()
         _note_masks(seen, masked)
-        held = [one.seen.held_paint(self.effort.edit_every, one.hole) for one in masked]
+        held = [self._held(one) for one in masked]
         begun = Begun(frame, tuple(faces), settings, clock, given, masked, held)
         with clock.stage("edit"):
             self._start(begun, 0)
@@ -182,9 +185,7 @@ class Unmasker(Closing):
         self._fetch(begun)
         if begun.fault is not None:
             raise begun.fault
-        self._colour(begun)
-        with begun.clock.stage("composite"):
-            return _composited(begun)
+        return self._card_or_cpu(begun, lambda: self._shown(begun))
 
     def catch_up(self, state: State) -> None:
         """Do beforehand what the next frame of a sequence would have to wait for.
@@ -199,6 +200,42 @@ class Unmasker(Closing):
         self._map_engine.close()
         self._editor_engine.close()
         self._detector.close()
+
+    def _shown(self, begun: Begun) -> FrameResult:
+        self._colour(begun)
+        with begun.clock.stage("composite"):
+            return _composited(begun)
+
+    def _card_or_cpu(self, begun: Begun, work: Callable[[], T]) -> T:
+        """Do some work on a frame's paint; once more if the card was lost with the paint on it."""
+        try:
+            return work()
+        except EngineLost:
+            if all(paint is None or paint.card is None for paint in begun.paints):
+                raise
+            self._give_up_card(begun)
+            return work()
+
+    def _give_up_card(self, begun: Begun) -> None:
+        """The card was lost with the paint on it: paint this frame again, and finish on the CPU.
+
+        Raises:
+            EngineError: the editor's network is lost as well, and the CPU does not take over.
+        """
+        self._card = None
+        if self._under_way is not None:  # the editor has begun with the next frame
+            self._fetch(self._under_way)
+        begun.fresh, begun.done = None, []
+        begun.held = [None] * len(begun.masked)
+        self._start(begun, 0)
+        self._fetch(begun)
+        if begun.fault is not None:
+            raise begun.fault
+
+    def _held(self, one: Masked) -> Paint | None:
+        """Paint of the frame before that serves again; not if it is on a card that was lost."""
+        paint = one.seen.held_paint(self.effort.edit_every, one.hole)
+        return paint if paint is not None and paint.card is self._card else None
 
     def _faces(self, frame: Frame, state: State | None) -> list[Face]:
         if state is None:
@@ -261,7 +298,7 @@ class Unmasker(Closing):
         if before.fault is not None:
             raise before.fault
         if self.effort.edit_every > 1:  # else nobody asks for it yet
-            self._colour(before)
+            self._card_or_cpu(before, lambda: self._colour(before))
 
     def _start(self, begun: Begun, first: int) -> None:
         """Let the editor begin with at most BATCH holes, from number `first` on."""
@@ -286,6 +323,8 @@ class Unmasker(Closing):
                     if start:
                         self._start(begun, start)
                     begun.fresh += fetched(self._editor_engine, self._card)
+                if not self._editor_engine.card:
+                    self._card = None  # it was lost, and the CPU took over
         except Exception as error:  # noqa: BLE001  raised by finish(), as often as it is asked
             begun.fault = error
 
@@ -355,33 +394,3 @@ def _composited(begun: Begun) -> FrameResult:
     return FrameResult(
         frame, replace(frame, image=output), shown, begun.faces, tuple(made), clock.spent
     )
-
-
-def _as_weight(given_map: UInt8 | None, frame: Frame) -> Float32 | None:
-    if given_map is None:
-        return None
-    if given_map.dtype != np.uint8:
-        raise TypeError(f"given_map must be uint8, not {given_map.dtype}.")
-    if given_map.shape != (frame.height, frame.width):
-        raise ValueError(
-            f"given_map is {given_map.shape}, the frame {(frame.height, frame.width)}: "
-            "they must be of one size."
-        )
-    return given_map.astype(np.float32) / np.float32(255)
-
-
-def _under(given: Float32, seen: list[Seen], faces: list[Face]) -> list[Masked]:
-    """The faces under a given map, which is not grown: it holds the whole support already."""
-    pieces, masked = Pieces(given, faces, ANY), []
-    for one in seen:
-        size = (one.alignment.size, one.alignment.size)
-        part = pieces.of(one.face)
-        values = cv2.warpAffine(
-            part, one.alignment.matrix, size, flags=cv2.INTER_LINEAR
-        ).astype(np.float32)
-        # One pixel more, so that sampling loses none of the frame's painted pixels.
-        hole = cv2.dilate((values >= ANY).astype(np.uint8), np.ones((3, 3), np.uint8))
-        if hole.any():
-            found = MaskMap(values, coverage(values, ANY))
-            masked.append(Masked(one, found, hole.astype(np.uint8)))
-    return masked

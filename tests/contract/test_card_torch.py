@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from realtime_unmask import resources
+from realtime_unmask.errors import EngineLost
 from realtime_unmask.inference.engine import load_engine
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Float32, Frame, FrameResult, UInt8
@@ -20,6 +21,7 @@ from realtime_unmask.unmask import card as cards
 from realtime_unmask.unmask import unmasker as unmaskers
 from realtime_unmask.unmask.compositor import Canvas, feather
 from realtime_unmask.unmask.editor import Painted
+from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.unmasker import State, Unmasker
 
 torch = pytest.importorskip("torch", reason="needs torch; run by make test-training")
@@ -149,6 +151,9 @@ class LeftThere:
     def submit(self, inputs: dict[str, Float32]) -> None:
         self._engine.submit(inputs)
 
+    def wait(self) -> dict[str, Float32]:
+        return self._engine.wait()
+
     def wait_there(self, name: str) -> dict[str, object]:
         made = self._engine.wait()
         return dict(made) if self.lost else {**made, name: torch.from_numpy(made[name])}
@@ -250,3 +255,52 @@ def test_what_is_recorded_waits_for_nothing_and_copies_nothing(card: cards.Card)
     with Listen():  # as it would be seen
         torch.where(torch.ones(2) > 0, torch.ones(2), 0.0)
     assert seen & made_of_numbers or any(name.startswith("aten::where.Scalar") for name in seen)
+
+
+@pytest.mark.parametrize("step", ["finish", "blended", "picture"])
+@pytest.mark.parametrize("ahead", [False, True], ids=["one by one", "the next frame begun"])
+def test_a_card_that_is_lost_with_the_paint_on_it_costs_no_frame(
+    always: None, clip: list[UInt8], monkeypatch: pytest.MonkeyPatch, step: str, ahead: bool
+) -> None:
+    """The frame is painted again, and finished on the CPU like all that follow."""
+    real, calls = getattr(cards.Card, step), {"left": 3}
+
+    def breaks(self: cards.Card, *given: object) -> object:
+        calls["left"] -= 1
+        if calls["left"] < 0:
+            raise EngineLost("The GPU stopped working.")
+        return real(self, *given)
+
+    monkeypatch.setattr(cards.Card, step, breaks)
+    with Unmasker(load_engine("map", SETTINGS), LeftThere(), SETTINGS) as unmasker:  # type: ignore[arg-type]
+        assert unmasker.finished_on == "cpu" and unmasker._card is not None
+        unmasker.effort = Effort(edit_every=2)
+        state, results, begun = State(), [], None
+        for number, image in enumerate(clip):
+            now = unmasker.begin(Frame(image, Fraction(number, 30), number * 33_000_000), state)
+            if begun is not None:
+                results.append(unmasker.finish(begun))
+            begun = now
+            if not ahead:
+                results.append(unmasker.finish(begun))
+                begun = None
+        if begun is not None:
+            results.append(unmasker.finish(begun))
+        assert unmasker._card is None
+    assert len(results) == len(clip)
+    assert all(result.map is not None for result in results)
+
+
+def test_a_card_that_is_lost_and_no_cpu_that_takes_over_is_an_error(
+    always: None, clip: list[UInt8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = LeftThere()
+
+    def breaks(*_: object) -> None:
+        monkeypatch.setattr(editor, "submit", breaks)
+        raise EngineLost("The GPU stopped working.")
+
+    monkeypatch.setattr(cards.Card, "finish", breaks)
+    with Unmasker(load_engine("map", SETTINGS), editor, SETTINGS) as unmasker:  # type: ignore[arg-type]
+        with pytest.raises(EngineLost, match="stopped working"):
+            unmasker.process(Frame(clip[0], Fraction(0), 0, 0), State())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from realtime_unmask import resources
 from realtime_unmask.errors import AssetError
 from realtime_unmask.faces import landmarker
-from realtime_unmask.faces.detector import Detector, _tiles
+from realtime_unmask.faces.detector import Detector, _distinct, _tiles
 from realtime_unmask.faces.landmarker import Landmarker
 
 Picture = NDArray[np.uint8]
@@ -60,6 +60,25 @@ def test_a_face_that_fills_its_picture_is_found_where_it_is(
         assert len(meshes) == 1
         eyes = (meshes[0] - whole)[[33, 133, 263, 362], :2] + at
         assert np.abs(eyes).max() < 0.1 * np.linalg.norm(whole[33] - whole[263])
+
+
+def test_a_face_that_is_found_hides_no_close_one_beside_it(
+    portrait: Picture, detector: Detector
+) -> None:
+    near = portrait[217:474, 359:605]
+    meshes = detector.find_all(np.ascontiguousarray(np.hstack([near, near[:, ::-1]])))
+    assert len(meshes) == 2
+    assert meshes[0][:, 0].mean() < near.shape[1] < meshes[1][:, 0].mean()
+
+
+def test_a_part_of_a_face_is_no_face(portrait: Picture, detector: Detector) -> None:
+    mesh = detector.find(portrait, 1)[0]
+    middle = mesh.mean(0)
+    eye, beside = (mesh - middle) * 0.2 + middle, mesh + (300, 0, 0)
+    kept = _distinct([eye, mesh, beside])
+    assert [any(np.array_equal(one, other) for other in kept) for one in (eye, mesh, beside)] == [
+        False, True, True,
+    ]  # fmt: skip
 
 
 def test_one_face_is_reported_once(portrait: Picture, detector: Detector) -> None:
