@@ -160,8 +160,11 @@ class Detector(Closing):
 
 
 def _framed(image: UInt8) -> tuple[UInt8, Float32, float]:
-    """A large picture reduced, and with a grey border; what that adds to x, y and z, and the factor
-    back."""
+    """The picture, reduced if it is large, in a grey border.
+
+    Returns:
+        It, what the border adds to x, y and z there, and the factor back to the picture.
+    """
     small, scale = _reduce(image, 2 * NEAR_PX)
     width = round(BORDER * max(small.shape[:2]))
     around = (width, width, width, width)

@@ -63,6 +63,8 @@ class Card:
         self._before = torch.zeros_like(self._rgb)
         self._graph: Any = None
         self._done: Tensor = self._rgb
+        if self._cuda:
+            torch.cuda.synchronize()  # all of this was made in another stream
 
     def taken(self, planes: Tensor) -> list[Tensor]:
         """The editor's output, (N, 3, S, S) in [-1, 1], as paint in [0, 255], one for each crop."""
@@ -327,7 +329,7 @@ def _is_worth_it(card: Card, size: int) -> bool:
     look, alpha = crop.astype(np.uint8), feather(hole, 2.0)
     sure = np.ones((size, size), np.float32)
     planes = torch.from_numpy(np.stack([rgb, rgb + 3]).transpose(0, 3, 1, 2).copy())
-    there, past = card.taken(planes.to(card.device) / 127.5 - 1)
+    there, past = card.taken((planes / 127.5 - 1).to(card.device))
 
     def run(paint: Paint, before: Paint) -> tuple[UInt8, float]:
         spent, shown = [], frame
