@@ -278,7 +278,7 @@ def _unmasked(reading: Iterator[_Read], unmasker: FileUnmasker) -> Generator[_Do
             try:
                 read = next(reading, None)
                 begun = None if read is None else (read, unmasker.begin(read.frame, state))
-            except Exception:  # raised again, in its turn
+            except UnmaskError:  # raised again, in its turn
                 if before is not None:
                     yield _Done(before[0], unmasker.finish(before[1]))
                 raise

@@ -146,16 +146,17 @@ class Output:
                 self._paced.tick(self._trouble())
 
     def _write(self, frame: Frame) -> None:
+        written = False
         try:
             if self._sink is None:
                 self._sink = self._make(frame)
                 if isinstance(self._sink, PacedSink):
                     self._paced = self._sink
             self._sink.write(frame)
-        except BaseException:  # raised again; only counted here
-            self._lost += 1
-            raise
-        self._written += 1
+            written = True
+        finally:
+            self._written += written
+            self._lost += not written
         self._opened.set()
 
     def _fail(self, error: UnmaskError) -> None:

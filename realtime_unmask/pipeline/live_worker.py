@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from realtime_unmask.errors import UnmaskError
 from realtime_unmask.pipeline.ladder import Ladder
 from realtime_unmask.pipeline.live_values import AtOnce, LiveOptions, LiveUnmasker
 from realtime_unmask.pipeline.policy import LostFaces
@@ -179,7 +180,7 @@ class Turn:
             return True
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
     """A frame between its taking and its showing."""
 
@@ -188,7 +189,7 @@ class _Job:
     rung: int
     taken: float
     begun: Any = None
-    failure: Exception | None = None
+    failure: UnmaskError | None = None
 
 
 class Worker(threading.Thread):
@@ -223,6 +224,7 @@ class Worker(threading.Thread):
         self._caught_up_s = 0.0  # spent since, on what the next frame would have to wait for
         self._ladder = Ladder()
         self._before_ns = 0  # when the frame before was captured
+        self._in_hand: deque[_Job] = deque()  # taken, and not shown yet
 
     def run(self) -> None:
         """The thread's work."""
@@ -286,10 +288,11 @@ class Worker(threading.Thread):
                 job, following = following, None
             if job is not None:
                 self._finish(unmasker, job)
-        except Exception:  # raised again: a frame in hand is shown as it came first
-            if following is not None:
-                self._publish(following, FrameResult(following.frame, following.frame, None), False)
-            raise
+        finally:  # whatever went wrong: frames in hand are shown as they came, in their order
+            self._busy_since = None
+            while self._in_hand:
+                job = self._in_hand[0]
+                self._publish(job, FrameResult(job.frame, job.frame, None), False)
 
     def _next(self, unmasker: LiveUnmasker, timeout_s: float) -> _Job | None:
         """Take a frame and begin with it."""
@@ -298,6 +301,7 @@ class Worker(threading.Thread):
             return None
         options, settings = self._host.options, self._host.settings
         job = _Job(frame, self._turn.sequence, self._ladder.rung, time.monotonic())
+        self._in_hand.append(job)
         self._busy_since = job.taken
         try:
             unmasker.settings = with_engines_of(unmasker.settings, settings)
@@ -305,20 +309,17 @@ class Worker(threading.Thread):
             job.frame = turn_picture(frame, options)
             job.sequence = self._sequence(job.frame, options)
             job.begun = unmasker.begin(job.frame, job.sequence.state)
-        except Exception as error:  # noqa: BLE001  raised when the frame was shown
+        except UnmaskError as error:  # raised in its turn: the frame before may be well
             job.failure = error
         self._busy_since = None
         return job
 
     def _finish(self, unmasker: LiveUnmasker, job: _Job) -> None:
-        """Show a frame that was begun. Raises what went wrong with it, afterwards."""
+        """Show a frame that was begun, or raise what went wrong with it."""
+        if job.failure is not None:
+            raise job.failure
         self._busy_since = time.monotonic()
-        result = FrameResult(job.frame, job.frame, None)
-        if job.failure is None:
-            try:
-                result = unmasker.finish(job.begun)
-            except Exception as error:  # noqa: BLE001  raised below
-                job.failure = error
+        result = unmasker.finish(job.begun)
         self._busy_since = None
         now = time.monotonic()
         # Where two frames overlap, each costs what lies between their ends.
@@ -326,9 +327,7 @@ class Worker(threading.Thread):
         self._done_at, self._caught_up_s = now, 0.0
         if not self.standby and self._ladder.took(self._took[-1], self._host.step_s):
             self._host.quality(self._ladder.notice())
-        self._publish(job, result, not self.standby and job.failure is None)
-        if job.failure is not None:
-            raise job.failure
+        self._publish(job, result, not self.standby)
 
     def _catch_up(self, unmasker: LiveUnmasker, state: State) -> None:
         """Between two frames: the next one is shown the sooner."""
@@ -338,6 +337,7 @@ class Worker(threading.Thread):
         self._caught_up_s = time.monotonic() - began
 
     def _publish(self, job: _Job, result: FrameResult, done: bool) -> None:
+        self._in_hand.remove(job)
         with self._turn.changed:  # or a newer frame of another worker might come before this one
             if self._turn.holder is self:
                 self._host.publish(result, job.sequence, done, job.rung)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -107,9 +107,11 @@ class VideoSink:
         except OSError as error:
             raise self._cannot_write(error) from error
         try:
-            self._open(encoding, tracks, notice)
-        except BaseException as error:  # raised again, as a sentence where one is known
-            self.abort()
+            with ExitStack() as undo:
+                undo.callback(self.abort)
+                self._open(encoding, tracks, notice)
+                undo.pop_all()
+        except (OSError, *DECODER_FAULTS) as error:
             if self._file.error is None and isinstance(error, DECODER_FAULTS):
                 raise self._refused(error) from error
             if isinstance(error, OSError):

@@ -7,6 +7,7 @@ changes travels. They are taken only where they were measured to be faster and g
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 # support's edge one falls to either side), and how much less time the card has to take.
 MOST, FURTHER, MEAN, CLEARLY = 3, 0.001, 0.3, 0.9
 _RUNS = 9
+_log = logging.getLogger(__name__)
 # Columns of the packed inputs: the crop's colours, then these planes.
 _HOLE, _KNOWN, _BOTH, _PLANES = 3, 4, 5, 6
 
@@ -302,14 +304,15 @@ def fetched(engine: Engine, card: Card | None) -> list[Paint]:
 def finishing_on_card(engine: Engine, size: int) -> Card | None:
     """The card that an editor computes on, if the rest is done there faster and as well.
 
-    Tried with a made-up face; whatever goes wrong, the CPU does it.
+    Tried with a made-up face. What goes wrong there is said, and the CPU does it.
     """
     if not engine.card:
         return None
     try:
         card = Card(engine.card, size)
         return card if _is_worth_it(card, size) else None
-    except (EngineError, RuntimeError, ImportError):
+    except (EngineError, RuntimeError, ImportError) as error:
+        _log.warning("Frames are finished on the CPU: %s", error)
         return None
 
 

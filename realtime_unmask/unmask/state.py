@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from realtime_unmask.errors import EngineError
 from realtime_unmask.faces import tracker
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Face, Float32, Frame, MaskMap, UInt8
@@ -142,7 +143,7 @@ class Begun:
     alphas: list[Float32] = field(default_factory=list)
     fresh: list[Paint] | None = None
     done: list[Paint] = field(default_factory=list)
-    fault: Exception | None = None
+    fault: EngineError | None = None
 
     @property
     def paints(self) -> list[Paint | None]:

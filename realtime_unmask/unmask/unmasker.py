@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from realtime_unmask.closing import Closing
-from realtime_unmask.errors import EngineLost, UnmaskError
+from realtime_unmask.errors import EngineError, EngineLost, UnmaskError
 from realtime_unmask.faces import tracker
 from realtime_unmask.faces.alignment import align, crop
 from realtime_unmask.faces.detector import Detector
@@ -316,17 +316,19 @@ class Unmasker(Closing):
             self._under_way = None
         if begun.fresh is not None or begun.fault is not None:
             return
+        fresh: list[Paint] = []
         try:
             with begun.clock.stage("edit"):
-                begun.fresh = []
                 for start in range(0, len(begun.asked), BATCH):
                     if start:
                         self._start(begun, start)
-                    begun.fresh += fetched(self._editor_engine, self._card)
-                if not self._editor_engine.card:
-                    self._card = None  # it was lost, and the CPU took over
-        except Exception as error:  # noqa: BLE001  raised by finish(), as often as it is asked
+                    fresh += fetched(self._editor_engine, self._card)
+        except EngineError as error:  # raised by finish(), as often as it is asked
             begun.fault = error
+            return
+        begun.fresh = fresh
+        if not self._editor_engine.card:
+            self._card = None  # it was lost, and the CPU took over
 
     def _colour(self, begun: Begun) -> None:
         """Fit the paint to its surroundings, and remember it for the frames to come."""

@@ -206,7 +206,7 @@ def test_a_card_that_is_lost_leaves_the_rest_to_the_cpu(always: None, clip: list
 
 
 def test_the_trial_finds_the_same_pixels_and_asks_for_less_time(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = LeftThere()
     try:
@@ -225,6 +225,7 @@ def test_the_trial_finds_the_same_pixels_and_asks_for_less_time(
 
         monkeypatch.setattr(cards.Card, "finish", breaks)
         assert cards.finishing_on_card(engine, S) is None  # type: ignore[arg-type]
+        assert "no kernel image is available" in caplog.text
     finally:
         engine.close()
 

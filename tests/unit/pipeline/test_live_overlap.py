@@ -26,25 +26,32 @@ class UnderWay:
 
 
 class Overlapping(FakeUnmasker):
-    """Its networks are at work until a newer frame waits; `fails_at`: in the n-th finish."""
+    """Its networks are at work until a newer frame waits; `fault`: in the n-th `step`."""
 
     session: LiveSession
 
-    def __init__(self, settings: Settings, fails_at: int = 0) -> None:
+    def __init__(
+        self, settings: Settings, fails_at: int = 0, step: str = "finish",
+        fault: Exception = EngineError("The networks are tired."),  # noqa: B008  never changed
+    ) -> None:  # fmt: skip
         super().__init__(settings)
         self.calls: list[tuple[str, int]] = []
-        self.fails_at = fails_at
+        self.fails_at, self.step, self.fault_then = fails_at, step, fault
 
     def begin(self, frame: Frame, state: State) -> UnderWay:  # type: ignore[override]
-        self.calls.append(("begin", frame.index))
+        self._called("begin", frame.index)
         wait_until(lambda: self.session.frames.waiting > 0 or self.session.stopping, "a frame")
         return UnderWay(frame, state)
 
     def finish(self, begun: UnderWay) -> FrameResult:  # type: ignore[override]
-        self.calls.append(("finish", begun.frame.index))
-        if sum(name == "finish" for name, _ in self.calls) == self.fails_at:
-            raise EngineError("The networks are tired.")
+        self._called("finish", begun.frame.index)
         return super().process(begun.frame, begun.state)
+
+    def _called(self, step: str, number: int) -> None:
+        self.calls.append((step, number))
+        times = sum(name == self.step for name, _ in self.calls)
+        if step == self.step and times == self.fails_at:
+            raise self.fault_then
 
 
 def run(make: Callable[[Settings], Overlapping], enough: Callable[[LiveSession], bool]) -> None:
@@ -137,11 +144,15 @@ def test_what_the_next_frame_needs_is_done_while_there_is_none() -> None:
 
 
 @pytest.mark.parametrize("fails_at", [1, 5])
-def test_a_fault_is_said_and_no_frame_is_lost_by_it(fails_at: int) -> None:
+@pytest.mark.parametrize("step", ["begin", "finish"])
+@pytest.mark.parametrize("kind", [EngineError, KeyError], ids=["foreseen", "unforeseen"])
+def test_a_fault_is_said_and_no_frame_is_lost_by_it(
+    fails_at: int, step: str, kind: type[Exception]
+) -> None:
     made: list[Overlapping] = []
 
     def make(settings: Settings) -> Overlapping:
-        made.append(Overlapping(settings, fails_at))
+        made.append(Overlapping(settings, fails_at, step, kind("The networks are tired.")))
         return made[-1]
 
     run(make, lambda session: any("tired" in notice.text for notice in session.notices()))

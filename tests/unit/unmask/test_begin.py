@@ -125,3 +125,18 @@ def test_what_the_editor_meets_is_said_of_its_frame(clip: Clip, map_engine: Fake
             unmasker.begin(second, state)
         with pytest.raises(EngineError, match="out of paint"):
             unmasker.finish(begun)
+
+
+def test_a_fault_of_the_program_is_not_mistaken_for_the_editors(
+    clip: Clip, map_engine: FakeEngine
+) -> None:
+    """Kept for later, it would come back as another one, of another frame."""
+
+    def fail(inputs: Mapping[str, NDArray[np.float32]]) -> Planes:
+        raise KeyError("rgb")
+
+    with Unmasker(map_engine, FakeEngine(fail)) as unmasker:
+        begun = unmasker.begin(frames(clip)[0], State())
+        with pytest.raises(KeyError, match="rgb"):
+            unmasker.finish(begun)
+        assert begun.fault is None and begun.fresh is None
