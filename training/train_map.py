@@ -15,7 +15,6 @@ from realtime_unmask.inference.networks import MapNet
 from training import checkpoint, data
 from training.labelled import Labelled, load_real_masks
 from training.loop import Batch, Run, RunConfig
-from training.losses import grown
 from training.muon import Muon
 from training.shards import Faces
 
@@ -36,29 +35,20 @@ class MapConfig(RunConfig):
     real: Path | None = None
 
 
-# What is narrower than this, px, counts as thin, and its error as much as that of THIN_WEIGHT
-# pixels: straps are few pixels, and were not learned at all.
-THIN_PX = 9
+# What is thin or beside it weighs so much: straps are few pixels, and were not learned at all.
 THIN_WEIGHT = 4.0
 
 
-def loss(logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+def loss(logits: Tensor, target: Tensor, valid: Tensor, thin: Tensor) -> Tensor:
     """Binary cross entropy plus soft Dice over the known pixels; each (N, 1, S, S)."""
     entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    # What is beside a strap weighs as much, or straps would be learned too wide.
-    weight = valid * (1 + (THIN_WEIGHT - 1) * grown(thin(target), 3))
+    weight = valid * (1 + (THIN_WEIGHT - 1) * thin)
     chance = torch.sigmoid(logits) * valid
     target = target * valid
     both = (chance * target).sum((1, 2, 3))
     total = chance.sum((1, 2, 3)) + target.sum((1, 2, 3))
     dice = 1 - (2 * both + 100) / (total + 100)
     return (entropy * weight).mean() * 4 + dice.mean()
-
-
-def thin(plane: Tensor) -> Tensor:
-    """What an opening by a square of THIN_PX takes away from (N, 1, S, S) in [0, 1]."""
-    reach = THIN_PX // 2
-    return plane - grown(-grown(-plane, reach), reach)
 
 
 @torch.no_grad()
@@ -102,7 +92,7 @@ class MapRun(Run[MapNet]):
             group["lr"] = self.config.rate * _fall(step / self.config.steps)
         with self.autocast():
             logits = self.network.logits(batch["image"])
-        value = loss(logits.float(), batch["target"], batch["valid"])
+        value = loss(logits.float(), batch["target"], batch["valid"], batch["thin"])
         self.descend(value, self.network, self.optimiser)
         checkpoint.average(self.average, self.network, self.config.average, step)
         return {"map": value.detach()}

@@ -262,12 +262,13 @@ def test_grown_is_a_square_dilation() -> None:
 
 
 def test_straps_are_thin_and_cloth_is_not() -> None:
-    plane = torch.zeros(1, 1, 64, 64)
-    plane[..., 20:50, 20:50] = 1  # cloth
-    plane[..., 5:20, 22:26] = 1  # a strap
-    found = train_map.thin(plane)
-    assert found[..., 5:18, 22:26].min() == 1
-    assert found[..., 25:45, 25:45].max() == 0 and (found <= plane).all()
+    plane = np.zeros((64, 64), np.float32)
+    plane[20:50, 20:50] = 1  # cloth
+    plane[2:20, 22:26] = 1  # a strap
+    found = data.near_thin(plane)
+    assert found[:18, 22:26].min() == 1, "the strap"
+    assert found[2:16, 19:29].min() == 1, "what is beside it"
+    assert found[25:45, 25:45].max() == 0 and found[:, 40:].max() == 0
 
 
 def test_the_share_around_a_strap_weighs_as_much_as_the_strap() -> None:
@@ -277,8 +278,10 @@ def test_the_share_around_a_strap_weighs_as_much_as_the_strap() -> None:
     too_wide, too_narrow = torch.full_like(strap, -4.0), torch.full_like(strap, -4.0)
     too_wide[..., 29:34, :], too_narrow[..., 31:32, :] = 4.0, 4.0
     exact = torch.where(strap > 0, 4.0, -4.0)
-    ideal = train_map.loss(exact, strap, all_known)
-    wide, narrow = (train_map.loss(v, strap, all_known) for v in (too_wide, too_narrow))
+    thin = torch.from_numpy(data.near_thin(strap[0, 0].numpy()))[None, None]
+    ideal, wide, narrow = (
+        train_map.loss(v, strap, all_known, thin) for v in (exact, too_wide, too_narrow)
+    )
     assert ideal < wide and ideal < narrow
     assert wide - ideal > 0.5 * (narrow - ideal)
 

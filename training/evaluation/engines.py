@@ -22,6 +22,8 @@ from training.shards import CROP
 # One thread, since the work is spread over processes; one fixed backend, so that two runs agree.
 SETTINGS = Settings(backend="onnxruntime", precision="fp32", threads=1)
 THRESHOLD = SETTINGS.mask_threshold
+# Of a pixel: true maps are cut at the same share.
+HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,10 @@ class Found:
 
     Attributes:
         map: after the program's own clean-up.
-        marked: (S, S) bool, what counts as mask.
+        marked: (S, S) bool, the pixels of which at least half is mask.
         worn: whether that is enough for a mask.
-        hole: (S, S) uint8, the support: 1 where it would be painted; all 0 if not worn.
+        hole: (S, S) uint8, the support: 1 where it would be painted, which is from a lower
+            threshold on, and a little beyond; all 0 if not worn.
     """
 
     map: MaskMap
@@ -82,7 +85,7 @@ def found(mapper: Engine, crop: UInt8) -> Found:
     mask = find_masks(mapper, normalise(crop)[None], [None], THRESHOLD)[0]
     worn = is_worn(mask, None)
     hole = support(mask, THRESHOLD) if worn else np.zeros(crop.shape[:2], np.uint8)
-    return Found(mask, mask.values >= THRESHOLD, worn, hole)
+    return Found(mask, mask.values >= HALF, worn, hole)
 
 
 def laid_in(painted: Float32, case: Case, hole: UInt8) -> UInt8:

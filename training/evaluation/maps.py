@@ -22,7 +22,7 @@ from realtime_unmask.unmask.map import WORN_FROM
 from training import unseen
 from training.evaluation import cases, scores
 from training.evaluation.cases import SEED, Job
-from training.evaluation.engines import SETTINGS, Found, found
+from training.evaluation.engines import SETTINGS, THRESHOLD, Found, found
 from training.evaluation.pool import spread
 from training.shards import Faces
 
@@ -46,9 +46,11 @@ class Answer:
         set: of the case.
         kind: of mask.
         digest: of its pictures.
-        painted: iou, boundary, area and found of the painted mask.
+        painted: iou, wide, boundary, area and found of the painted mask; wide is the IoU of what
+            is over the program's threshold.
         bare: false_area, coverage, lips and chin (their brightness against the cheeks).
-        things: the share of a thing's pixels that was marked as mask, by thing.
+        things: the share of a thing's pixels that was marked as mask, and that which would be
+            painted over, by thing.
         thumb: (CELL, CELL, 3) uint8, the masked picture with true (green) and found (red) edge.
     """
 
@@ -57,7 +59,7 @@ class Answer:
     digest: bytes
     painted: dict[str, float]
     bare: dict[str, float]
-    things: dict[str, float]
+    things: dict[str, tuple[float, float]]
     thumb: UInt8
 
 
@@ -130,32 +132,35 @@ class _Worker:
         true, marked = case.mask & case.valid, seen.marked & case.valid
         painted = {
             "iou": scores.iou(marked, true),
+            "wide": scores.iou((seen.map.values >= THRESHOLD) & case.valid, true),
             "boundary": scores.boundary_f(marked, true),
             # Of a mask that was missed there is no support; `found` counts those.
             "area": float(seen.hole[case.valid].sum() / max(int(true.sum()), 1))
             if seen.worn else np.nan,
             "found": float(seen.worn),
         }
-        plain = {"false_area": float(bare.marked[case.valid].mean()), "worn": float(bare.worn),
-                 "coverage": bare.map.coverage} | _darkness(case.bare, case.mesh)  # fmt: skip
+        plain = {
+            "false_area": float((bare.map.values >= THRESHOLD)[case.valid].mean()),
+            "worn": float(bare.worn), "coverage": bare.map.coverage,
+        } | _darkness(case.bare, case.mesh)  # fmt: skip
         digest = hashlib.sha256(case.masked.tobytes()).digest()
         things = {}
         for dress, picture in (("bare", case.bare), ("masked", case.masked)):
-            name, share, picture = self._hidden(job, dress, picture, case.mesh)
+            name, shares, picture = self._hidden(job, dress, picture, case.mesh)
             digest += hashlib.sha256(picture.tobytes()).digest()
-            things[f"{name} before a {dress} face"] = share
+            things[f"{name} before a {dress} face"] = shares
         thumb = _cell(case.masked, seen, case.mask)
         return Answer(case.set, case.labels["kind"], digest, painted, plain, things, thumb)
 
     def _hidden(
         self, job: Job, dress: str, picture: UInt8, mesh: Float32
-    ) -> tuple[str, float, UInt8]:
-        """What was held before a face, and how much of it was taken for mask."""
+    ) -> tuple[str, tuple[float, float], UInt8]:
+        """What was held before a face, and the shares of it that were marked and painted over."""
         rng = np.random.default_rng([SEED, 77, len(dress), job.face])
         image, share, thing = unseen.hide((picture / 255).astype(np.float32), mesh, rng)
         shown = cases.to_bytes(image)
-        marked = found(self._mapper, shown).marked
-        return thing, float(marked[share > 0.5].mean()), shown
+        seen, where = found(self._mapper, shown), share > 0.5
+        return thing, (float(seen.marked[where].mean()), float(seen.hole[where].mean())), shown
 
 
 def _darkness(image: UInt8, mesh: Float32) -> dict[str, float]:
@@ -210,6 +215,7 @@ def _overlap(answers: list[Answer]) -> dict[str, float]:
         "n": float(len(answers)),
         "IoU": float(column["iou"].mean()),
         "IoU, 5th percentile": float(np.percentile(column["iou"], 5)),
+        f"IoU from {THRESHOLD:g}": float(column["wide"].mean()),
         f"boundary F, {scores.BOUNDARY_PX} px": float(column["boundary"].mean()),
         "support / true": float(np.nanmean(column["area"])) if column["found"].any() else np.nan,
         "found": float(column["found"].mean()),
@@ -217,19 +223,21 @@ def _overlap(answers: list[Answer]) -> dict[str, float]:
 
 
 def _things(answers: list[Answer]) -> Table:
-    shares: dict[str, list[float]] = {}
+    shares: dict[str, list[tuple[float, float]]] = {}
     for answer in answers:
         for name, share in answer.things.items():
             shares.setdefault(name, []).append(share)
             shares.setdefault(f"all before a {name.split()[-2]} face", []).append(share)
-    return {
-        name: {
+    table = {}
+    for name, values in sorted(shares.items()):
+        marked, painted = np.array(values).T
+        table[name] = {
             "n": float(len(values)),
-            "marked as mask": float(np.mean(values)),
-            "worst 5 %": float(np.percentile(values, 95)),
+            "marked as mask": float(marked.mean()),
+            "worst 5 %": float(np.percentile(marked, 95)),
+            "painted over": float(painted.mean()),
         }
-        for name, values in sorted(shares.items())
-    }
+    return table
 
 
 def _bare(answers: list[Answer]) -> Table:

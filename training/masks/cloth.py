@@ -40,7 +40,8 @@ def paint(
     opacity = 1.0 if rng.random() < 0.9 else float(rng.uniform(0.82, 0.97))
     result = _shadow(image, shape, rng)
     straps = shape.straps[..., None]
-    bands = strap_colour(cloth, shape.alpha, rng).astype(np.float32) * light[..., None]
+    colour = strap_colour(cloth, shape.alpha, rng).astype(np.float32)
+    bands = colour * (light * strap_relief(shape.straps, rng))[..., None]
     strapped = result * (1 - straps) + straps * bands
     alpha = shape.alpha[..., None] * opacity
     return np.asarray(np.clip(strapped * (1 - alpha) + alpha * cloth, 0, 1), np.float32)
@@ -52,11 +53,29 @@ def strap_colour(
     """(3,): that of the cloth, black, white, or now and then any other."""
     chance = rng.random()
     inside = cloth[alpha > 0.5]
-    if chance < 0.35 and len(inside):
+    if chance < 0.3 and len(inside):
         return np.asarray(inside.mean(0), np.float64)
     if chance < 0.5:
         return np.asarray(_any_colour(rng), np.float64)
-    return np.full(3, rng.choice([0.08, 0.85, 0.95])) * rng.uniform(0.7, 1.0)
+    return np.full(3, rng.choice([0.08, 0.6, 0.85, 0.95])) * rng.uniform(0.7, 1.0)
+
+
+def strap_relief(straps: Plane, rng: np.random.Generator) -> Plane:
+    """How bright straps are: flat or round, twisted, and darker or brighter towards the ear.
+
+    Args:
+        straps: (S, S) float32 in [0, 1].
+
+    Returns:
+        (S, S) float32, about 1; only meaningful under `straps`.
+    """
+    size = straps.shape[0]
+    inward = cv2.distanceTransform((straps > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
+    rim = 1 - np.minimum(inward / max(float(inward.max()), 1.0), 1)
+    across = 1 - rng.uniform(-0.1, 0.5) * rim**2
+    twist = 1 + _noise(size, rng.uniform(6, 30), rng) * rng.uniform(0.0, 0.12)
+    upwards = 1 + rng.uniform(-0.5, 0.5) * np.linspace(0.5, -0.5, size, dtype=np.float32)[:, None]
+    return np.asarray(across * twist * upwards, np.float32)
 
 
 def _base(image: Picture, shape: Shape, rng: np.random.Generator) -> Picture:

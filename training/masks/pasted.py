@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.masks.cloth import strap_colour
+from training.masks.cloth import strap_colour, strap_relief
 from training.masks.shape import Plane, Points, straps_of
 from training.warp import thin_plate
 
@@ -117,9 +117,11 @@ def tied(
     straps = straps_of(mesh, corners, image.shape[0], "cloth", rng)
     bare = cv2.GaussianBlur(image, (0, 0), 12).mean(2, keepdims=True)
     light = (bare / max(float(bare.mean()), 0.05)) ** np.float32(rng.uniform(0, 0.7))
-    colour = np.clip(strap_colour(image, worn, rng) * light, 0, 1)
+    relief = strap_relief(straps, rng)[..., None]
+    colour = np.clip(strap_colour(image, worn, rng) * light * relief, 0, 1)
     weight = (straps * (1 - worn))[..., None]
-    made = image * (1 - weight) + weight * colour
+    shade = shaded(image, weight[..., 0], rng) - image
+    made = (image + shade * (1 - worn[..., None])) * (1 - weight) + weight * colour
     return made.astype(np.float32), np.asarray(worn + weight[..., 0], np.float32)
 
 

@@ -27,7 +27,7 @@ NARROW_SHARE = 0.35
 
 # How often ear loops run up the edge of the face and over the ear, as they do on heads that look
 # into the camera; else they are seen on their way behind it.
-HUGGING_SHARE = 0.6
+HUGGING_SHARE = 0.65
 
 KINDS = ("surgical", "cloth", "kn95", "n95", "duckbill", "scarf", "fashion")
 KIND_SHARES = (0.31, 0.20, 0.15, 0.06, 0.05, 0.10, 0.13)
@@ -218,7 +218,7 @@ def straps_of(
         (S, S) float32 in [0, 1].
     """
     plane = np.zeros((size, size), np.uint8)
-    width = float(rng.uniform(1.0, 9.0)) * size / CROP
+    width = float(np.exp(rng.uniform(np.log(1.2), np.log(9.0)))) * size / CROP
     slack = float(rng.uniform(0.02, 0.16))
     bands = kind in ("n95", "duckbill") and rng.random() < 0.7
     hugging = not bands and rng.random() < HUGGING_SHARE
@@ -229,7 +229,7 @@ def straps_of(
         else:
             lines = _taut(mesh, starts, (ear, temple, jaw), slack, rng, bands=bands)
         for line in lines:
-            if rng.random() < 0.85:
+            if rng.random() < 0.9:
                 points = np.round(line * 2**SUB).astype(np.int32)
                 thick = max(1, round(width))
                 cv2.polylines(plane, [points], False, 255, thick, cv2.LINE_AA, SUB)
@@ -250,7 +250,8 @@ def _taut(
     out = (mesh[ear] - mesh[454 if ear == 234 else 234]) * 0.1 * rng.uniform(0.1, 1.8)
     if bands:
         attach = mesh[ear] * 0.55 + mesh[temple] * 0.45 + out
-        ends = (attach + (0, -rng.uniform(5, 30)), mesh[ear] + out * 2 + (0, 20))
+        neck = mesh[ear] + out * 2 + (0, rng.uniform(5, 60))
+        ends = (attach + (0, -rng.uniform(5, 30)), neck)
     else:
         high, low = rng.uniform(0.1, 1.5), rng.uniform(0.0, 0.7)
         top = mesh[ear] + (mesh[temple] - mesh[ear]) * high + out
@@ -271,7 +272,7 @@ def _loop(
     up = mesh[10] - mesh[152]
     up = up / max(float(np.linalg.norm(up)), 1.0)
     edge = across * rng.uniform(-0.04, 0.05)
-    top = ear + (temple - ear) * rng.uniform(0.3, 2.2) + edge
+    top = ear + (temple - ear) * rng.uniform(0.3, 2.6) + edge
     lobe = ear + (jaw - ear) * rng.uniform(-0.2, 0.7) + edge + across * rng.uniform(-0.02, 0.02)
     lines = []
     for start, end, rise in ((starts[0], top, 1.0), (starts[1], lobe, rng.uniform(-0.4, 0.8))):

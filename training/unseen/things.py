@@ -56,8 +56,11 @@ def hide(
 
 
 def _skin(image: Picture, mesh: NDArray[np.float32], rng: np.random.Generator) -> Array:
-    """Linear colour of the face's own skin, a little off: hands differ from cheeks."""
-    at = mesh[[50, 280, 205, 425, 151]].round().astype(int).clip(2, image.shape[0] - 3)
+    """Linear colour of the face's own skin, a little off: hands differ from foreheads.
+
+    Of the forehead alone: a mask may be on the cheeks.
+    """
+    at = mesh[[151, 9, 108, 337]].round().astype(int).clip(2, image.shape[0] - 3)
     patches = [image[y - 2 : y + 3, x - 2 : x + 3].reshape(-1, 3) for x, y in at]
     middle = np.median(np.concatenate(patches), 0).astype(np.float64) ** GAMMA
     return np.asarray(middle * np.exp(rng.normal(0, 0.05, 3)) * rng.uniform(0.75, 1.2))
