@@ -12,7 +12,7 @@ from training.masks.shape import Plane, Shape
 Picture = NDArray[np.float32]
 
 # How often a kind of mask has a pattern.
-PRINTED = {"cloth": 0.65, "scarf": 0.75, "fashion": 0.4, "surgical": 0.2}
+PRINTED = {"cloth": 0.7, "scarf": 0.8, "fashion": 0.45, "surgical": 0.3}
 # Colours as sold, RGB 0..1.
 _SURGICAL = ((0.62, 0.78, 0.88), (0.55, 0.72, 0.86), (0.93, 0.94, 0.95), (0.12, 0.12, 0.13),
              (0.90, 0.72, 0.77), (0.62, 0.80, 0.74), (0.75, 0.84, 0.91))  # fmt: skip
@@ -92,8 +92,8 @@ def _base(image: Picture, shape: Shape, rng: np.random.Generator) -> Picture:
         colour = _any_colour(rng)
     colour = np.clip(colour + rng.normal(0, 0.04, 3), 0.01, 0.98).astype(np.float32)
     base = np.broadcast_to(colour, (*shape.alpha.shape, 3)).astype(np.float32)
-    if rng.random() < PRINTED.get(shape.kind, 0.12):
-        base = _print(base, shape, rng)
+    if rng.random() < PRINTED.get(shape.kind, 0.2):
+        base = pattern_on(base, shape.u, shape.v, rng)
     if rng.random() < 0.12:
         base = _logo(base, shape, rng)
     if shape.kind in ("kn95", "n95") and rng.random() < 0.35:
@@ -123,20 +123,27 @@ def _noise(size: int, cells: float, rng: np.random.Generator) -> Plane:
     return cv2.resize(field, (size, size), interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
-def _print(base: Picture, shape: Shape, rng: np.random.Generator) -> Picture:
-    """Stripes, dots, checks, or blots, of one colour or two."""
-    style = str(rng.choice(("stripes", "dots", "checks", "blots"), p=(0.4, 0.15, 0.15, 0.3)))
+def pattern_on(base: Picture, u: Plane, v: Plane, rng: np.random.Generator) -> Picture:
+    """Stripes, dots, checks, or blots, of one colour or two.
+
+    Args:
+        base: (S, S, 3) float32 RGB in [0, 1], the cloth.
+        u, v: (S, S) float32, 0..1 across and down it.
+
+    Returns:
+        A new picture of the same form.
+    """
+    style = str(rng.choice(("stripes", "dots", "checks", "blots"), p=(0.45, 0.12, 0.15, 0.28)))
     count = float(np.exp(rng.uniform(np.log(2), np.log(20))))
     result = base
     for _ in range(1 + int(rng.random() < 0.4)):
-        weight = _pattern(style, shape, count, rng)[..., None]
+        weight = _pattern(style, u, v, count, rng)[..., None]
         result = result + weight * (_any_colour(rng).astype(np.float32) - result)
     return result
 
 
-def _pattern(style: str, shape: Shape, count: float, rng: np.random.Generator) -> Plane:
+def _pattern(style: str, u: Plane, v: Plane, count: float, rng: np.random.Generator) -> Plane:
     """(S, S) float32 in [0, 1]: where the colour is; `count` times across the cloth."""
-    u, v = shape.u, shape.v
     if style == "stripes":
         return _stripes(u, v, count, rng)
     across, down = (np.sin(6.28 * (count * way + rng.random())) for way in (u, v))

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.masks.cloth import strap_colour, strap_relief
-from training.masks.shape import Plane, Points, straps_of
+from training.masks.cloth import pattern_on, strap_colour, strap_relief
+from training.masks.shape import Plane, Points, coordinates, straps_of
 from training.warp import thin_plate
 
 Picture = NDArray[np.float32]
@@ -29,6 +29,8 @@ RIM_PX = 2
 # one that the same piece of cloth covers then.
 SLIPPED_SHARE = 0.4
 _SLIPPED = {168: 4, 197: 164, 4: 0, 2: 13, 0: 17, 117: 50, 346: 280, 50: 205, 280: 425}
+# How often a mask gets a print: few of those that were photographed have a bold one.
+PRINTED_SHARE = 0.2
 # How far around the mask its shade may fall.
 SHADE_PX = 16
 
@@ -93,6 +95,8 @@ def paste(
     cloth = np.minimum(bled * light * np.float32(1 / 255), np.float32(1.05))
     if rng.random() < 0.4:
         cloth = recolour(cloth, alpha, rng)
+    if rng.random() < PRINTED_SHARE:
+        cloth = _printed(cloth, whole, part, float(mesh[4, 0]), rng)
     weight = alpha[..., None]
     worn[part] = np.clip(shaded(image[part], alpha, rng) * (1 - weight) + weight * cloth, 0, 1)
     return worn, whole
@@ -169,6 +173,23 @@ def _around(alpha: Plane) -> tuple[slice, slice]:
         slice(max(0, y - SHADE_PX), y + height + SHADE_PX),
         slice(max(0, x - SHADE_PX), x + width + SHADE_PX),
     )
+
+
+def _printed(
+    cloth: Picture,
+    whole: Plane,
+    part: tuple[slice, slice],
+    nose_x: float,
+    rng: np.random.Generator,
+) -> Picture:
+    """A print on `cloth`, which is a part of the crop with the map `whole`, in its own light."""
+    grey = cloth.mean(2, keepdims=True)
+    inside = whole[part] > 0.5
+    level = max(float(grey[inside].mean()), 0.05) if inside.any() else 0.5
+    flat = np.zeros((*whole.shape, 3), np.float32)
+    flat[part] = cloth / np.maximum(grey, 0.05) * np.float32(level)
+    inked = pattern_on(flat, *coordinates(whole, nose_x), rng)[part]
+    return np.asarray(inked * (grey / level), np.float32)
 
 
 def recolour(cloth: Picture, alpha: Plane, rng: np.random.Generator) -> Picture:

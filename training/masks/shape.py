@@ -78,7 +78,7 @@ def random_shape(
     straps = np.zeros((size, size), np.float32)
     if kind != "scarf" and rng.random() < 0.9:
         straps = straps_of(mesh, corners, size, kind, rng)
-    u, v = _coordinates(alpha, float(mesh[4, 0]))
+    u, v = coordinates(alpha, float(mesh[4, 0]))
     return Shape(kind, alpha, straps, u, v)
 
 
@@ -292,8 +292,13 @@ def _bezier(points: Points, count: int = 14) -> Points:
     )
 
 
-def _coordinates(alpha: Plane, nose_x: float) -> tuple[Plane, Plane]:
-    """Across and down the cloth, from the columns and rows that it spans."""
+def coordinates(alpha: Plane, nose_x: float) -> tuple[Plane, Plane]:
+    """Across and down the cloth, (S, S) in [0, 1] each, from the columns and rows that it spans.
+
+    Args:
+        alpha: (S, S) float32 in [0, 1], where the cloth is.
+        nose_x: the column of the nose, which is in its middle, px.
+    """
     size = alpha.shape[0]
     inside = alpha > 0.3
     columns = inside.any(0)
