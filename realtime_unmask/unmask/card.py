@@ -57,6 +57,7 @@ class Card:
         self._tiny = torch.full((3,), 1e-9, dtype=torch.float64, device=self.device)
         # Keeps a one-sided band from tilting the whole mouth.
         self._slopes = torch.tensor([0.0, 0.02, 0.02], dtype=torch.float64, device=self.device)
+        self._grey = torch.from_numpy(editor.GREY).to(self.device)
         self._discs = {r: _disc(r, self.device) for r in (*editor.BAND_PX, editor.SEAM_PX)}
         # Not pinned: where a card is lost, torch ends the process as it frees pinned memory.
         self._host = torch.zeros((_PLANES, size, size), dtype=torch.uint8)
@@ -80,6 +81,8 @@ class Card:
         before: Tensor | None, both: UInt8 | None,
     ) -> Tensor:  # fmt: skip
         """As `Painted.finished`: (3, S, S) float32 in [0, 255] on the device, a new tensor."""
+        import torch
+
         host = self._host.numpy()
         host[:3] = crop.transpose(2, 0, 1)
         host[_HOLE] = hole
@@ -87,6 +90,8 @@ class Card:
         host[_BOTH] = 0 if before is None or both is None else both
         with self._here():
             self._planes.copy_(self._host)
+            if editor.is_grey(crop):
+                rgb = torch.tensordot(self._grey, rgb, 1).expand_as(rgb)
             self._rgb.copy_(rgb)
             if before is not None:
                 self._before.copy_(before)

@@ -30,6 +30,11 @@ BAND_PX = (1, RIM_PX)
 SEAM_PX = 2
 TRIMMED_SHARE = 0.3
 MIN_BAND_PIXELS = 200
+# A picture is black and white if colours differ by more than GREY_SPREAD of 255, which coding may
+# leave, in less than GREY_SHARE of its pixels.
+GREY_SPREAD, GREY_SHARE, GREY_STEP = 4, 0.005, 4
+# Luma of red, green and blue (ITU-R BT.601).
+GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ class Paint(Protocol):
         self, crop: UInt8, hole: UInt8, known: UInt8 | None, before: Paint | None,
         both: UInt8 | None,
     ) -> Paint:  # fmt: skip
-        """Its colour matched, and steadied.
+        """Its colour matched (grey in a grey picture), and steadied.
 
         Args:
             crop: (S, S, 3) uint8, the real picture.
@@ -103,7 +108,9 @@ class Painted:
         both: UInt8 | None,
     ) -> Paint:  # fmt: skip
         """See Paint."""
-        rgb = self.rgb if known is None else match_colour(self.rgb, crop, hole, known)
+        rgb = greyed(self.rgb) if is_grey(crop) else self.rgb
+        if known is not None:
+            rgb = match_colour(rgb, crop, hole, known)
         if isinstance(before, Painted) and both is not None:
             rgb = steadied(rgb, before.rgb, both)
         return Painted(rgb, self.confidence)
@@ -181,6 +188,18 @@ def _picture(planes: Float32) -> Float32:
     rgb += 1
     rgb *= np.float32(127.5)
     return rgb
+
+
+def is_grey(crop: UInt8) -> bool:
+    """Whether (S, S, 3) uint8 RGB is a picture in black and white; every few pixels are asked."""
+    red, green, blue = cv2.split(crop[::GREY_STEP, ::GREY_STEP].astype(np.uint8, order="C"))
+    apart = cv2.max(cv2.absdiff(red, green), cv2.absdiff(green, blue))
+    return bool(cv2.countNonZero((apart > GREY_SPREAD).view(np.uint8)) < GREY_SHARE * apart.size)
+
+
+def greyed(painted: Float32) -> Float32:
+    """(S, S, 3) float32 RGB without the trace of colour that the network gives it; a new array."""
+    return np.repeat((painted @ GREY)[..., None], 3, axis=2)
 
 
 def steadied(painted: Float32, before: Float32, both: UInt8) -> Float32:

@@ -61,6 +61,16 @@ def on_card(card: cards.Card, rgb: Float32) -> cards.CardPainted:
     return cards.CardPainted(card, torch.from_numpy(rgb.transpose(2, 0, 1).copy()), sure)
 
 
+def test_paint_in_a_black_and_white_picture_has_no_colour(card: cards.Card) -> None:
+    crop, paint, hole = made_up(3)
+    grey = np.repeat(crop.mean(2, keepdims=True), 3, 2).astype(np.uint8)
+    known = np.ones_like(hole)
+    ours = on_card(card, paint).finished(grey, hole, known, None, None).picture().astype(int)
+    theirs = Painted(paint, np.ones((S, S), np.float32)).finished(grey, hole, known, None, None)
+    assert np.ptp(ours, axis=2)[hole > 0].max() <= 2
+    assert np.abs(ours - theirs.picture())[hole > 0].max() <= 2
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("follows", [False, True])
 def test_colour_and_steadiness_are_those_of_the_cpu(

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from realtime_unmask.unmask.editor import (
     PICTURE_WEIGHT,
+    Painted,
     Prior,
+    is_grey,
     match_colour,
     paint,
     seam,
@@ -46,6 +48,25 @@ def test_a_tint_is_taken_away() -> None:
     assert np.abs(matched - face())[hole() > 0].mean() < 1.5
     before, after = (seam(v, crop, hole(), everywhere()) for v in (tinted, matched))
     assert after < 0.3 * before
+
+
+def test_paint_in_a_black_and_white_picture_has_no_colour() -> None:
+    grey = np.repeat(face().mean(2, keepdims=True), 3, 2).round().astype(np.uint8)
+    noisy = (grey + np.random.default_rng(0).integers(-1, 2, grey.shape)).astype(np.uint8)
+    confidence = np.ones((SIZE, SIZE), np.float32)
+    for crop in (grey, noisy):
+        for known in (None, everywhere()):
+            made = Painted(face(), confidence).finished(crop, hole(), known, None, None)
+            picture = made.picture().astype(int)
+            inside = np.ptp(picture, axis=2)[hole() > 0]
+            assert inside.max() <= 2 and picture[hole() > 0].std() > 1
+
+
+def test_a_face_without_much_colour_keeps_it() -> None:
+    pale = (0.12 * face() + 0.88 * face().mean(2, keepdims=True)).round().astype(np.uint8)
+    assert not is_grey(pale)
+    made = Painted(face(), np.ones((SIZE, SIZE), np.float32))
+    assert np.ptp(made.finished(pale, hole(), None, None, None).picture(), axis=2).mean() > 20
 
 
 def test_a_slope_of_light_is_carried_inward() -> None:
