@@ -25,6 +25,9 @@ LOW_SHARE = 0.45
 # How often a mask ends on the cheek, and its loops run on over the skin.
 NARROW_SHARE = 0.35
 
+# How often its upper edge is hollow on both sides of the nose.
+PEAKED_SHARE = 0.3
+
 # How often ear loops run up the edge of the face and over the ear, as they do on heads that look
 # into the camera; else they are seen on their way behind it.
 HUGGING_SHARE = 0.65
@@ -134,10 +137,15 @@ def _side(
     line = corner + (nose - corner) * 0.45
     cheek_point = line + (middle - line) * lift
     by_line = corner + (nose - corner) * 0.8
+    inner_point = by_line + (by_nose - by_line) * rng.uniform(0.2, 0.9)
     if low:  # worn down, its sides are the last to slip
         sag = np.array([0.0, (nose[1] - corner[1]) * rng.uniform(0.0, 0.55)], np.float32)
-        return [corner, line + sag, by_line + sag * rng.uniform(0.3, 1.2)]
-    return [corner, cheek_point, by_line + (by_nose - by_line) * rng.uniform(0.2, 0.9)]
+        cheek_point, inner_point = line + sag, by_line + sag * rng.uniform(0.3, 1.2)
+    if rng.random() < PEAKED_SHARE:  # cut out at the cheeks, with a peak over the nose
+        dip = np.abs(nose[0] - corner[0]) * rng.uniform(0.05, 0.35)
+        cheek_point = cheek_point + (0.0, dip)
+        inner_point = inner_point + (0.0, dip * rng.uniform(0.2, 1.0))
+    return [corner, cheek_point, inner_point]
 
 
 def _jaw(
@@ -159,7 +167,7 @@ def _jaw(
     skip = int(rng.integers(0, 4))
     jaw = jaw[skip : len(jaw) - skip]
     if kind == "scarf":
-        drop = rng.uniform(15, 70) * unit
+        drop = rng.uniform(15, 100) * unit
         sag = np.sin(np.linspace(0, np.pi, len(jaw)))
         jaw[:, 1] += drop * (0.35 + 0.65 * sag)
         jaw[:, 0] = centre[0] + (jaw[:, 0] - centre[0]) * rng.uniform(0.95, 1.1)
