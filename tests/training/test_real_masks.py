@@ -236,4 +236,4 @@ def test_holes_of_the_editor_take_the_outlines_of_photographed_masks(
         ours, theirs = lent.sample(number)["map"], drawn.sample(number)["map"]
         assert set(np.unique(ours)) == {0.0, 1.0}
         overlap = ((ours > 0) & (theirs > 0)).sum() / ((ours > 0) | (theirs > 0)).sum()
-        assert 0.3 < overlap < 0.999
+        assert 0.2 < overlap < 0.999  # both lie on the face; drawn ones may hang far down
