@@ -68,12 +68,13 @@ class Paint(Protocol):
         self, crop: UInt8, hole: UInt8, known: UInt8 | None, before: Paint | None,
         both: UInt8 | None,
     ) -> Paint:  # fmt: skip
-        """Its colour matched (grey in a grey picture), and steadied.
+        """Its colour matched, and steadied.
 
         Args:
             crop: (S, S, 3) uint8, the real picture.
             hole: (S, S) uint8, 1 in the hole.
-            known: (S, S) uint8, 1 where the crop is inside the picture; None: no match.
+            known: (S, S) uint8, 1 where the crop is inside the picture; None: it is not fitted to
+                its surroundings.
             before: the paint of the frame before, to be followed; one that is elsewhere is not.
             both: (S, S) uint8, 1 in the holes of both frames.
         """
@@ -108,9 +109,7 @@ class Painted:
         both: UInt8 | None,
     ) -> Paint:  # fmt: skip
         """See Paint."""
-        rgb = greyed(self.rgb) if is_grey(crop) else self.rgb
-        if known is not None:
-            rgb = match_colour(rgb, crop, hole, known)
+        rgb = match_colour(self.rgb, crop, hole, known)
         if isinstance(before, Painted) and both is not None:
             rgb = steadied(rgb, before.rgb, both)
         return Painted(rgb, self.confidence)
@@ -229,8 +228,10 @@ def steadied(painted: Float32, before: Float32, both: UInt8) -> Float32:
     return steady
 
 
-def match_colour(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Float32:
+def match_colour(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8 | None) -> Float32:
     """Carry the difference along the hole's edge inward, as a plane in x and y.
+
+    In a black and white picture the paint loses its colour first.
 
     Fitted on what the network made of the rim around the hole, where the truth is known, and kept
     only if the seam gets smaller. Nothing is learnt from lips or beard: they lie inside.
@@ -239,11 +240,15 @@ def match_colour(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Fl
         painted: (S, S, 3) float32 in [0, 255], the editor's output for the whole crop.
         crop: (S, S, 3) uint8, the real picture.
         hole: (S, S) uint8, 1 in the hole.
-        known: (S, S) uint8, 1 where the crop is inside the picture.
+        known: (S, S) uint8, 1 where the crop is inside the picture; None: nothing is carried.
 
     Returns:
         (S, S, 3) float32 in [0, 255].
     """
+    if is_grey(crop):
+        painted = greyed(painted)
+    if known is None:
+        return painted
     inner, outer = (cv2.dilate(hole, disc(reach)) for reach in BAND_PX)
     band = cv2.findNonZero((outer - inner) * known)
     if band is None or len(band) < MIN_BAND_PIXELS:
