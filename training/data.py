@@ -48,7 +48,9 @@ ALIGN_JITTER = 0.015
 # Where there are labelled photographs: their share of the map network's samples, and that of
 # their masks among the masks put on bare faces.
 REAL_SHARE = 0.3
-PASTED_SHARE = 0.45
+PASTED_SHARE = 0.40
+# How many of the faces that are not labelled photographs wear a mask.
+MASKED_SHARE = 0.74
 # How often a pasted mask gets straps.
 TIED_SHARE = 0.6
 # What is narrower than this counts as thin, and with it what is so close by, crop px: else straps
@@ -198,7 +200,7 @@ def _dressed(
     image, target = seen.image, np.zeros_like(seen.valid)
     if rng.random() < 0.12:
         image = beard(image, seen.mesh, rng)
-    if rng.random() >= 0.64:
+    if rng.random() >= MASKED_SHARE:
         return image, target, bool(rng.random() < 0.35)
     if real is not None and rng.random() < PASTED_SHARE:
         image, target = paste(image, seen.mesh, real.texture(seen.mesh, rng), rng)

@@ -9,8 +9,8 @@ import pytest
 
 from training import data, editor_data
 from training.editor_data import editor_maker
-from training.masks import shape
-from training.masks.cloth import paint
+from training.masks import cloth, shape
+from training.masks.cloth import paint, pattern_on, strap_colour
 from training.masks.occluders import beard, glasses, occlude
 from training.masks.shape import KINDS, random_shape
 from training.shards import CLIPS, CROP, Faces
@@ -59,6 +59,32 @@ def test_paint_changes_the_mask_and_its_shadow_only(faces: Faces) -> None:
         far = np.asarray(worn.map == 0)
         far[80:] = False  # the forehead, where no shadow reaches
         assert change[far].max() < 0.02
+
+
+@pytest.mark.parametrize("style", cloth.STYLES)
+def test_every_pattern_leaves_cloth_and_puts_colour_on_it(
+    monkeypatch: pytest.MonkeyPatch, style: str
+) -> None:
+    monkeypatch.setattr(cloth, "STYLE_SHARES", [float(s == style) for s in cloth.STYLES])
+    v, u = np.mgrid[0:1:64j, 0:1:64j].astype(np.float32)
+    base = np.full((64, 64, 3), 0.5, np.float32)
+    seeds = range(10)
+    changed = [
+        (np.abs(pattern_on(base, u, v, np.random.default_rng(k)) - base).max(2) > 0.03).mean()
+        for k in seeds
+    ]
+    assert 0.05 < np.mean(changed) < 0.95
+
+
+def test_some_straps_have_nearly_the_colour_of_what_they_lie_on() -> None:
+    ground = np.full((8, 8, 3), (0.3, 0.5, 0.4), np.float32)
+    whole = np.ones((8, 8), np.float32)
+    ratios = [
+        strap_colour(ground * 0, whole, ground, whole, np.random.default_rng(k)) / ground[0, 0]
+        for k in range(100)
+    ]
+    alike = [r for r in ratios if np.ptp(r) < 1e-3 and 0.7 < r[0] < 1.4]
+    assert 4 < len(alike) < 30
 
 
 def test_things_before_the_face_are_not_mask(faces: Faces) -> None:

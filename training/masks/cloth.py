@@ -13,6 +13,8 @@ Picture = NDArray[np.float32]
 
 # How often a kind of mask has a pattern.
 PRINTED = {"cloth": 0.7, "scarf": 0.8, "fashion": 0.45, "surgical": 0.3}
+STYLES = ("stripes", "dots", "checks", "blots", "veins")
+STYLE_SHARES = (0.40, 0.12, 0.14, 0.22, 0.12)
 # Colours as sold, RGB 0..1.
 _SURGICAL = ((0.62, 0.78, 0.88), (0.55, 0.72, 0.86), (0.93, 0.94, 0.95), (0.12, 0.12, 0.13),
              (0.90, 0.72, 0.77), (0.62, 0.80, 0.74), (0.75, 0.84, 0.91))  # fmt: skip
@@ -40,7 +42,7 @@ def paint(
     opacity = 1.0 if rng.random() < 0.9 else float(rng.uniform(0.82, 0.97))
     result = _shadow(image, shape, rng)
     straps = shape.straps[..., None]
-    colour = strap_colour(cloth, shape.alpha, rng).astype(np.float32)
+    colour = strap_colour(cloth, shape.alpha, image, shape.straps, rng).astype(np.float32)
     bands = colour * (light * strap_relief(shape.straps, rng))[..., None]
     strapped = result * (1 - straps) + straps * bands
     alpha = shape.alpha[..., None] * opacity
@@ -48,15 +50,21 @@ def paint(
 
 
 def strap_colour(
-    cloth: Picture, alpha: Plane, rng: np.random.Generator
+    cloth: Picture, alpha: Plane, ground: Picture, straps: Plane, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(3,): that of the cloth, black, white, or now and then any other."""
+    """(3,): that of the cloth, black, white, any, or nearly that of what the straps lie on.
+
+    Args:
+        cloth, ground: (S, S, 3) float32 RGB in [0, 1]; the latter without the straps.
+        alpha, straps: (S, S) float32 in [0, 1], where cloth and straps are.
+    """
     chance = rng.random()
-    inside = cloth[alpha > 0.5]
-    if chance < 0.3 and len(inside):
-        return np.asarray(inside.mean(0), np.float64)
-    if chance < 0.5:
+    if chance < 0.25 and (inside := alpha > 0.5).any():
+        return np.asarray(cloth[inside].mean(0), np.float64)
+    if chance < 0.45:
         return np.asarray(_any_colour(rng), np.float64)
+    if chance < 0.57 and (under := straps > 0.5).any():
+        return np.asarray(ground[under].mean(0), np.float64) * rng.uniform(0.75, 1.35)
     return np.full(3, rng.choice([0.08, 0.6, 0.85, 0.95])) * rng.uniform(0.7, 1.0)
 
 
@@ -80,8 +88,8 @@ def strap_relief(straps: Plane, rng: np.random.Generator) -> Plane:
 
 def _base(image: Picture, shape: Shape, rng: np.random.Generator) -> Picture:
     """(S, S, 3): colour and print, before light."""
-    if rng.random() < 0.22:  # whatever the kind, and as often as not in the colour of the skin
-        colour = _skin(image, shape, rng) if rng.random() < 0.5 else _any_colour(rng)
+    if rng.random() < 0.26:  # whatever the kind, and often in the colour of the skin
+        colour = _skin(image, shape, rng) if rng.random() < 0.6 else _any_colour(rng)
     elif shape.kind == "surgical":
         colour = np.array(_SURGICAL[rng.integers(len(_SURGICAL))])
     elif shape.kind in ("kn95", "n95", "duckbill"):
@@ -124,7 +132,7 @@ def _noise(size: int, cells: float, rng: np.random.Generator) -> Plane:
 
 
 def pattern_on(base: Picture, u: Plane, v: Plane, rng: np.random.Generator) -> Picture:
-    """Stripes, dots, checks, or blots, of one colour or two.
+    """One of STYLES, in one colour or two.
 
     Args:
         base: (S, S, 3) float32 RGB in [0, 1], the cloth.
@@ -133,7 +141,7 @@ def pattern_on(base: Picture, u: Plane, v: Plane, rng: np.random.Generator) -> P
     Returns:
         A new picture of the same form.
     """
-    style = str(rng.choice(("stripes", "dots", "checks", "blots"), p=(0.45, 0.12, 0.15, 0.28)))
+    style = str(rng.choice(STYLES, p=STYLE_SHARES))
     count = float(np.exp(rng.uniform(np.log(2), np.log(20))))
     result = base
     for _ in range(1 + int(rng.random() < 0.4)):
@@ -151,6 +159,10 @@ def _pattern(style: str, u: Plane, v: Plane, count: float, rng: np.random.Genera
         pattern = across * down - 0.35
     elif style == "checks":
         pattern = np.maximum(across, down) - 0.4
+    elif style == "veins":
+        # Where noise changes its sign it draws lines that run on, as in marble.
+        field = _noise(u.shape[0], rng.uniform(4, 24), rng)
+        pattern = rng.uniform(0.05, 0.3) - np.abs(field)
     else:
         pattern = _noise(u.shape[0], rng.uniform(6, 60), rng) - rng.uniform(-0.5, 0.9)
     return np.asarray(np.clip(0.5 + pattern * rng.uniform(3, 12), 0, 1), np.float32)

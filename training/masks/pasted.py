@@ -122,7 +122,7 @@ def tied(
     bare = cv2.GaussianBlur(image, (0, 0), 12).mean(2, keepdims=True)
     light = (bare / max(float(bare.mean()), 0.05)) ** np.float32(rng.uniform(0, 0.7))
     relief = strap_relief(straps, rng)[..., None]
-    colour = np.clip(strap_colour(image, worn, rng) * light * relief, 0, 1)
+    colour = np.clip(strap_colour(image, worn, image, straps, rng) * light * relief, 0, 1)
     weight = (straps * (1 - worn))[..., None]
     shade = shaded(image, weight[..., 0], rng) - image
     made = (image + shade * (1 - worn[..., None])) * (1 - weight) + weight * colour
