@@ -127,6 +127,21 @@ class MaskMap:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Likeness:
+    """A person's own bare face, for the paint to follow; made by unmask.likeness.enrol.
+
+    Attributes:
+        crop: (S, S, 3) uint8 RGB, aligned.
+        landmarks: (478, 3) float32, crop px.
+        known: (S, S) uint8, 1 where the crop lies inside its picture.
+    """
+
+    crop: UInt8
+    landmarks: Float32
+    known: UInt8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Reconstruction:
     """What was painted for one face.
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from realtime_unmask.faces.warp import thin_plate
 from training.data import Picture, Plane, Sample, View, chw, person, tight, view
 from training.labelled import Labelled
 from training.masks.camera import frame_edge, grade, reduced
 from training.masks.pasted import carried
 from training.masks.shape import Points, random_shape
 from training.shards import CROP, Faces
-from training.warp import thin_plate
 
 # How often a sample shows somebody of whom there is another picture, which then is the prior.
 PAIR_SHARE = 0.15

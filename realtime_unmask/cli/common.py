@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from realtime_unmask.errors import MediaError, UsageError
 from realtime_unmask.settings import BACKENDS, Settings
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ Threads = Annotated[
     int,
     typer.Option(
         "--threads", metavar="N", help="CPU threads for the networks; 0 lets the backend choose."
+    ),
+]
+Like = Annotated[
+    Path | None,
+    typer.Option(
+        "--like",
+        metavar="PHOTO",
+        help="A photo of the person's bare face, from the front: the paint follows it.",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")]
@@ -102,13 +111,29 @@ def count(number: int, one: str) -> str:
     return f"{number} {one}{'' if number == 1 else 's'}"
 
 
-def open_unmasker(settings: Settings) -> Unmasker:
+def open_unmasker(settings: Settings, like: Path | None = None) -> Unmasker:
     """The unmasker of this installation; its imports take a second, so they wait until here.
 
+    Args:
+        like: a photo of the bare face that the paint is to follow.
+
     Raises:
+        UsageError: `like` cannot be used.
         AssetError: a file of this installation is missing or altered.
         EngineError: no backend can run the networks.
     """
     from realtime_unmask.unmask.unmasker import Unmasker
 
-    return Unmasker.default(settings)
+    unmasker = Unmasker.default(settings)
+    if like is None:
+        return unmasker
+    from realtime_unmask.capture.images import read_picture
+
+    with ExitStack() as undo:
+        undo.callback(unmasker.close)
+        try:
+            unmasker.likeness = unmasker.enrol(read_picture(like).frame.image)
+        except MediaError as error:
+            raise UsageError(f"--like {like}: {error}") from error
+        undo.pop_all()
+    return unmasker

@@ -12,6 +12,7 @@ from realtime_unmask.cli.common import (
     Backend,
     ExitCode,
     Force,
+    Like,
     Quiet,
     Threads,
     fail,
@@ -51,6 +52,7 @@ def image(
             help="Paint where these maps say (<stem>.png, in the photo's size).",
         ),
     ] = None,
+    like: Like = None,
     json: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write a report on every file."),
@@ -70,10 +72,14 @@ def image(
     Reads PNG, JPEG, WebP, BMP, TIFF and GIF, up to 100 million pixels. 16-bit pictures are
     reduced to 8, colour profiles and CMYK become sRGB, of an animation the first picture counts.
 
+    With --like the largest masked face of each photo is painted after another photo of the same
+    person. Use your own, or that of somebody who agreed.
+
     \b
     Examples:
       realtime-unmask image me.jpg -o unmasked
       realtime-unmask image holiday -o unmasked --maps maps --json report.json
+      realtime-unmask image me-masked.jpg -o unmasked --like me-bare.jpg
       realtime-unmask image holiday -o again --use-maps maps      (after editing the maps)
     """
     started = time.monotonic()
@@ -84,7 +90,7 @@ def image(
     try:
         _pass_over(plan, files, quiet)
         if plan.jobs:
-            with open_unmasker(settings) as unmasker:
+            with open_unmasker(settings, like) as unmasker:
                 _work(plan.jobs, unmasker, files, quiet)
         complete = True
     finally:  # also when Ctrl-C or an engine ends the run: the report says what was done

@@ -13,6 +13,7 @@ from realtime_unmask.cli.common import (
     Backend,
     ExitCode,
     Force,
+    Like,
     Quiet,
     Threads,
     count,
@@ -89,6 +90,7 @@ def video(
         int,
         typer.Option("--max-faces", metavar="N", help="How many faces are followed at once."),
     ] = 4,
+    like: Like = None,
     force: Force = False,
     backend: Backend = "auto",
     threads: Threads = 0,
@@ -99,12 +101,16 @@ def video(
     Every frame is kept, with its time, and so are size, frame rate, sound, subtitles, chapters
     and colour tags; sound and subtitles are copied, not recoded. Pictures are written upright.
 
+    With --like the largest masked face is painted after a photo of the same person. Use your own,
+    or that of somebody who agreed.
+
     While it works, the result is called NAME.partial.EXT and can be played; Ctrl-C removes it,
     a power cut or a full disk leaves it.
 
     \b
     Examples:
       realtime-unmask video talk.mp4 -o talk-unmasked.mp4
+      realtime-unmask video talk.mp4 -o talk-unmasked.mp4 --like me-bare.jpg
       realtime-unmask video *.mp4 -o unmasked --codec hevc
       realtime-unmask video talk.mp4 -o part.mp4 --start 1:30 --end 2:00 --side-by-side
     """
@@ -124,7 +130,7 @@ def video(
     outputs = targets(inputs, output)
     map_outputs = targets(inputs, maps) if maps is not None else []
     check_outputs(inputs, [*outputs, *map_outputs], options)
-    with open_unmasker(settings) as unmasker:
+    with open_unmasker(settings, like) as unmasker:
         failed = _work(inputs, outputs, map_outputs, options, unmasker, quiet)
     if len(inputs) > 1 and not quiet:
         failures = f", {failed} failed" if failed else ""

@@ -46,7 +46,9 @@ _MIDDLE = np.array(
         (9, 0.0, -0.2174, -0.2791),
     ]
 )
+# Right ones, left ones in the same order, then MIDDLE_POINTS on the midline.
 POINTS = np.concatenate([_PAIRS[:, 0], _PAIRS[:, 1], _MIDDLE[:, 0]]).astype(np.intp)
+MIDDLE_POINTS = len(_MIDDLE)
 _REFERENCE: Float64 = np.concatenate(
     [_PAIRS[:, 2:] * (-1, 1, 1), _PAIRS[:, 2:], _MIDDLE[:, 1:]]
 )
@@ -62,8 +64,8 @@ def align(landmarks: Float32, size: int) -> Alignment:
     Raises:
         ValueError: the points do not span a face (all on one spot, or not finite).
     """
-    points = np.asarray(landmarks, np.float64)[POINTS]
-    scale, rotation, centre = _fit(points)
+    scale, rotation, offset = rigid_fit(_REFERENCE, landmarks[POINTS])
+    centre = offset[:2]  # the reference's origin lies between the eyes
     # In-plane part of the rotation: stays sound in yaw and pitch, where each single axis
     # shrinks in the picture.
     roll = np.arctan2(rotation[1, 0] - rotation[0, 1], rotation[0, 0] + rotation[1, 1])
@@ -74,25 +76,31 @@ def align(landmarks: Float32, size: int) -> Alignment:
     return Alignment(np.hstack([linear, offset[:, None]]), size)
 
 
-def _fit(points: Float64) -> tuple[float, Float64, Float64]:
-    """Umeyama's closed form: points = scale * rotation @ reference + translation.
+def rigid_fit(source: Float64, target: Float32) -> tuple[float, Float64, Float64]:
+    """Umeyama's closed form: target = scale * rotation @ source + offset, in least squares.
+
+    Args:
+        source, target: (n, 3), the same points of both.
 
     Returns:
-        px per outer-eye distance, (3, 3) rotation, (2,) the eyes' midpoint in frame px.
+        Scale, (3, 3) rotation, (3,) offset.
+
+    Raises:
+        ValueError: the points do not span a face (all on one spot, or not finite).
     """
-    if not np.isfinite(points).all():
+    target = np.asarray(target, np.float64)
+    if not np.isfinite(target).all():
         raise ValueError("The landmarks are not finite.")
-    mean_p, mean_r = points.mean(0), _REFERENCE.mean(0)
-    ref = _REFERENCE - mean_r
-    cov = (points - mean_p).T @ ref
-    u, s, vt = np.linalg.svd(cov)
+    mean_t, mean_s = target.mean(0), source.mean(0)
+    around = source - mean_s
+    u, s, vt = np.linalg.svd((target - mean_t).T @ around)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    scale = float((s * sign).sum() / (ref**2).sum())
+    scale = float((s * sign).sum() / (around**2).sum())
     if scale < 1e-3:
         raise ValueError("The landmarks do not span a face.")
     rotation: Float64 = (u * sign) @ vt
-    centre: Float64 = (mean_p - scale * rotation @ mean_r)[:2]
-    return scale, rotation, centre
+    offset: Float64 = mean_t - scale * rotation @ mean_s
+    return scale, rotation, offset
 
 
 def to_crop(landmarks: Float32, alignment: Alignment) -> Float32:
@@ -106,6 +114,12 @@ def to_crop(landmarks: Float32, alignment: Alignment) -> Float32:
     """
     m = alignment.matrix
     return (landmarks[:, :2] @ m[:, :2].T + m[:, 2]).astype(np.float32)
+
+
+def to_solid(landmarks: Float32, alignment: Alignment) -> Float32:
+    """(n, 3) landmarks in crop px, the depth too."""
+    depth = landmarks[:, 2:] * np.float32(alignment.scale)
+    return np.hstack([to_crop(landmarks, alignment), depth])
 
 
 def crop(image: UInt8, alignment: Alignment) -> UInt8:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from realtime_unmask.errors import UsageError
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import Frame, FrameResult
+from realtime_unmask.types import Frame, FrameResult, Likeness
 from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.unmasker import State
 
@@ -27,6 +27,7 @@ class LiveOptions:
         lost: what is shown while a face that was painted is lost: "masked" (the picture as the
             camera gives it), "hold" (the last good picture) or "blur" (that place blurred).
         badge: say "AI-reconstructed" in all pictures that leave the program.
+        likeness: the bare face that the paint follows, not mirrored; None: it is made up.
 
     Raises:
         UsageError: a value is none of these.
@@ -36,6 +37,7 @@ class LiveOptions:
     rotate: int = 0
     lost: str = "masked"
     badge: bool = True
+    likeness: Likeness | None = None
 
     def __post_init__(self) -> None:
         if self.lost not in LOST:
@@ -145,9 +147,11 @@ class LiveUnmasker(Protocol):
     Attributes:
         settings: set between two frames.
         effort: how much work a frame gets; likewise.
+        likeness: the bare face that the paint follows; likewise.
     """
 
     effort: Effort
+    likeness: Likeness | None
 
     @property
     def settings(self) -> Settings: ...
@@ -188,6 +192,8 @@ class LiveUnmasker(Protocol):
 
 class AtOnce(ABC):
     """The rest of a LiveUnmasker for one that does all of a frame in process()."""
+
+    likeness: Likeness | None = None
 
     @abstractmethod
     def process(self, frame: Frame, state: State) -> FrameResult:

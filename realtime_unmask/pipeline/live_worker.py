@@ -24,8 +24,9 @@ from realtime_unmask.pipeline.live_values import AtOnce, LiveOptions, LiveUnmask
 from realtime_unmask.pipeline.policy import LostFaces
 from realtime_unmask.pipeline.slots import LatestSlot
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import Frame, FrameResult, UInt8
+from realtime_unmask.types import Frame, FrameResult, Likeness, UInt8
 from realtime_unmask.unmask.effort import Effort
+from realtime_unmask.unmask.likeness import mirrored
 from realtime_unmask.unmask.unmasker import State
 
 MakeUnmasker = Callable[[Settings], LiveUnmasker]
@@ -306,6 +307,7 @@ class Worker(threading.Thread):
         try:
             unmasker.settings = with_engines_of(unmasker.settings, settings)
             unmasker.effort = self._effort(frame.captured_ns)
+            unmasker.likeness = likeness_in(options)
             job.frame = turn_picture(frame, options)
             job.sequence = self._sequence(job.frame, options)
             job.begun = unmasker.begin(job.frame, job.sequence.state)
@@ -366,6 +368,13 @@ def turn_picture(frame: Frame, options: LiveOptions) -> Frame:
     if options.mirror:
         image = cv2.flip(image, 1).astype(np.uint8, copy=False)
     return frame if image is frame.image else replace(frame, image=image)
+
+
+def likeness_in(options: LiveOptions) -> Likeness | None:
+    """The bare face as it looks in a picture that is shown by these options."""
+    if options.likeness is None or not options.mirror:
+        return options.likeness
+    return mirrored(options.likeness)
 
 
 def with_engines_of(made_with: Settings, settings: Settings) -> Settings:

@@ -16,6 +16,7 @@ from realtime_unmask.ui import problems
 from realtime_unmask.ui.background import Background
 from realtime_unmask.ui.notices import Said
 from realtime_unmask.ui.outputs import Outputs, Switchboard
+from realtime_unmask.ui.own_face import OwnFace
 from realtime_unmask.ui.studio import DEMO, Camera, Devices, Problem, Running, Studio
 
 # The states in which a source is on; "waiting": it gives no picture, and is tried again and again.
@@ -76,6 +77,8 @@ class Controller(QObject):
         self._looking = Background("window devices", self)
         self.switches = Switchboard(self, self._work, self)
         self.switches.changed.connect(self.outputs_changed)
+        self.own_face = OwnFace(self, studio, path.with_name("own-face.npz"), self._work, self)
+        self.own_face.changed.connect(self._follow)
         self._display = self._timer(_DISPLAY_MS, self._look_for_picture)
         self._came.connect(self._look_for_picture)  # queued, since it is emitted by the worker
         self._watch = self._timer(_FIGURES_MS, self._look_at_figures)
@@ -184,6 +187,7 @@ class Controller(QObject):
             return
         if running.key != self.source_key:  # another one was chosen meanwhile
             running.choose(self.source_key, self.preferences)
+        self._follow()
         running.set_visible(self._visible)
         running.tell(self._came.emit)
         self._watch.start()
@@ -204,8 +208,15 @@ class Controller(QObject):
         self.sources_changed.emit()
         if self.running is not None:
             self.running.choose(key, self.preferences)
+            self._follow()
         else:
             self.start()
+
+    def _follow(self) -> None:
+        """Let the paint follow the wearer's own face, in front of a camera only."""
+        if self.running is not None:
+            mine = not self._is_file(self.source_key)
+            self.running.follow(self.own_face.now if mine else None)
 
     def show_demo(self) -> None:
         """Show the clip that ships with the program."""
@@ -384,16 +395,6 @@ class Controller(QObject):
 
     def _tell_notices(self) -> None:
         self.notices_changed.emit(tuple(self._said.values()))
-
-    def serve_when_running(self) -> None:
-        """Switch the web page on as soon as there is a picture."""
-
-        def serve(state: str) -> None:
-            if state == "running":
-                self.state_changed.disconnect(serve)
-                self.switches.toggle_page()
-
-        self.state_changed.connect(serve)
 
     def _set_state(self, state: str) -> None:
         if state != self.state:

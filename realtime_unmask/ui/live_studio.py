@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from realtime_unmask import resources
 from realtime_unmask.capture.stream import CameraSpec, SourceSpec, spec_of
 from realtime_unmask.errors import CameraError, OutputError, UnmaskError
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from realtime_unmask.pipeline.live_worker import MakeUnmasker
     from realtime_unmask.sinks.live_recording import LiveRecording
     from realtime_unmask.sinks.mjpeg import MjpegPage
-    from realtime_unmask.types import Frame
+    from realtime_unmask.types import Frame, Likeness, UInt8
 
 _SETTINGS = ("backend", "strength", "feather_px", "colour_match", "faces")
 _OPTIONS = ("mirror", "rotate", "lost", "badge")
@@ -67,6 +69,16 @@ class LiveStudio:
         # Whose face is meant can be clicked at in the live picture only.
         faces = "all" if preferences.faces == "chosen" else preferences.faces
         return replace(_settings(preferences), faces=faces)
+
+    def enrol(self, picture: Path | UInt8) -> Likeness:
+        """See Studio."""
+        from realtime_unmask.capture.images import read_picture
+        from realtime_unmask.inference.standby import on_cpu
+        from realtime_unmask.unmask.unmasker import Unmasker
+
+        image = read_picture(picture).frame.image if isinstance(picture, Path) else picture
+        with Unmasker.default(on_cpu(Settings())) as unmasker:
+            return unmasker.enrol(image)
 
     def start(self, key: str, preferences: Preferences) -> LiveRunning:
         """See Studio."""
@@ -157,9 +169,21 @@ class LiveRunning:
         """See Running."""
         self._session.choose_face(x, y)
 
+    def follow(self, likeness: Likeness | None) -> None:
+        """See Running."""
+        self._session.update(likeness=likeness)
+
     def set_visible(self, visible: bool) -> None:
         """See Running."""
         self._session.set_visible(visible)
+
+    def frame(self) -> UInt8:
+        """See Running."""
+        newest = self.newest
+        if newest is None:
+            raise UnmaskError("There is no picture yet. Wait for it, then try again.")
+        image = newest.result.frame.image
+        return np.ascontiguousarray(image[:, ::-1]) if self._session.options.mirror else image
 
     def snapshot(self, folder: Path) -> Path:
         """See Running."""

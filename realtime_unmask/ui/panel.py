@@ -24,7 +24,7 @@ Options = list[tuple[str, Any]]
 
 
 class Panel(QScrollArea):
-    """The settings, in five groups.
+    """The settings, in six groups.
 
     Signals:
         changed(name, value): a person chose another value for that field of Preferences.
@@ -43,6 +43,7 @@ class Panel(QScrollArea):
         self._labels: dict[str, QLabel] = {}
         self._groups: dict[str, QGroupBox] = {}
         self._preferences = Preferences()
+        self._own_face_known = False
         self._make_fields()
         inside = QWidget()
         self._column = QVBoxLayout(inside)
@@ -60,6 +61,10 @@ class Panel(QScrollArea):
         self.strength = self._amount("strength", 0.0, 1.0, 0.05, lambda v: f"{v:.0%}")
         self.feather = self._amount("feather_px", 0.0, 3.0, 0.25, _decimal)
         self.colour_match = self._switch("colour_match")
+        self.own_face, self.own_photo, self.forget_face = (
+            self._button(name) for name in ("own_face", "own_photo", "forget_face")
+        )
+        self.own_face_now = _small_print()
         self.backend = self._choice("backend")
         self.backend_reason = _small_print()
         self.microphone = self._switch("microphone")
@@ -77,8 +82,7 @@ class Panel(QScrollArea):
         self.badge = QCheckBox()
         self.badge.clicked.connect(self._badge_clicked)
         self.badge_why = _small_print()
-        self.folder = QPushButton()
-        self.folder.clicked.connect(lambda: self.asked.emit("folder"))
+        self.folder = self._button("folder")
         self.folder_now = _small_print()
         self.language = self._choice("language")
 
@@ -87,6 +91,9 @@ class Panel(QScrollArea):
         self._group("faces", self._field("faces"), self._field("lost"))
         self._group(
             "painting", self._field("strength"), self._field("feather_px"), self.colour_match
+        )
+        self._group(
+            "own_face", self.own_face_now, self.own_face, self.own_photo, self.forget_face
         )
         self._group(
             "out",
@@ -128,6 +135,11 @@ class Panel(QScrollArea):
         box = QCheckBox()
         box.clicked.connect(lambda on: self.changed.emit(name, on))
         return box
+
+    def _button(self, name: str) -> QPushButton:
+        button = QPushButton()
+        button.clicked.connect(lambda: self.asked.emit(name))
+        return button
 
     def _amount(self, name: str, low: float, high: float, step: float, words: Any) -> Amount:
         amount = Amount(low, high, step, words)
@@ -188,6 +200,16 @@ class Panel(QScrollArea):
         self.backend_reason.setText(reason)
         self.backend_reason.setVisible(bool(reason))
 
+    def show_own_face(self, known: bool) -> None:
+        """Whether the wearer's bare face is known."""
+        self._own_face_known = known
+        self.own_face_now.setText(
+            self.tr("The paint follows your face. It is kept on this computer.")
+            if known
+            else self.tr("Not known yet: mouth and chin are made up. Take your mask off once.")
+        )
+        self.forget_face.setEnabled(known)
+
     def show_page(self, address: str) -> None:
         """The web page's address; "" while there is none."""
         self.page.setChecked(bool(address))
@@ -204,6 +226,7 @@ class Panel(QScrollArea):
             "camera": self.tr("Camera"),
             "faces": self.tr("Faces"),
             "painting": self.tr("Painting"),
+            "own_face": self.tr("Your bare face"),
             "out": self.tr("Out of the window"),
             "program": self.tr("Program"),
         }
@@ -239,6 +262,10 @@ class Panel(QScrollArea):
         self.badge.setText(self.tr("“AI-reconstructed” badge"))
         self.badge_why.setText(self.tr("In recordings, pictures and the virtual camera."))
         self.folder.setText(self.tr("Folder for recordings…"))
+        self.own_face.setText(self.tr("Remember it from the camera"))
+        self.own_photo.setText(self.tr("Remember it from a photo…"))
+        self.forget_face.setText(self.tr("Forget it"))
+        self.show_own_face(self._own_face_known)
         self._offer_fixed()
 
     def _offer_fixed(self) -> None:

@@ -57,9 +57,20 @@ def run_window(source: str = "", backend: str = "", *, serve: bool = False) -> i
     if backend:
         controller.change("backend", backend)
     if serve:
-        controller.serve_when_running()
+        _serve_when_running(controller)
     # Python sees a signal between two lines of its own; the window's timers see to those.
     signal.signal(signal.SIGINT, lambda *_: window.close())
     window.show()
     controller.begin()
     return application.exec()
+
+
+def _serve_when_running(controller: Controller) -> None:
+    """Switch the web page on as soon as there is a picture."""
+
+    def serve(state: str) -> None:
+        if state == "running":
+            controller.state_changed.disconnect(serve)
+            controller.switches.toggle_page()
+
+    controller.state_changed.connect(serve)

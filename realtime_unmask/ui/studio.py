@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import Face, UInt8
+from realtime_unmask.types import Face, Likeness, UInt8
 from realtime_unmask.ui.preferences import Preferences
 
 DEMO = "demo"  # the key of the clip that ships with the program
@@ -130,8 +130,16 @@ class Running(Protocol):
         """Paint the face at this point of the picture, px."""
         ...
 
+    def follow(self, likeness: Likeness | None) -> None:
+        """Let the paint follow this bare face from the next frame on; None: nobody's."""
+        ...
+
     def set_visible(self, visible: bool) -> None:
         """Whether anybody looks at the window."""
+        ...
+
+    def frame(self) -> UInt8:
+        """The newest frame, (H, W, 3) RGB, before anything was painted and not mirrored."""
         ...
 
     def snapshot(self, folder: Path) -> Path:
@@ -176,6 +184,14 @@ class Studio(Protocol):
 
     def settings(self, preferences: Preferences) -> Settings:
         """How the unmasker is to work; returns at once."""
+        ...
+
+    def enrol(self, picture: Path | UInt8) -> Likeness:
+        """The bare face in a photo, or in an (H, W, 3) RGB frame.
+
+        Raises:
+            UnmaskError: it cannot be read, or shows no such face.
+        """
         ...
 
     def start(self, key: str, preferences: Preferences) -> Running:

@@ -63,6 +63,7 @@ class Window(QMainWindow):
         self.setWindowTitle("Realtime Unmask")
         self.setWindowIcon(icon("result", self.palette(), 64))
         self._show_preferences(controller.preferences)
+        self._show_own_face()
         self._restore(controller.preferences)
         self._show_state(controller.state)
         self._show_outputs(controller.outputs)
@@ -110,6 +111,7 @@ class Window(QMainWindow):
         controller.notices_changed.connect(self._show_notices)
         controller.outputs_changed.connect(self._show_outputs)
         controller.devices_changed.connect(self._offer_devices)
+        controller.own_face.changed.connect(self._show_own_face)
         self.bar.camera.chosen.connect(controller.choose_source)
         self.panel.changed.connect(controller.change)
         self.panel.asked.connect(lambda name: self.ask(name))
@@ -135,6 +137,9 @@ class Window(QMainWindow):
             "badge": self.toggle_badge,
             "page": self.controller.switches.toggle_page,
             "folder": self.choose_folder,
+            "own_face": self.controller.own_face.from_camera,
+            "own_photo": self.choose_own_photo,
+            "forget_face": self.controller.own_face.forget,
             "show_folder": self.show_folder,
         }
         ways[name]()
@@ -154,6 +159,14 @@ class Window(QMainWindow):
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         self._run_dialog(
             dialog, lambda: self.controller.change("folder", dialog.selectedFiles()[0])
+        )
+
+    def choose_own_photo(self) -> None:
+        """Let the person choose a photo of their bare face."""
+        dialog = QFileDialog(self, self.tr("A photo of your bare face, from the front"))
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        self._run_dialog(
+            dialog, lambda: self.controller.own_face.from_photo(Path(dialog.selectedFiles()[0]))
         )
 
     def show_folder(self) -> None:
@@ -256,6 +269,9 @@ class Window(QMainWindow):
         if not self.isFullScreen():
             self.panel.setVisible(now.panel)
             self.details.setVisible(now.details)
+
+    def _show_own_face(self) -> None:
+        self.panel.show_own_face(self.controller.own_face.now is not None)
 
     def _offer_sources(self) -> None:
         self.bar.offer_cameras(self.controller.sources(), self.controller.source_key)

@@ -43,11 +43,11 @@ class Prior:
 
     Attributes:
         rgb: (S, S, 3) float32 in [0, 255].
-        weight: how far to trust it, as `PICTURE_WEIGHT`.
+        weight: how far to trust it, as `PICTURE_WEIGHT`; or (S, S) float32, for each pixel.
     """
 
     rgb: Float32
-    weight: float
+    weight: float | Float32
 
 
 class Paint(Protocol):

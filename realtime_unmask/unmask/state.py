@@ -52,12 +52,14 @@ class State:
 
     Attributes:
         choice: the face that was clicked, where settings.faces is "chosen"; or the largest one.
+        wearer: the face that an unmasker's likeness is of.
     """
 
     def __init__(self) -> None:
         self.tracks = tracker.Tracks()
         self.faces: dict[int, FaceMemory] = {}
         self.choice = Choice()
+        self.wearer = Choice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ class Begun:
         given: a blend weight in place of the maps; None without one.
         masked: the faces that wear a mask.
         held: for each, the paint of the frame before where it serves again, else None.
+        wearer: the number of the face that there is a likeness of; None: of none.
         alphas: for each, the blend weight, (S, S).
         fresh: what the editor made of the others; None while it is at work.
         done: for each face, the paint after the colour match.
@@ -140,6 +143,7 @@ class Begun:
     given: Float32 | None
     masked: list[Masked]
     held: list[Paint | None]
+    wearer: int | None = None
     alphas: list[Float32] = field(default_factory=list)
     fresh: list[Paint] | None = None
     done: list[Paint] = field(default_factory=list)
@@ -149,6 +153,11 @@ class Begun:
     def paints(self) -> list[Paint | None]:
         """All paint that there is of it so far."""
         return [*self.held, *(self.fresh or ()), *self.done]
+
+    @property
+    def masked_faces(self) -> list[Face]:
+        """Those of `masked`."""
+        return [one.seen.face for one in self.masked]
 
     @property
     def asked(self) -> list[Masked]:

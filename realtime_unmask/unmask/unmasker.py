@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -12,25 +11,26 @@ import numpy as np
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import EngineError, EngineLost, UnmaskError
 from realtime_unmask.faces import tracker
-from realtime_unmask.faces.alignment import align, crop
+from realtime_unmask.faces.alignment import align, crop, to_solid
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.inference.engine import Engine, load_engine
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import (
     Face,
-    Float32,
     Frame,
     FrameResult,
+    Likeness,
     MaskMap,
-    Reconstruction,
     UInt8,
 )
 from realtime_unmask.unmask.card import fetched, finishing_on_card
-from realtime_unmask.unmask.compositor import Canvas, feather, known_region, support
-from realtime_unmask.unmask.editor import Paint, start_painting
+from realtime_unmask.unmask.compositor import known_region, support
+from realtime_unmask.unmask.editor import Paint, Prior, start_painting
 from realtime_unmask.unmask.effort import Effort
-from realtime_unmask.unmask.faces_wanted import wanted
+from realtime_unmask.unmask.faces_wanted import Choice, wanted
+from realtime_unmask.unmask.finishing import blend_weight, composited, finished
 from realtime_unmask.unmask.given import as_weight, under
+from realtime_unmask.unmask.likeness import enrol, guess
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
 from realtime_unmask.unmask.state import Begun, Clock, FaceMemory, Masked, Seen, State
 
@@ -54,6 +54,8 @@ class Unmasker(Closing):
 
     Attributes:
         effort: how much work each frame of a sequence gets; may be set between two frames.
+        likeness: the bare face that the paint follows, from `enrol`; it is the largest masked
+            face's. May be set between two frames; None: the paint is made up.
         clock: what the stages are timed with, ns.
     """
 
@@ -69,6 +71,7 @@ class Unmasker(Closing):
         self._card = finishing_on_card(editor_engine, CROP)
         self._detector = Detector()
         self.effort = Effort()
+        self.likeness: Likeness | None = None
         self.clock: Callable[[], int] = time.perf_counter_ns
         self._under_way: Begun | None = None  # the editor is at work for it
 
@@ -117,6 +120,19 @@ class Unmasker(Closing):
     def finished_on(self) -> str:
         """Where colours are matched and frames blended: "cpu", or the card that was tried."""
         return "cpu" if self._card is None else self._editor_engine.card
+
+    def enrol(self, image: UInt8) -> Likeness:
+        """What a photo of a bare face gives `likeness`.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+
+        Raises:
+            MediaUnsupported: it shows no face, several, a small one, or one in a mask.
+            EngineError: the map network failed.
+        """
+        threshold = self._settings.mask_threshold
+        return enrol(image, self._detector, self._map_engine, CROP, threshold)
 
     def process(
         self, frame: Frame | UInt8, state: State | None = None, *, given_map: UInt8 | None = None
@@ -169,11 +185,14 @@ class Unmasker(Closing):
         _note_masks(seen, masked)
         held = [self._held(one) for one in masked]
         begun = Begun(frame, tuple(faces), settings, clock, given, masked, held)
+        if self.likeness is not None and masked:
+            wearer = (state.wearer if state else Choice()).keep_largest(begun.masked_faces)
+            begun.wearer = wearer.track_id
         with clock.stage("edit"):
             self._start(begun, 0)
         self._under_way = begun
         with clock.stage("composite"):  # what can be done while the editor is at work
-            begun.alphas = [_blend_weight(one.hole, settings) for one in masked]
+            begun.alphas = [blend_weight(one.hole, settings) for one in masked]
         return begun
 
     def finish(self, begun: Begun) -> FrameResult:
@@ -204,7 +223,7 @@ class Unmasker(Closing):
     def _shown(self, begun: Begun) -> FrameResult:
         self._colour(begun)
         with begun.clock.stage("composite"):
-            return _composited(begun)
+            return composited(begun)
 
     def _card_or_cpu(self, begun: Begun, work: Callable[[], T]) -> T:
         """Do some work on a frame's paint; once more if the card was lost with the paint on it."""
@@ -308,7 +327,17 @@ class Unmasker(Closing):
                 self._editor_engine,
                 np.stack([one.seen.planes for one in masked]),
                 np.stack([one.hole for one in masked]).astype(np.float32),
+                [self._guess(one, begun) for one in masked],
             )
+
+    def _guess(self, one: Masked, begun: Begun) -> Prior | None:
+        """What is known of a face beforehand."""
+        seen, frame = one.seen, begun.frame
+        if self.likeness is None or seen.face.track_id != begun.wearer:
+            return None
+        solid = to_solid(seen.face.landmarks, seen.alignment)
+        known = known_region(seen.alignment, frame.width, frame.height)
+        return guess(self.likeness, solid, seen.crop, one.hole, known)
 
     def _fetch(self, begun: Begun) -> None:
         """Wait for the editor, and let it do what was too much for one batch."""
@@ -340,22 +369,8 @@ class Unmasker(Closing):
                 done.append(before)
                 continue
             with begun.clock.stage("colour"):
-                done.append(_finished(one, next(fresh), begun))
+                done.append(finished(one, next(fresh), begun))
         begun.done = done  # all or none: after a fault, finish() meets the same one
-
-
-def _finished(masked: Masked, made: Paint, begun: Begun) -> Paint:
-    seen, memory, known, both = masked.seen, masked.seen.memory, None, None
-    before = memory.painted if memory is not None and seen.follows else None
-    if before is not None and memory is not None and memory.hole is not None:
-        both = masked.hole & memory.hole
-    if begun.settings.colour_match:
-        known = known_region(seen.alignment, begun.frame.width, begun.frame.height)
-    done = made.finished(seen.crop, masked.hole, known, before, both)
-    if memory is not None:
-        memory.painted, memory.hole = done, masked.hole
-        memory.painted_ns = begun.frame.captured_ns
-    return done
 
 
 def _note_masks(seen: list[Seen], masked: list[Masked]) -> None:
@@ -364,35 +379,3 @@ def _note_masks(seen: list[Seen], masked: list[Masked]) -> None:
     for one in seen:
         if one.memory is not None:
             one.memory.worn = one.face.track_id in hidden
-
-
-def _blend_weight(hole: UInt8, settings: Settings) -> Float32:
-    alpha = feather(hole, settings.feather_px)
-    if settings.strength < 1:
-        alpha *= np.float32(settings.strength)
-    return alpha
-
-
-def _composited(begun: Begun) -> FrameResult:
-    frame, clock = begun.frame, begun.clock
-    canvas, made = Canvas(frame.image), []
-    for one, paint, alpha in zip(begun.masked, begun.done, begun.alphas, strict=True):
-        paint.put(canvas, alpha, one.seen.alignment, begun.given)
-        made.append(
-            Reconstruction(
-                one.seen.face.track_id,
-                paint.picture(),
-                one.map,
-                alpha,
-                one.seen.alignment,
-                paint.confidence,
-            )
-        )
-    done = canvas.result()
-    if done is None:
-        return FrameResult(frame, frame, None, begun.faces, (), clock.spent)
-    output, shown = done
-    output.flags.writeable = shown.flags.writeable = False
-    return FrameResult(
-        frame, replace(frame, image=output), shown, begun.faces, tuple(made), clock.spent
-    )

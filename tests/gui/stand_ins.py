@@ -13,7 +13,7 @@ import numpy as np
 from realtime_unmask.errors import OutputError, UnmaskError
 from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import Face, Frame, FrameResult
+from realtime_unmask.types import Face, Frame, FrameResult, Likeness, UInt8
 from realtime_unmask.ui.preferences import Preferences
 from realtime_unmask.ui.studio import Camera, Devices, Figures, Picture, Problem
 
@@ -44,6 +44,12 @@ def pair() -> Picture:
     return Picture(before, after, painted, (face,))
 
 
+def likeness() -> Likeness:
+    """A bare face, of the form that the window remembers."""
+    plane = np.ones((256, 256), np.uint8)
+    return Likeness(np.full((256, 256, 3), RED, np.uint8), np.ones((478, 3), np.float32), plane)
+
+
 @dataclass
 class FakeRunning:
     """A source that gives the same picture again and again."""
@@ -58,6 +64,7 @@ class FakeRunning:
     closed: bool = False
     began: float = 0.0
     told: Callable[[], None] | None = None
+    follows: Likeness | None = None
 
     def picture(self) -> Picture | None:
         return self.shown
@@ -85,6 +92,13 @@ class FakeRunning:
 
     def pick(self, x: float, y: float) -> None:
         self.asked.append(f"pick {x:.0f} {y:.0f}")
+
+    def follow(self, likeness: Likeness | None) -> None:
+        self.follows = likeness
+
+    def frame(self) -> UInt8:
+        self._do("frame")
+        return self.shown.before
 
     def set_visible(self, visible: bool) -> None:
         self.visible = visible
@@ -127,6 +141,8 @@ class FakeStudio:
         self.started: list[FakeRunning] = []
         self.fault: Exception | None = None
         self.found: tuple[Problem, ...] = ()
+        self.enrolled: list[Path | UInt8] = []
+        self.no_face: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
 
@@ -147,6 +163,12 @@ class FakeStudio:
 
     def text(self, key: str) -> str:
         return f"source {key}"
+
+    def enrol(self, picture: Path | UInt8) -> Likeness:
+        self.enrolled.append(picture)
+        if self.no_face is not None:
+            raise self.no_face
+        return likeness()
 
     def settings(self, preferences: Preferences) -> Settings:
         return Settings(backend=preferences.backend)

@@ -371,7 +371,8 @@ def test_each_key_does_its_action_once(
     open_window: Callable[..., Window], qtbot: QtBot, name: str, key: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(Window, "open_files", lambda self: None)
+    for name_of_dialog in ("open_files", "choose_own_photo"):
+        monkeypatch.setattr(Window, name_of_dialog, lambda self: None)
     window = open_window()
     qtbot.waitUntil(lambda: window.controller.state == "running")
     done: list[str] = []

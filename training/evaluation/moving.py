@@ -6,6 +6,7 @@ steady in time is judged along the motion of the bare clip, whose own figure is 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -33,6 +34,7 @@ from training.shards import CLIPS, CROP, Faces
 # Seconds of each clip that are judged.
 SECONDS = 4
 TRUE, SINGLE, VIDEO = "true clip", "each frame by itself", "as a video"
+LIKE = "as a video, with a bare face from its end"
 # How far a mask's shade is carried over into the picture, crop px.
 SHADE_PX = 12
 
@@ -62,7 +64,7 @@ def evaluate(
     seconds: float = SECONDS,
     workers: int | None = None,
 ) -> dict[str, Row]:
-    """A table with a row for the true clips, one for stills of them, and one for videos.
+    """A table with a row for the true clips, stills of them, videos, and videos with a likeness.
 
     Its measures: psnr, dB in the hole; sharp, the mean slope in the hole against the true clip's;
     flicker, by how much a pixel of the hole differs from what the motion made of it one frame
@@ -110,16 +112,24 @@ class _Worker:
         self._unmasker = Unmasker(mapper, load_engine("editor", SETTINGS, engines), SETTINGS)
 
     def __call__(self, clip: Path) -> dict[str, Row]:
-        states = {SINGLE: None, VIDEO: State()}
+        states = {SINGLE: None, VIDEO: State(), LIKE: State()}
+        likeness = self._unmasker.enrol(last_frame(clip).image)
         series = {name: _Series() for name in (TRUE, *states)}
         for moment in moments(clip, self._seconds):
             series[TRUE].add(moment, moment.bare, painted=True)
             for name, state in states.items():
+                self._unmasker.likeness = likeness if name == LIKE else None
                 result = self._unmasker.process(moment.masked, state)
                 series[name].add(moment, result.output.image, painted=bool(result.reconstructions))
         if series[TRUE].empty:
             raise ValueError(f"--clips: no face was found in {clip}.")
         return {name: one.row() for name, one in series.items()}
+
+
+def last_frame(clip: Path) -> Frame:
+    """The last frame of a clip."""
+    with VideoSource(clip) as video:
+        return deque(video, maxlen=1)[0]
 
 
 def moments(clip: Path, seconds: float) -> Iterator[Moment]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from realtime_unmask.faces.warp import thin_plate
 from realtime_unmask.types import Float32
 from realtime_unmask.unmask.editor import PICTURE_WEIGHT, Prior
 from training import data
@@ -24,7 +25,6 @@ from training.evaluation.engines import Engines
 from training.evaluation.judge import Judge
 from training.evaluation.pool import spread
 from training.shards import CROP, Faces
-from training.warp import thin_plate
 
 STUDIO = "webmorph"
 NO_GUESS, SAME, STRANGER = "no guess", "same person, other expression", "a stranger"

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime_unmask.faces.warp import thin_plate
 from training.masks.cloth import pattern_on, strap_colour, strap_relief
 from training.masks.shape import Plane, Points, coordinates, straps_of
-from training.warp import thin_plate
 
 Picture = NDArray[np.float32]
 

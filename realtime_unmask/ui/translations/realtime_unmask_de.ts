@@ -151,6 +151,18 @@
       <source>Quit</source>
       <translation>Beenden</translation>
     </message>
+    <message>
+      <source>Remember my bare face, as the camera shows it</source>
+      <translation>Mein Gesicht ohne Maske merken, wie die Kamera es zeigt</translation>
+    </message>
+    <message>
+      <source>Remember my bare face from a photo…</source>
+      <translation>Mein Gesicht ohne Maske aus einem Foto merken…</translation>
+    </message>
+    <message>
+      <source>Forget my face</source>
+      <translation>Mein Gesicht vergessen</translation>
+    </message>
   </context>
   <context>
     <name>BadgeDialog</name>
@@ -335,6 +347,21 @@
     </message>
   </context>
   <context>
+    <name>OwnFace</name>
+    <message>
+      <source>Start the camera first.</source>
+      <translation>Starten Sie zuerst die Kamera.</translation>
+    </message>
+    <message>
+      <source>Looking at your face…</source>
+      <translation>Ihr Gesicht wird angesehen…</translation>
+    </message>
+    <message>
+      <source>From now on the paint follows your face. It is kept on this computer.</source>
+      <translation>Ab jetzt richtet sich das Gemalte nach Ihrem Gesicht. Es bleibt auf diesem Rechner.</translation>
+    </message>
+  </context>
+  <context>
     <name>Panel</name>
     <message>
       <source>Automatic</source>
@@ -475,6 +502,30 @@
     <message>
       <source>The system's</source>
       <translation>Wie im System</translation>
+    </message>
+    <message>
+      <source>The paint follows your face. It is kept on this computer.</source>
+      <translation>Das Gemalte richtet sich nach Ihrem Gesicht. Es bleibt auf diesem Rechner.</translation>
+    </message>
+    <message>
+      <source>Not known yet: mouth and chin are made up. Take your mask off once.</source>
+      <translation>Noch nicht bekannt: Mund und Kinn sind erfunden. Nehmen Sie die Maske einmal ab.</translation>
+    </message>
+    <message>
+      <source>Your bare face</source>
+      <translation>Ihr Gesicht ohne Maske</translation>
+    </message>
+    <message>
+      <source>Remember it from the camera</source>
+      <translation>Von der Kamera merken</translation>
+    </message>
+    <message>
+      <source>Remember it from a photo…</source>
+      <translation>Aus einem Foto merken…</translation>
+    </message>
+    <message>
+      <source>Forget it</source>
+      <translation>Vergessen</translation>
     </message>
   </context>
   <context>
@@ -693,6 +744,10 @@
     <message>
       <source>Folder for pictures and recordings</source>
       <translation>Ordner für Bilder und Aufnahmen</translation>
+    </message>
+    <message>
+      <source>A photo of your bare face, from the front</source>
+      <translation>Ein Foto Ihres Gesichts ohne Maske, von vorn</translation>
     </message>
   </context>
   <context>

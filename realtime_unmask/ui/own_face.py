@@ -1,0 +1,131 @@
+"""The wearer's own bare face, which the paint follows: enrolled once, remembered in one file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import numpy as np
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from realtime_unmask.types import Likeness, UInt8
+from realtime_unmask.ui import problems
+from realtime_unmask.ui.background import Background
+from realtime_unmask.ui.notices import Said
+from realtime_unmask.ui.studio import Running, Studio
+
+# Which arrays the file holds, with their forms and types.
+_ARRAYS = {
+    "crop": ((256, 256, 3), np.uint8),
+    "landmarks": ((478, 3), np.float32),
+    "known": ((256, 256), np.uint8),
+}
+
+
+class Host(Protocol):
+    """What is needed of the controller."""
+
+    @property
+    def running(self) -> Running | None: ...
+
+    def say(self, said: Said) -> None: ...
+
+
+class OwnFace(QObject):
+    """Knows the wearer's bare face, or none; the work is done on the controller's thread.
+
+    Args:
+        path: where it is remembered.
+
+    Signals:
+        changed(): `now` did.
+
+    Attributes:
+        now: the face; None while none is known.
+    """
+
+    changed = pyqtSignal()
+
+    def __init__(
+        self,
+        host: Host,
+        studio: Studio,
+        path: Path,
+        work: Background,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._host, self._studio, self._path, self._work = host, studio, path, work
+        self.now = read(path)
+
+    def from_camera(self) -> None:
+        """Take the face in the picture of now."""
+        running = self._host.running
+        if running is None:
+            self._host.say(Said("own_face", self.tr("Start the camera first.")))
+            return
+        self._enrol(running.frame)
+
+    def from_photo(self, path: Path) -> None:
+        """Take the face in a photo."""
+        self._enrol(lambda: path)
+
+    def forget(self) -> None:
+        """Know none any more."""
+        with suppress(OSError):  # it may not be there
+            self._path.unlink()
+        self._set(None)
+
+    def _enrol(self, find: Callable[[], Path | UInt8]) -> None:
+        self._host.say(Said("own_face", self.tr("Looking at your face…")))
+
+        def work() -> Likeness:
+            found = self._studio.enrol(find())
+            write(self._path, found)
+            return found
+
+        def done(found: Likeness) -> None:
+            self._set(found)
+            text = self.tr("From now on the paint follows your face. It is kept on this computer.")
+            self._host.say(Said("own_face", text))
+
+        self._work.run(
+            work, done, lambda error: self._host.say(problems.said("own_face", error))
+        )
+
+    def _set(self, now: Likeness | None) -> None:
+        self.now = now
+        self.changed.emit()
+
+
+def read(path: Path) -> Likeness | None:
+    """What `write` wrote; None where there is nothing, or nothing that makes sense."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            found = {name: stored[name] for name in _ARRAYS}
+    except Exception:  # noqa: BLE001  numpy and zipfile raise many for a damaged file
+        return None
+    if any((found[n].shape, found[n].dtype) != form for n, form in _ARRAYS.items()):
+        return None
+    if not np.isfinite(found["landmarks"]).all():
+        return None
+    return Likeness(**found)
+
+
+def write(path: Path, face: Likeness) -> None:
+    """Remember a face, for this user's eyes only.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from realtime_unmask.sinks.images import write_whole
+
+    def put(file: BinaryIO) -> None:
+        if os.name == "posix":
+            os.fchmod(file.fileno(), 0o600)
+        np.savez_compressed(file, **{name: getattr(face, name) for name in _ARRAYS})
+
+    write_whole(path, put)

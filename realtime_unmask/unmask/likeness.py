@@ -1,0 +1,131 @@
+"""The wearer's own bare face, from another picture: a guess for what the mask hides.
+
+The mesh under a mask is a guess, so the hidden half is posed as the bare picture shows it: its
+own mesh, turned with the head by a rigid fit of what no mask covers.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from realtime_unmask.errors import MediaUnsupported
+from realtime_unmask.faces.alignment import (
+    EYE_DISTANCE,
+    MIDDLE_POINTS,
+    POINTS,
+    align,
+    crop,
+    rigid_fit,
+    to_solid,
+)
+from realtime_unmask.faces.detector import Detector
+from realtime_unmask.faces.warp import thin_plate
+from realtime_unmask.inference.engine import Engine
+from realtime_unmask.types import Float32, Likeness, UInt8
+from realtime_unmask.unmask.compositor import known_region
+from realtime_unmask.unmask.editor import PICTURE_WEIGHT, Prior
+from realtime_unmask.unmask.map import find_masks, is_worn, normalise
+
+# Mesh points that carry the picture, left and right ones in pairs: the face's outline, eye
+# corners, cheeks, mouth; then those of the middle: nose, lips, chin.
+LEFT = (127, 234, 93, 132, 58, 172, 136, 150, 176, 148, 33, 133, 117, 50, 205, 61, 84, 37, 98)
+RIGHT = (356, 454, 323, 361, 288, 397, 365, 379, 400, 377, 263, 362, 346, 280, 425, 291, 314, 267,
+         327)  # fmt: skip
+MIDDLE = (10, 168, 197, 4, 2, 0, 13, 14, 17, 199, 152)
+_CARRIERS = [*LEFT, *RIGHT, *MIDDLE]
+# Outer eye corners closer than this show too little of a mouth, px.
+MIN_EYES_PX = 40
+# Another face in the picture is in doubt from this share of the largest one's area.
+RIVAL = 0.4
+# Between these angles to the bare picture it is trusted less and less: the cheek that was turned
+# away in it is stretched.
+TURN_DEG = (35.0, 60.0)
+# Skin differs in light, not without bound.
+GAINS = (0.3, 3.0)
+MIN_SKIN_PX = 200
+
+
+def enrol(
+    image: UInt8, detector: Detector, mapper: Engine, size: int, threshold: float
+) -> Likeness:
+    """What a picture of a bare face gives the editor to go by.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        mapper: the map network, which tells whether the face is bare.
+        size: S, side of the crop, px.
+        threshold: a map value from which a pixel counts as mask.
+
+    Raises:
+        MediaUnsupported: it shows no face, several, a small one, or one in a mask.
+    """
+    meshes = sorted(detector.find_all(image), key=_area, reverse=True)
+    if not meshes:
+        raise MediaUnsupported("The picture shows no face. Take one from the front, in good light.")
+    if len(meshes) > 1 and _area(meshes[1]) > RIVAL * _area(meshes[0]):
+        raise MediaUnsupported("The picture shows several faces. Cut out the one that is meant.")
+    alignment = align(meshes[0], size)
+    if EYE_DISTANCE * size / alignment.scale < MIN_EYES_PX:
+        raise MediaUnsupported(
+            "The face in the picture is too small: the eyes have to be "
+            f"{MIN_EYES_PX} px apart or more."
+        )
+    pixels = crop(image, alignment)
+    found = find_masks(mapper, normalise(pixels)[None], [None], threshold)[0]
+    if is_worn(found, None):
+        raise MediaUnsupported("The face in the picture wears a mask. Take one without.")
+    known = known_region(alignment, image.shape[1], image.shape[0])
+    return Likeness(pixels, to_solid(meshes[0], alignment), known)
+
+
+@lru_cache(maxsize=2)
+def mirrored(likeness: Likeness) -> Likeness:
+    """The same face in a mirror; of its landmarks only what this module uses changes sides."""
+    pairs = (len(POINTS) - MIDDLE_POINTS) // 2
+    left, right = [*LEFT, *POINTS[:pairs]], [*RIGHT, *POINTS[pairs : 2 * pairs]]
+    landmarks = likeness.landmarks.copy()
+    landmarks[left], landmarks[right] = likeness.landmarks[right], likeness.landmarks[left]
+    landmarks[:, 0] = likeness.crop.shape[1] - 1 - landmarks[:, 0]
+    flipped = (np.ascontiguousarray(plane[:, ::-1]) for plane in (likeness.crop, likeness.known))
+    return Likeness(next(flipped), landmarks, next(flipped))
+
+
+def guess(
+    likeness: Likeness, landmarks: Float32, pixels: UInt8, hole: UInt8, known: UInt8
+) -> Prior:
+    """The bare face in the pose and the light of another picture of the same person.
+
+    Args:
+        landmarks: (478, 3) float32, of that picture, crop px.
+        pixels: (S, S, 3) uint8, its crop.
+        hole: (S, S) uint8, 1 in the hole.
+        known: (S, S) uint8, 1 where that crop lies inside its picture.
+    """
+    bare, size = likeness.landmarks, hole.shape[0]
+    scale, rotation, offset = rigid_fit(bare[POINTS].astype(np.float64), landmarks[POINTS])
+    posed = (scale * bare @ rotation.T + offset)[:, :2].astype(np.float32)
+    x, y = thin_plate(posed[_CARRIERS], bare[_CARRIERS, :2], size)
+    bent = cv2.remap(likeness.crop, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    rgb = bent.astype(np.uint8, copy=False)
+    seen = cv2.remap(likeness.known, x, y, cv2.INTER_NEAREST, borderValue=0).astype(np.uint8)
+    skin = np.zeros(hole.shape, np.uint8)
+    cv2.fillConvexPoly(skin, np.round(cv2.convexHull(posed[_CARRIERS])).astype(np.int32), 1)
+    light = _light(rgb, pixels, cv2.subtract(skin & known & seen, hole).astype(np.uint8))
+    turn = np.degrees(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1)))
+    trust = PICTURE_WEIGHT * np.interp(turn, TURN_DEG, (1, 0))
+    return Prior(np.minimum(rgb * light, 255).astype(np.float32), seen * np.float32(trust))
+
+
+def _light(bare: UInt8, pixels: UInt8, skin: UInt8) -> Float32:
+    """(3,) factors that bring `bare` into the light of `pixels`, by what is 1 in `skin`."""
+    if cv2.countNonZero(skin) < MIN_SKIN_PX:
+        return np.ones(3, np.float32)
+    here, there = (np.array(cv2.mean(one, skin)[:3]) for one in (pixels, bare))
+    return np.asarray(np.clip(here / np.maximum(there, 1), *GAINS), np.float32)
+
+
+def _area(mesh: Float32) -> float:
+    return float(np.prod(np.ptp(mesh[:, :2], axis=0)))
