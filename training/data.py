@@ -174,6 +174,8 @@ def map_sample(
     if rng.random() < 0.3:
         image, known = frame_edge(image, tight(mesh, CROP, rng))
         valid = valid * known
+    if not target.any():  # no mask beyond the picture's edge either: its repetition looks like one
+        valid = np.ones_like(valid)
     if rng.random() < 0.5:
         image, target, valid = image[:, ::-1], target[:, ::-1], valid[:, ::-1]
     return {

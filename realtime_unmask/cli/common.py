@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -111,29 +111,29 @@ def count(number: int, one: str) -> str:
     return f"{number} {one}{'' if number == 1 else 's'}"
 
 
-def open_unmasker(settings: Settings, like: Path | None = None) -> Unmasker:
+def open_unmasker(settings: Settings) -> Unmasker:
     """The unmasker of this installation; its imports take a second, so they wait until here.
 
-    Args:
-        like: a photo of the bare face that the paint is to follow.
-
     Raises:
-        UsageError: `like` cannot be used.
         AssetError: a file of this installation is missing or altered.
         EngineError: no backend can run the networks.
     """
     from realtime_unmask.unmask.unmasker import Unmasker
 
-    unmasker = Unmasker.default(settings)
+    return Unmasker.default(settings)
+
+
+def follow(unmasker: Unmasker, like: Path | None) -> None:
+    """Let the paint follow the bare face in the photo `like`; None: nobody's.
+
+    Raises:
+        UsageError: the photo cannot be used.
+    """
     if like is None:
-        return unmasker
+        return
     from realtime_unmask.capture.images import read_picture
 
-    with ExitStack() as undo:
-        undo.callback(unmasker.close)
-        try:
-            unmasker.likeness = unmasker.enrol(read_picture(like).frame.image)
-        except MediaError as error:
-            raise UsageError(f"--like {like}: {error}") from error
-        undo.pop_all()
-    return unmasker
+    try:
+        unmasker.likeness = unmasker.enrol(read_picture(like).frame.image)
+    except MediaError as error:
+        raise UsageError(f"--like {like}: {error}") from error

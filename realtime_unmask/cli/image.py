@@ -16,6 +16,7 @@ from realtime_unmask.cli.common import (
     Quiet,
     Threads,
     fail,
+    follow,
     open_unmasker,
     say,
 )
@@ -90,7 +91,8 @@ def image(
     try:
         _pass_over(plan, files, quiet)
         if plan.jobs:
-            with open_unmasker(settings, like) as unmasker:
+            with open_unmasker(settings) as unmasker:
+                follow(unmasker, like)
                 _work(plan.jobs, unmasker, files, quiet)
         complete = True
     finally:  # also when Ctrl-C or an engine ends the run: the report says what was done

@@ -18,6 +18,7 @@ from realtime_unmask.cli.common import (
     Threads,
     count,
     fail,
+    follow,
     looks_like_file,
     open_unmasker,
     say,
@@ -130,7 +131,8 @@ def video(
     outputs = targets(inputs, output)
     map_outputs = targets(inputs, maps) if maps is not None else []
     check_outputs(inputs, [*outputs, *map_outputs], options)
-    with open_unmasker(settings, like) as unmasker:
+    with open_unmasker(settings) as unmasker:
+        follow(unmasker, like)
         failed = _work(inputs, outputs, map_outputs, options, unmasker, quiet)
     if len(inputs) > 1 and not quiet:
         failures = f", {failed} failed" if failed else ""

@@ -115,6 +115,15 @@ def test_map_samples_hold_masks_and_none(faces: Faces) -> None:
     assert 0.2 < np.mean([area == 0 for area in areas]) < 0.7
 
 
+def test_beyond_the_edge_of_a_bare_picture_there_is_no_mask_either(faces: Faces) -> None:
+    stream = data.Stream(faces, data.map_sample, seed=5)
+    for number in range(40):
+        sample = stream.sample(number)
+        if not sample["target"].any():
+            assert sample["valid"].all()
+        assert sample["valid"].any()
+
+
 def test_what_hides_the_mask_is_not_target(
     faces: Faces, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,9 +9,18 @@ import numpy as np
 import pytest
 
 from realtime_unmask.cli import run
+from realtime_unmask.errors import MediaUnsupported
 from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import Alignment, Face, Frame, FrameResult, MaskMap, Reconstruction
+from realtime_unmask.types import (
+    Alignment,
+    Face,
+    Frame,
+    FrameResult,
+    Likeness,
+    MaskMap,
+    Reconstruction,
+)
 
 FACE = (255, 0, 255)  # each pixel of this colour is a face
 MASK = (0, 255, 255)  # pixels of this colour are a mask
@@ -31,6 +40,11 @@ class FakeUnmasker(AtOnce):
 
     def __exit__(self, *error: object) -> None:
         self.closed = True
+
+    def enrol(self, image: np.ndarray) -> Likeness:
+        if not (image == FACE).all(axis=2).any():
+            raise MediaUnsupported("The picture shows no face.")
+        return Likeness(image, np.zeros((478, 3), np.float32), image[..., 0])
 
     def process(
         self, frame: Frame, state: object = None, *, given_map: np.ndarray | None = None

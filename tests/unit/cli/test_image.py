@@ -57,6 +57,30 @@ def test_one_photo_is_unmasked_and_told(command: Command) -> None:
     assert np.array_equal(painted > 0, (before != after).any(axis=2))
 
 
+def test_the_paint_follows_the_face_in_another_photo(command: Command, opened: Opened) -> None:
+    photo(Path("me.png"))
+    bare = photo(Path("bare.png"), masked=False)
+    assert command("image", "me.png", "-o", "out", "--like", "bare.png").code == 0
+    likeness = opened.unmaskers[0].likeness
+    assert likeness is not None
+    np.testing.assert_array_equal(likeness.crop, bare)
+
+
+@pytest.mark.parametrize(
+    ("like", "words"),
+    [("nobody.png", "shows no face"), ("text.png", "text.png"), ("gone.png", "gone.png")],
+)
+def test_a_photo_that_shows_no_bare_face_ends_it_before_anything_is_written(
+    command: Command, like: str, words: str
+) -> None:
+    photo(Path("me.png"))
+    photo(Path("nobody.png"), faces=0, masked=False)
+    Path("text.png").write_text("no picture")
+    ran = command("image", "me.png", "-o", "out", "--like", like)
+    assert ran.code == 2 and not Path("out").exists()
+    assert len(ran.err) == 1 and f"--like {like}" in ran.err[0] and words in ran.err[0]
+
+
 @pytest.mark.parametrize(("faces", "words"), [(0, "no face found"), (1, "1 face, no mask found")])
 def test_photo_without_face_or_mask_is_written_unchanged_with_an_empty_map(
     command: Command, faces: int, words: str

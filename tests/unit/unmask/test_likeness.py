@@ -1,0 +1,156 @@
+"""The wearer's bare face as a guess: posed and lit as the head is now, and only for that face."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from realtime_unmask.errors import MediaUnsupported
+from realtime_unmask.faces.detector import Detector
+from realtime_unmask.types import Frame, Likeness
+from realtime_unmask.unmask.likeness import LEFT, MIDDLE, RIGHT, enrol, guess, mirrored
+from realtime_unmask.unmask.unmasker import State, Unmasker
+from tests.unit.conftest import FakeEngine, lower_face
+
+Picture = NDArray[np.uint8]
+SIZE = 256
+HOLE = (lower_face() > 0).astype(np.uint8)
+KNOWN = np.ones((SIZE, SIZE), np.uint8)
+
+
+@pytest.fixture
+def likeness(portrait: Picture, detector: Detector, bare_engine: FakeEngine) -> Likeness:
+    """Of the demo's face, as if it wore no mask."""
+    return enrol(portrait, detector, bare_engine, SIZE, 0.25)
+
+
+def _inner(shrink: int = 12) -> NDArray[np.bool_]:
+    side = 2 * shrink + 1
+    return cv2.erode(HOLE, np.ones((side, side), np.uint8)) > 0
+
+
+def test_in_its_own_pose_and_light_it_is_itself(likeness: Likeness) -> None:
+    made = guess(likeness, likeness.landmarks, likeness.crop, HOLE, KNOWN)
+    apart = np.abs(made.rgb - likeness.crop.astype(np.float32)).max(2)
+    assert apart[_inner()].mean() < 2
+    assert np.asarray(made.weight)[HOLE > 0].min() > 0.7
+
+
+def test_it_moves_and_turns_with_the_head(likeness: Likeness) -> None:
+    turn = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), 12, 0.95)
+    turn[:, 2] += (9, -6)
+    places = likeness.landmarks.copy()
+    places[:, :2] = places[:, :2] @ turn[:, :2].T + turn[:, 2]
+    places[:, 2] *= 0.95
+    moved = cv2.warpAffine(likeness.crop, turn, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
+    made = guess(likeness, places, moved.astype(np.uint8), HOLE, KNOWN)
+    still = guess(likeness, likeness.landmarks, likeness.crop, HOLE, KNOWN)
+    error, before = (np.abs(one.rgb - moved)[_inner()].mean() for one in (made, still))
+    assert error < 4 and error < before / 2
+
+
+def test_what_lies_under_the_mask_has_no_say_in_the_pose(likeness: Likeness) -> None:
+    places = likeness.landmarks.copy()
+    places[places[:, 1] > SIZE * 0.55, :2] += 30  # the mesh under a mask is a guess
+    made = guess(likeness, places, likeness.crop, HOLE, KNOWN)
+    true = guess(likeness, likeness.landmarks, likeness.crop, HOLE, KNOWN)
+    np.testing.assert_allclose(made.rgb, true.rgb, atol=1e-3)
+
+
+@pytest.mark.parametrize("light", [(0.5, 0.5, 0.5), (1.0, 0.8, 0.6)])
+def test_it_comes_into_the_light_of_the_picture(
+    likeness: Likeness, light: tuple[float, float, float]
+) -> None:
+    dark = (likeness.crop * np.array(light)).astype(np.uint8)
+    dark[HOLE > 0] = 255  # the mask itself tells nothing of the light
+    made = guess(likeness, likeness.landmarks, dark, HOLE, KNOWN).rgb[_inner()].mean(0)
+    as_it_was = likeness.crop[_inner()].mean(0)
+    np.testing.assert_allclose(made / as_it_was, light, atol=0.05)
+
+
+def test_a_head_that_is_turned_far_is_not_guessed_at(likeness: Likeness) -> None:
+    turned = likeness.landmarks.astype(np.float64)
+    middle = turned.mean(0)
+    angles = []
+    for degrees in (0, 45, 80):
+        around = cv2.Rodrigues(np.array([0.0, np.radians(degrees), 0.0]))[0]
+        places = ((turned - middle) @ around.T + middle).astype(np.float32)
+        made = guess(likeness, places, likeness.crop, HOLE, KNOWN)
+        angles.append(float(np.asarray(made.weight).max()))
+    assert angles[0] > angles[1] > 0 and angles[2] == 0
+
+
+def test_beyond_its_own_picture_it_says_nothing(likeness: Likeness) -> None:
+    known = likeness.known.copy()
+    known[:, : SIZE // 2] = 0
+    half = Likeness(likeness.crop, likeness.landmarks, known)
+    weight = np.asarray(guess(half, likeness.landmarks, likeness.crop, HOLE, KNOWN).weight)
+    assert weight[:, : SIZE // 2 - 8].max() == 0 and weight[150, SIZE // 2 + 8 :].max() > 0.7
+
+
+def test_mirrored_is_what_the_mirrored_picture_shows(likeness: Likeness) -> None:
+    flipped = mirrored(likeness)
+    np.testing.assert_array_equal(flipped.crop, likeness.crop[:, ::-1])
+    used = [*LEFT, *RIGHT, *MIDDLE]
+    np.testing.assert_allclose(
+        mirrored(flipped).landmarks[used], likeness.landmarks[used], atol=1e-4
+    )
+    left = guess(likeness, likeness.landmarks, likeness.crop, HOLE, KNOWN).rgb
+    hole = np.ascontiguousarray(HOLE[:, ::-1])
+    right = guess(flipped, flipped.landmarks, flipped.crop, hole, KNOWN).rgb
+    assert np.abs(right[:, ::-1] - left)[_inner()].mean() < 2
+
+
+def test_pictures_without_one_bare_face_are_refused(
+    portrait: Picture, detector: Detector, map_engine: FakeEngine, bare_engine: FakeEngine
+) -> None:
+    two = np.hstack([portrait, portrait])
+    small = cv2.resize(portrait, (160, 120), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    for picture, engine, words in (
+        (np.full_like(portrait, 90), bare_engine, "no face"),
+        (two, bare_engine, "several"),
+        (small, bare_engine, "small"),
+        (portrait, map_engine, "mask"),
+    ):
+        with pytest.raises(MediaUnsupported, match=words):
+            enrol(picture, detector, engine, SIZE, 0.25)
+
+
+@pytest.fixture
+def unmasker(map_engine: FakeEngine, editor_engine: FakeEngine) -> Iterator[Unmasker]:
+    with Unmasker(map_engine, editor_engine) as made:
+        yield made
+
+
+@pytest.mark.parametrize("as_video", [False, True])
+def test_the_largest_face_is_the_wearers(
+    unmasker: Unmasker, editor_engine: FakeEngine, portrait: Picture, likeness: Likeness,
+    as_video: bool,
+) -> None:  # fmt: skip
+    height, width = portrait.shape[:2]
+    both = np.full((height, 2 * width, 3), 128, np.uint8)
+    both[:, width:] = portrait
+    small = cv2.resize(portrait, None, fx=0.85, fy=0.85, interpolation=cv2.INTER_AREA)
+    both[: small.shape[0], : small.shape[1]] = small
+    state = State() if as_video else None
+    unmasker.process(Frame(both), state)
+    assert not editor_engine.calls[-1]["prior_weight"].any()
+    unmasker.likeness = likeness
+    for _ in range(3):
+        result = unmasker.process(Frame(both), state)
+        call = editor_engine.calls[-1]
+        assert len(result.reconstructions) == 2
+        given = [bool(weight.any()) for weight in call["prior_weight"]]
+        large = [one.alignment.scale for one in result.reconstructions]
+        assert given == [scale == min(large) for scale in large]
+        number = given.index(True)
+        outside = call["map"][number] == 0
+        assert not call["prior_weight"][number][outside].any()
+        assert not call["prior"][number][np.repeat(outside, 3, 0)].any()
+    unmasker.likeness = None
+    unmasker.process(Frame(both), state)
+    assert not editor_engine.calls[-1]["prior_weight"].any()
