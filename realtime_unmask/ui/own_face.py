@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 from PyQt6.QtCore import QObject, pyqtSignal
@@ -106,7 +108,7 @@ def read(path: Path) -> Likeness | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             found = {name: stored[name] for name in _ARRAYS}
-    except Exception:  # noqa: BLE001  numpy and zipfile raise many for a damaged file
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
         return None
     if any((found[n].shape, found[n].dtype) != form for n, form in _ARRAYS.items()):
         return None
