@@ -219,7 +219,7 @@ def test_guesses_of_the_same_person_and_of_a_stranger(faces: Faces) -> None:
     studio.origin = np.array(["001_03.jpg", "001_08.jpg", "002_03.jpg", "002_08.jpg"])
     assert prior.pairs(studio) == [prior.Pair(0, 1, 3), prior.Pair(3, 2, 0)]
     table = prior.evaluate(studio, ENGINES, workers=0)
-    assert list(table) == [prior.NO_GUESS, prior.SAME, prior.STRANGER]
+    assert list(table) == [prior.NO_GUESS, prior.SAME, prior.LIKE, prior.STRANGER]
     assert all(row["n"] == 2 and row["outside"] == 0 for row in table.values())
     with pytest.raises(ValueError, match="shows nobody with two"):
         prior.evaluate(faces, ENGINES)

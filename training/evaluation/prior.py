@@ -1,8 +1,9 @@
 """What the editor makes of a guess: another picture of the same person, or a stranger's.
 
 The studio set shows each person with two expressions. One is masked; the other, bent to its mesh,
-is the guess that enrolment would give. A stranger's picture is the control: a
-network that trusts its guess blindly gets worse with it.
+is the guess that the wearer's own face gives at best; posed by the program, which does not know the
+mesh under a mask, it is the guess of `--like`. A stranger's picture is the control: a network that
+trusts its guess blindly gets worse with it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from realtime_unmask.faces.detector import Detector
 from realtime_unmask.faces.warp import thin_plate
-from realtime_unmask.types import Float32
+from realtime_unmask.types import Float32, Likeness, UInt8
+from realtime_unmask.unmask import likeness
 from realtime_unmask.unmask.editor import PICTURE_WEIGHT, Prior
 from training import data
 from training.evaluation import cases, editor
-from training.evaluation.cases import SETS, Job
+from training.evaluation.cases import SETS, Case, Job, to_bytes
 from training.evaluation.editor import Opinion
 from training.evaluation.engines import Engines
 from training.evaluation.judge import Judge
@@ -28,6 +31,7 @@ from training.shards import CROP, Faces
 
 STUDIO = "webmorph"
 NO_GUESS, SAME, STRANGER = "no guess", "same person, other expression", "a stranger"
+LIKE = "same person, posed as by --like"
 # Every so manieth point of the mesh steers the bending.
 POINTS = slice(0, 468, 5)
 
@@ -96,6 +100,7 @@ class _Worker:
         self._faces = faces
         self._engines = Engines(engines)
         self._judge = Judge(judge) if judge else None
+        self._detector = Detector()
 
     def __call__(self, pair: Pair) -> tuple[dict[str, Opinion], Opinion]:
         case = cases.make(self._faces, Job(SETS[1], pair.target), pair.target)
@@ -103,6 +108,7 @@ class _Worker:
         guesses = {
             NO_GUESS: None,
             SAME: self._bent(pair.same, case.mesh),
+            LIKE: self._posed(pair.same, case, hole.astype(np.uint8)),
             STRANGER: self._bent(pair.stranger, case.mesh),
         }
         made = {
@@ -112,6 +118,16 @@ class _Worker:
         rows = editor.opinions(case, made | {editor.TRUE: (case.bare, hole)}, self._judge)
         true = rows.pop(editor.TRUE)
         return rows, true
+
+    def _posed(self, other: int, case: Case, hole: UInt8) -> Prior | None:
+        """Another picture as the program poses it; None where it finds no face."""
+        bare = to_bytes(data.view(self._faces, other, None).image)
+        found = [self._detector.find_close(image, 1) for image in (bare, case.masked)]
+        if not all(found):
+            return None
+        known = np.ones(hole.shape, np.uint8)
+        own = Likeness(bare, found[0][0], known)
+        return likeness.guess(own, found[1][0], case.masked, hole, known)
 
     def _bent(self, other: int, mesh: Float32) -> Prior:
         """Another picture, bent to this mesh."""
