@@ -14,7 +14,7 @@ from realtime_unmask.errors import OutputError
 from realtime_unmask.pipeline.live import LiveSession
 from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import Frame, FrameResult
+from realtime_unmask.types import Frame, FrameResult, Likeness
 from realtime_unmask.unmask.unmasker import State
 
 
@@ -42,6 +42,7 @@ class FakeUnmasker(AtOnce):
         self.closed = ""
         self.states: list[State] = []
         self.seen: list[Settings] = []
+        self.followed: list[Likeness | None] = []
 
     def process(self, frame: Frame, state: State) -> FrameResult:
         if self.gate is not None and frame.captured_ns:
@@ -50,6 +51,7 @@ class FakeUnmasker(AtOnce):
         self.fault(frame)
         self.states.append(state)
         self.seen.append(self.settings)
+        self.followed.append(self.likeness)
         return FrameResult(frame, replace(frame, image=255 - frame.image), None)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from realtime_unmask.capture.scripted import ScriptedCamera, Step
 from realtime_unmask.errors import EngineLost, EngineUnavailable, OutputError, UsageError
 from realtime_unmask.pipeline.live import LiveFrame, LiveSession
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import Frame, FrameResult
+from realtime_unmask.types import Frame, FrameResult, Likeness
 from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.unmasker import State
 from tests.unit.pipeline.live_fakes import (
@@ -119,6 +119,30 @@ def test_settings_change_between_two_frames(start: Start) -> None:
         session.update(strength=7.0)
     with pytest.raises(UsageError, match="no setting nonsense"):
         session.update(nonsense=1)
+
+
+def test_a_bare_face_is_followed_and_mirrored_with_the_picture(start: Start) -> None:
+    made: list[FakeUnmasker] = []
+
+    def make(settings: Settings) -> FakeUnmasker:
+        made.append(FakeUnmasker(settings))
+        return made[-1]
+
+    session = start(make=make)
+    crop = np.zeros((8, 8, 3), np.uint8)
+    crop[:, 0] = 255
+    mine = Likeness(crop, np.zeros((478, 3), np.float32), crop[..., 0])
+    session.update(likeness=mine)
+    _wait_done(session)
+    wait_until(lambda: made[-1].followed[-1] is mine, "the face")
+    session.update(mirror=True)
+    wait_until(lambda: made[-1].followed[-1] is not mine, "its mirror image")
+    flipped = made[-1].followed[-1]
+    assert flipped is not None and (flipped.crop == crop[:, ::-1]).all()
+    session.replace_unmasker(make)
+    wait_until(lambda: len(made) > 1 and bool(made[1].followed), "another unmasker")
+    session.update(likeness=None, mirror=False)
+    wait_until(lambda: made[-1].followed[-1] is None, "nobody's face")
 
 
 def test_the_picture_is_mirrored_and_turned_before_it_is_unmasked(start: Start) -> None:
