@@ -3,6 +3,7 @@
     from realtime_unmask import Frame, State, Unmasker
 
     with Unmasker.default() as unmasker:
+        unmasker.likeness = unmasker.enrol(photo)    # of the bare face, to be followed; optional
         result = unmasker.process(Frame(image))      # (H, W, 3) uint8 RGB
     result.output.image                              # the same picture, masks painted over
     result.map                                       # (H, W) uint8, 0 where nothing changed
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from realtime_unmask.errors import UnmaskError
     from realtime_unmask.settings import Settings
-    from realtime_unmask.types import Face, Frame, FrameResult
+    from realtime_unmask.types import Face, Frame, FrameResult, Likeness
     from realtime_unmask.unmask.unmasker import State, Unmasker
 
 __version__ = "0.1.0"
@@ -28,6 +29,7 @@ __all__ = [
     "Face",
     "Frame",
     "FrameResult",
+    "Likeness",
     "Settings",
     "State",
     "UnmaskError",
@@ -40,6 +42,7 @@ _HOMES = {
     "Face": "realtime_unmask.types",
     "Frame": "realtime_unmask.types",
     "FrameResult": "realtime_unmask.types",
+    "Likeness": "realtime_unmask.types",
     "Settings": "realtime_unmask.settings",
     "State": "realtime_unmask.unmask.unmasker",
     "UnmaskError": "realtime_unmask.errors",

@@ -24,7 +24,7 @@ from realtime_unmask.faces.alignment import (
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.faces.warp import thin_plate
 from realtime_unmask.inference.engine import Engine
-from realtime_unmask.types import Float32, Likeness, UInt8
+from realtime_unmask.types import Alignment, Float32, Likeness, UInt8
 from realtime_unmask.unmask.compositor import known_region
 from realtime_unmask.unmask.editor import PICTURE_WEIGHT, Prior
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
@@ -63,11 +63,11 @@ def enrol(
         MediaUnsupported: it shows no face, several, a small one, or one in a mask.
     """
     meshes = sorted(detector.find_all(image), key=_area, reverse=True)
-    if not meshes:
+    alignment = _aligned(meshes[0], size) if meshes else None
+    if alignment is None:
         raise MediaUnsupported("The picture shows no face. Take one from the front, in good light.")
     if len(meshes) > 1 and _area(meshes[1]) > RIVAL * _area(meshes[0]):
         raise MediaUnsupported("The picture shows several faces. Cut out the one that is meant.")
-    alignment = align(meshes[0], size)
     if EYE_DISTANCE * size / alignment.scale < MIN_EYES_PX:
         raise MediaUnsupported(
             "The face in the picture is too small: the eyes have to be "
@@ -79,6 +79,13 @@ def enrol(
         raise MediaUnsupported("The face in the picture wears a mask. Take one without.")
     known = known_region(alignment, image.shape[1], image.shape[0])
     return Likeness(pixels, to_solid(meshes[0], alignment), known)
+
+
+def _aligned(mesh: Float32, size: int) -> Alignment | None:
+    try:
+        return align(mesh, size)
+    except ValueError:  # a degenerate mesh: no face after all
+        return None
 
 
 @lru_cache(maxsize=2)
