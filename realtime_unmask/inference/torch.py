@@ -117,6 +117,10 @@ class CudaEngine(BackendEngine):
     def _free(self) -> None:
         import torch
 
+        try:
+            self._stream.synchronize()
+        except RuntimeError:  # lost, maybe as another engine ran: all share one CUDA context
+            self._abandon()
         self._network = self._run = None
         self._runs.clear()
         with suppress(RuntimeError):  # a card that is lost has nothing to give back
@@ -132,10 +136,13 @@ class CudaEngine(BackendEngine):
                 yield
         except EngineLost as error:
             if not isinstance(error.__cause__, torch.cuda.OutOfMemoryError):
-                for run in (*self._runs.values(), self._run):
-                    if run is not None:
-                        run.abandon()
+                self._abandon()
             raise
+
+    def _abandon(self) -> None:
+        for run in (*self._runs.values(), self._run):
+            if run is not None:
+                run.abandon()
 
     def _prepare(self, batch: int) -> _Run:
         import torch

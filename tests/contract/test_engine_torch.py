@@ -331,6 +331,33 @@ def test_pinned_memory_of_a_batch_that_was_never_finished_is_kept_too(
     released(run)
 
 
+@pytest.mark.parametrize("batch", [2, 6], ids=["with a graph", "without"])
+def test_pinned_memory_of_an_idle_engine_outlives_a_card_that_another_one_lost(
+    cuda_engine: Any, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    """It is told by nobody, and all engines share one CUDA context."""
+    engine, _ = cuda_engine
+    engine.infer(random_inputs("editor", batch))
+    runs = {id(run): run for run in (*engine._runs.values(), engine._run)}
+
+    def lost(stream: FakeStream) -> None:
+        raise torch.AcceleratorError("CUDA error: device-side assert", 710)
+
+    monkeypatch.setattr(FakeStream, "synchronize", lost)
+    engine.close()
+    assert [run._abandoned for run in runs.values()] == [True]
+    for run in runs.values():
+        released(run)
+
+
+def test_pinned_memory_is_freed_with_an_engine_whose_card_is_well(cuda_engine: Any) -> None:
+    engine, _ = cuda_engine
+    engine.infer(random_inputs("editor", 1))
+    run = engine._run
+    engine.close()
+    assert not run._abandoned
+
+
 def released(run: Any) -> None:
     """No card was lost: the test leaves nothing behind."""
     if run._abandoned:

@@ -127,7 +127,10 @@ from realtime_unmask.settings import Settings
 image = np.zeros((1, 3, 256, 256), np.float32)
 engine = load_engine("map", Settings(backend="torch"))
 auto = load_engine("map", Settings())
+idle = load_engine("editor", Settings(backend="torch"))
 engine.infer({"image": image})
+hole = np.zeros((1, 1, 256, 256), np.float32)
+idle.infer({"image": image, "map": hole, "prior": image, "prior_weight": hole})
 auto.infer({"image": image})
 try:  # an index outside the table: the device asserts, and its context is lost for good
     torch.zeros(4, device="cuda")[torch.tensor([10**6], device="cuda")].cpu()
@@ -138,6 +141,7 @@ try:
 except EngineLost as error:
     print("lost:", error)
 engine.close()
+idle.close()  # nobody told it
 print("on:", auto.infer({"image": image})["map"].shape, auto.backend)
 auto.close()
 """
