@@ -6,15 +6,12 @@ second to import, so nothing here imports it before a GPU is in sight.
 
 from __future__ import annotations
 
-import ctypes
 import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from realtime_unmask.errors import EngineDamaged, EngineLost, EngineUnavailable
 from realtime_unmask.inference import cuda
@@ -25,18 +22,18 @@ from realtime_unmask.inference.engine import (
     first_line,
 )
 from realtime_unmask.inference.safetensors_file import read_tensors
+from realtime_unmask.inference.torch_graph import Run
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    Network = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+    from realtime_unmask.inference.torch_graph import Network
 
 INSTALL = "Install it with: pip install 'realtime-unmask[torch]'."
 # Batches up to this size get a CUDA graph and buffers of their own; larger ones are rare.
 MAX_GRAPHS = 4
-_WARM_UP = 3
 
 
 class TorchEngine(BackendEngine):
@@ -86,8 +83,8 @@ class CudaEngine(BackendEngine):
         self._network: Network | None = network
         self._stream = torch.cuda.Stream()
         self._done = torch.cuda.Event()
-        self._runs: dict[int, _Run] = {}
-        self._run: _Run | None = None
+        self._runs: dict[int, Run] = {}
+        self._run: Run | None = None
 
     def _start(self, inputs: dict[str, Float32]) -> None:
         with self._card():
@@ -144,12 +141,12 @@ class CudaEngine(BackendEngine):
             if run is not None:
                 run.abandon()
 
-    def _prepare(self, batch: int) -> _Run:
+    def _prepare(self, batch: int) -> Run:
         import torch
 
         assert self._network is not None
         # Known at once: the card may be lost while the graph is made.
-        run = self._run = _Run(self.spec, self._network, batch, self._stream)
+        run = self._run = Run(self.spec, self._network, batch, self._stream)
         if batch > MAX_GRAPHS:
             return run
         recorded = next(iter(self._runs.values()), None)
@@ -157,75 +154,6 @@ class CudaEngine(BackendEngine):
         torch.cuda.empty_cache()  # what the first runs took: graphs have memory of their own
         self._runs[batch] = run
         return run
-
-
-class _Run:
-    """All that one batch size needs: pinned and device buffers, and the recorded graph.
-
-    Attributes:
-        outputs: the pinned buffers, as arrays; written by the stream.
-        left: the same on the card, overwritten by the next batch.
-        graph: the recorded network; None before `record`.
-    """
-
-    def __init__(self, spec: EngineSpec, network: Network, batch: int, stream: Any) -> None:
-        import torch
-
-        def buffers(shapes: Mapping[str, Any], **where: Any) -> dict[str, Tensor]:
-            return {n: torch.zeros((batch, *shape[1:]), **where) for n, shape in shapes.items()}
-
-        self._network = network
-        self._stream = stream
-        self._host_in = buffers(spec.inputs, pin_memory=True)
-        self._host_out = buffers(spec.outputs, pin_memory=True)
-        self._arrays_in = {name: value.numpy() for name, value in self._host_in.items()}
-        self.outputs: dict[str, Float32] = {n: v.numpy() for n, v in self._host_out.items()}
-        with torch.cuda.stream(stream):
-            self._device_in = buffers(spec.inputs, device="cuda")
-        self.left: dict[str, Tensor] = {}
-        self.graph: Any = None
-        self._abandoned = False
-
-    def record(self, pool: Any) -> None:
-        """Make the graph; `pool` is the memory of another one that never runs at the same time."""
-        import torch
-
-        graph: Any = torch.cuda.CUDAGraph()
-        with torch.cuda.stream(self._stream), _full_precision():
-            # The first runs load kernels and choose algorithms, which no graph can record.
-            for _ in range(_WARM_UP):
-                self._network(self._device_in)
-            self._stream.synchronize()
-            # Work of other threads on the card, the engine that this one relieves, say, goes on.
-            with torch.cuda.graph(
-                graph, pool=pool, stream=self._stream, capture_error_mode="thread_local"
-            ):
-                self.left = self._network(self._device_in)
-        self.graph = graph
-
-    def abandon(self) -> None:
-        """Never free the pinned buffers: the card is lost, and torch, whose allocator asks it about
-        them, would end the whole process (seen with torch 2.11)."""
-        if not self._abandoned:
-            for tensor in (*self._host_in.values(), *self._host_out.values()):
-                ctypes.pythonapi.Py_IncRef(ctypes.py_object(tensor))
-        self._abandoned = True
-
-    def start(self, inputs: Mapping[str, Float32]) -> None:
-        """Put copies, network and copies back into the stream; returns at once."""
-        import torch
-
-        with torch.cuda.stream(self._stream):
-            for name, value in inputs.items():
-                np.copyto(self._arrays_in[name], value)
-                self._device_in[name].copy_(self._host_in[name], non_blocking=True)
-            if self.graph is None:
-                with _full_precision():
-                    self.left = self._network(self._device_in)
-            else:
-                self.graph.replay()
-            for name, made in self.left.items():
-                self._host_out[name].copy_(made, non_blocking=True)
 
 
 def probe() -> str:
@@ -333,17 +261,6 @@ def _tensors(arrays: Mapping[str, Float32], device: str) -> dict[str, Tensor]:
 
     # A copy: torch warns of arrays that are read-only, and the caller's must stay as they are.
     return {name: torch.tensor(value, device=device) for name, value in arrays.items()}
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """fp32 means fp32, not the card's tf32, and the same algorithm in each run."""
-    import torch
-
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    ):
-        yield
 
 
 @contextmanager

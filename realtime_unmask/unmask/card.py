@@ -22,6 +22,7 @@ from realtime_unmask.errors import EngineError, EngineLost
 from realtime_unmask.inference.engine import Engine, first_line
 from realtime_unmask.types import Alignment, Float32, UInt8
 from realtime_unmask.unmask import editor
+from realtime_unmask.unmask.card_steps import blurred, disc, following, lab, quantile
 from realtime_unmask.unmask.compositor import Canvas, feather, is_finer, reach
 from realtime_unmask.unmask.editor import Paint, Painted
 
@@ -58,7 +59,7 @@ class Card:
         # Keeps a one-sided band from tilting the whole mouth.
         self._slopes = torch.tensor([0.0, 0.02, 0.02], dtype=torch.float64, device=self.device)
         self._grey = torch.from_numpy(editor.GREY).to(self.device)
-        self._discs = {r: _disc(r, self.device) for r in (*editor.BAND_PX, editor.SEAM_PX)}
+        self._discs = {r: disc(r, self.device) for r in (*editor.BAND_PX, editor.SEAM_PX)}
         # Not pinned: where a card is lost, torch ends the process as it frees pinned memory.
         self._host = torch.zeros((_PLANES, size, size), dtype=torch.uint8)
         self._planes = self._host.to(self.device)
@@ -164,7 +165,7 @@ class Card:
         planes = self._planes.float()
         crop, (hole, known, both) = planes[:3], planes[3:, None, None]
         matched = self._matched(self._rgb, crop, hole, known)
-        return _following(matched, self._before, both[0, 0])
+        return following(matched, self._before, both[0, 0])
 
     def _matched(self, rgb: Tensor, crop: Tensor, hole: Tensor, known: Tensor) -> Tensor:
         """editor.match_colour, with nothing that the CPU would have to wait for."""
@@ -175,7 +176,7 @@ class Card:
         gap = (crop - rgb).reshape(3, -1).double()
         plane = self._fit(gap, band, self._tiny)
         off = (gap - plane @ self._terms).abs().sum(0)
-        good = band * (off <= _quantile(off, band, 1 - editor.TRIMMED_SHARE))
+        good = band * (off <= quantile(off, band, 1 - editor.TRIMMED_SHARE))
         plane = self._fit(gap, good, self._slopes * good.sum())
         matched = (rgb + (plane @ self._terms).reshape(rgb.shape).float()).clamp(0, 255)
         jump = self._jumps(hole, known, crop)
@@ -198,13 +199,13 @@ class Card:
         reach = editor.SEAM_PX
         inner = (hole - (1 - self._dilated(1 - hole, reach))) * known
         outer = (self._dilated(hole, reach) - hole) * known
-        near = [_blurred(side) for side in (inner, outer)]
+        near = [blurred(side) for side in (inner, outer)]
         at = ((inner + outer) > 0) & (near[0] > 1e-4) & (near[1] > 1e-4)
-        real = _blurred(_lab(crop)[None] * outer) / near[1].clamp(min=1e-6)
+        real = blurred(lab(crop)[None] * outer) / near[1].clamp(min=1e-6)
         count = at.sum().clamp(min=1)
 
         def jump(paint: Tensor) -> Tensor:
-            inside = _blurred(_lab(paint)[None] * inner) / near[0].clamp(min=1e-6)
+            inside = blurred(lab(paint)[None] * inner) / near[0].clamp(min=1e-6)
             apart = (inside - real).square().sum(1, keepdim=True).sqrt()
             return (apart * at).sum() / count
 
@@ -357,56 +358,3 @@ def _is_worth_it(card: Card, size: int) -> bool:
     apart = np.abs(ours.astype(int) - theirs)[theirs != frame]
     same = apart.size > 0 and (apart > MOST).mean() <= FURTHER and apart.mean() <= MEAN
     return bool(same) and fast < CLEARLY * slow
-
-
-def _following(paint: Tensor, before: Tensor, both: Tensor) -> Tensor:
-    """editor.steadied."""
-    change = before - paint
-    change = change * (change.square() / -(editor.CHANGE**2)).exp() * (editor.KEPT * both)
-    made: Tensor = paint + change.nan_to_num(0.0)  # what is no number must not stay
-    return made
-
-
-def _quantile(values: Tensor, among: Tensor, share: float) -> Tensor:
-    """Of the values where `among` is 1, as numpy.quantile."""
-    import torch
-
-    ordered = values.masked_fill(among <= 0, torch.inf).sort().values
-    place = share * (among.sum() - 1).clamp(min=0)
-    low = place.floor()
-    # Not by ordered[low], for which the CPU would wait.
-    at = torch.stack([low, (low + 1).clamp(max=len(ordered) - 1)]).long()
-    first, second = ordered.index_select(0, at)
-    # Beside the last one there is none: inf * 0 would be no number.
-    made: Tensor = first + ((second - first) * (place - low)).masked_fill(place <= low, 0.0)
-    return made
-
-
-def _disc(radius: int, device: Any) -> Tensor:
-    import torch
-
-    return torch.from_numpy(editor.disc(radius)).to(device, torch.float32)[None, None]
-
-
-def _blurred(planes: Tensor) -> Tensor:
-    """Means of windows around each pixel, (1, C, S, S)."""
-    from torch.nn.functional import avg_pool2d, pad
-
-    reach = editor.SEAM_PX
-    return avg_pool2d(pad(planes, (reach,) * 4, mode="reflect"), 2 * reach + 1, 1)
-
-
-def _lab(rgb: Tensor) -> Tensor:
-    """CIE Lab (D65) of (3, S, S) sRGB in [0, 255], as OpenCV has it."""
-    import torch
-
-    c = rgb / 255
-    linear = torch.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055).clamp(min=0) ** 2.4)
-    r, g, b = linear
-    x = (0.412453 * r + 0.357580 * g + 0.180423 * b) / 0.950456
-    y = 0.212671 * r + 0.715160 * g + 0.072169 * b
-    z = (0.019334 * r + 0.119193 * g + 0.950227 * b) / 1.088754
-    t = torch.stack([x, y, z])
-    f = torch.where(t > 0.008856, t.clamp(min=0.008856) ** (1 / 3), 7.787 * t + 16 / 116)
-    light = torch.where(y > 0.008856, 116 * f[1] - 16, 903.3 * y)
-    return torch.stack([light, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])

@@ -222,9 +222,10 @@ class Cuda:
 
 @pytest.fixture
 def cuda_engine(monkeypatch: pytest.MonkeyPatch) -> Any:
-    from realtime_unmask.inference import torch as backend
     from realtime_unmask.inference.engine import EngineSpec
     from realtime_unmask.inference.manifest import INPUTS, OUTPUTS
+    from realtime_unmask.inference.torch import CudaEngine
+    from realtime_unmask.inference.torch_graph import Run
 
     fake = Cuda(monkeypatch)
     spec = EngineSpec("editor", INPUTS["editor"], OUTPUTS["editor"])
@@ -237,14 +238,14 @@ def cuda_engine(monkeypatch: pytest.MonkeyPatch) -> Any:
             "confidence": inputs["map"] * inputs["map"],
         }
 
-    record = backend._Run.record
+    record = Run.record
 
     def recording(run: Any, pool: Any) -> None:
         record(run, pool)
         run.graph.recorded = (network, run._device_in, run.left)
 
-    monkeypatch.setattr(backend._Run, "record", recording)
-    with backend.CudaEngine(spec, network) as engine:
+    monkeypatch.setattr(Run, "record", recording)
+    with CudaEngine(spec, network) as engine:
         yield engine, fake
 
 
