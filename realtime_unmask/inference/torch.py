@@ -22,7 +22,7 @@ from realtime_unmask.inference.engine import (
     first_line,
 )
 from realtime_unmask.inference.safetensors_file import read_tensors
-from realtime_unmask.inference.torch_graph import Run
+from realtime_unmask.inference.torch_graph import ALONE, Run
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32
 
@@ -120,7 +120,7 @@ class CudaEngine(BackendEngine):
             self._abandon()
         self._network = self._run = None
         self._runs.clear()
-        with suppress(RuntimeError):  # a card that is lost has nothing to give back
+        with ALONE, suppress(RuntimeError):  # a card that is lost has nothing to give back
             torch.cuda.empty_cache()
 
     @contextmanager
@@ -150,8 +150,9 @@ class CudaEngine(BackendEngine):
         if batch > MAX_GRAPHS:
             return run
         recorded = next(iter(self._runs.values()), None)
-        run.record(recorded.graph.pool() if recorded else None)
-        torch.cuda.empty_cache()  # what the first runs took: graphs have memory of their own
+        with ALONE:
+            run.record(recorded.graph.pool() if recorded else None)
+            torch.cuda.empty_cache()  # what the first runs took: graphs have memory of their own
         self._runs[batch] = run
         return run
 

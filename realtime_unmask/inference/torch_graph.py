@@ -1,8 +1,14 @@
-"""One batch size on an NVIDIA card: its buffers, and the network recorded as a CUDA graph."""
+"""One batch size on an NVIDIA card: its buffers, and the network recorded as a CUDA graph.
+
+Graphs are recorded by one thread at a time: before torch records one it waits for the whole card
+and gives memory back. Where a thread does so while another one records, the driver refuses it
+(error 900), and that recording is spoilt.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,6 +23,8 @@ if TYPE_CHECKING:
 
     Network = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
+# Held by whoever records, gives memory back, or waits for more than a stream of its own.
+ALONE = threading.Lock()
 _WARM_UP = 3
 
 
@@ -48,7 +56,11 @@ class Run:
         self._abandoned = False
 
     def record(self, pool: Any) -> None:
-        """Make the graph; `pool` is the memory of another one that never runs at the same time."""
+        """Make the graph, with ALONE held.
+
+        Args:
+            pool: the memory of another graph that never runs at the same time; None for its own.
+        """
         import torch
 
         graph: Any = torch.cuda.CUDAGraph()

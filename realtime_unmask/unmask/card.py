@@ -20,6 +20,7 @@ import numpy as np
 
 from realtime_unmask.errors import EngineError, EngineLost
 from realtime_unmask.inference.engine import Engine, first_line
+from realtime_unmask.inference.torch_graph import ALONE
 from realtime_unmask.types import Alignment, Float32, UInt8
 from realtime_unmask.unmask import editor
 from realtime_unmask.unmask.card_steps import blurred, disc, following, lab, quantile
@@ -68,7 +69,8 @@ class Card:
         self._graph: Any = None
         self._done: Tensor = self._rgb
         if self._cuda:
-            torch.cuda.synchronize()  # all of this was made in another stream
+            with ALONE:  # all of this was made in another stream
+                torch.cuda.current_stream().synchronize()
 
     def taken(self, planes: Tensor) -> list[Tensor]:
         """The editor's output, (N, 3, S, S) in [-1, 1], as paint in [0, 255], one for each crop."""
@@ -99,7 +101,8 @@ class Card:
             if not self._cuda:
                 return self._steps()
             if self._graph is None:
-                self._record()
+                with ALONE:
+                    self._record()
             self._graph.replay()
             return self._done.clone()
 
@@ -218,7 +221,7 @@ class Card:
         return (conv2d(plane, self._discs[radius], padding=radius) > 0.5).to(plane.dtype)
 
     def _record(self) -> None:
-        """All steps as one launch.
+        """All steps as one launch, with ALONE held.
 
         Nothing in them may copy from the CPU, not even the number in torch.where(a, b, 0.0).
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from realtime_unmask import resources
 from realtime_unmask.errors import EngineLost
 from realtime_unmask.inference.engine import load_engine
+from realtime_unmask.inference.torch_graph import ALONE
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Float32, Frame, FrameResult, UInt8
 from realtime_unmask.unmask import card as cards
@@ -266,6 +268,30 @@ def test_what_is_recorded_waits_for_nothing_and_copies_nothing(card: cards.Card)
     with Listen():  # as it would be seen
         torch.where(torch.ones(2) > 0, torch.ones(2), 0.0)
     assert seen & made_of_numbers or any(name.startswith("aten::where.Scalar") for name in seen)
+
+
+class FakeGraph:
+    """Replays what was computed while it was recorded."""
+
+    def replay(self) -> None: ...
+
+
+def test_the_card_records_while_no_other_thread_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before torch records it waits for the whole card, which spoils another one's recording."""
+    card, alone = cards.Card("cpu", S), []
+    crop, paint, hole = made_up(10)
+
+    def recording(graph: FakeGraph, **how: object) -> AbstractContextManager[None]:
+        alone.append(ALONE.locked())
+        return nullcontext()
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
+    monkeypatch.setattr(torch.cuda, "graph", recording)
+    monkeypatch.setattr(card, "_cuda", True)
+    for _ in range(2):
+        on_card(card, paint).finished(crop, hole, None, None, None)
+    assert alone == [True]
+    assert not ALONE.locked()
 
 
 @pytest.mark.parametrize("step", ["finish", "blended", "picture"])

@@ -18,6 +18,7 @@ from realtime_unmask.errors import EngineDamaged, EngineLost, EngineUnavailable
 from realtime_unmask.inference import safetensors_file
 from realtime_unmask.inference.engine import NetworkFiles, load_engine
 from realtime_unmask.inference.manifest import Manifest, Network
+from realtime_unmask.inference.torch_graph import ALONE
 from realtime_unmask.settings import Settings
 from tests.unit.inference.tiny import Float32, random_inputs
 from tests.unit.inference.tiny import expected as tiny_expected
@@ -196,6 +197,7 @@ class Cuda:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.graphs: list[FakeGraph] = []
         self.fault: BaseException | None = None
+        self.alone: list[bool] = []  # at each wait for the whole card: was no other thread let in?
         zeros = torch.zeros
 
         def anywhere(shape: Any, *, pin_memory: bool = False, device: str = "cpu") -> Any:
@@ -208,7 +210,7 @@ class Cuda:
             "CUDAGraph": self._graph,
             "graph": self._recording,
             "stream": lambda stream: nullcontext(),
-            "empty_cache": lambda: None,
+            "empty_cache": self._waiting_for_all,
         }.items():
             monkeypatch.setattr(torch.cuda, name, stand_in)
 
@@ -217,7 +219,11 @@ class Cuda:
         return self.graphs[-1]
 
     def _recording(self, graph: FakeGraph, **how: object) -> Any:
+        self._waiting_for_all()
         return nullcontext()
+
+    def _waiting_for_all(self) -> None:
+        self.alone.append(ALONE.locked())
 
 
 @pytest.fixture
@@ -261,6 +267,25 @@ def test_cuda_engine_keeps_a_graph_for_each_small_batch(
             np.testing.assert_allclose(made[name], values, atol=1e-6)
             assert made[name].base is None, "an array of its own"
     assert len(fake.graphs) == len({batch for batch in batches if batch <= 4})
+
+
+def test_one_thread_at_a_time_records_and_gives_memory_back(cuda_engine: Any) -> None:
+    engine, fake = cuda_engine
+    engine.infer(random_inputs("editor", 1))
+    engine.infer(random_inputs("editor", 1))
+    assert fake.alone == [True, True], "a graph, and what its rehearsal took"
+    assert not ALONE.locked()
+    engine.close()
+    assert fake.alone == [True] * 3
+    assert not ALONE.locked()
+
+
+def test_recording_that_fails_lets_the_next_thread_in(cuda_engine: Any) -> None:
+    engine, fake = cuda_engine
+    fake.fault = torch.cuda.OutOfMemoryError("CUDA out of memory.")
+    with pytest.raises(EngineLost):
+        engine.infer(random_inputs("editor", 1))
+    assert not ALONE.locked()
 
 
 @pytest.mark.parametrize("batch", [2, 6], ids=["with a graph", "without"])

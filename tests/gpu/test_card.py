@@ -5,8 +5,10 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from realtime_unmask.errors import EngineLost, EngineUnavailable
 from realtime_unmask.inference.engine import ON_CPU, load_engine
 from realtime_unmask.inference.manifest import Network
 from realtime_unmask.settings import Settings
+from realtime_unmask.unmask.card import Card
 
 from .conftest import inputs, skip_without_any
 
@@ -155,6 +158,26 @@ def test_card_that_is_lost_ends_the_engine_and_the_cpu_goes_on(torch_on_gpu: Set
     assert done.returncode == 0, done.stderr
     assert "lost: The GPU stopped working" in done.stdout
     assert any(f"on: (1, 1, 256, 256) {name}" in done.stdout for name in ON_CPU)
+
+
+def test_threads_may_make_their_engines_at_once(torch_on_gpu: Settings) -> None:
+    """As where the engines of one worker are warmed while those of another one still run."""
+    image = np.zeros((4, 3, 256, 256), np.float32)
+    ready = Barrier(2)
+
+    def work(network: Network) -> None:
+        for _ in range(5):
+            with load_engine(network, torch_on_gpu) as engine:
+                ready.wait(60)
+                for batch in (1, 2, 3, 4):
+                    engine.infer(inputs(network, image[:batch]))
+                if network == "editor":
+                    Card("cuda", 256)
+
+    with ThreadPoolExecutor(2) as pool:
+        networks: tuple[Network, ...] = ("map", "editor")
+        for done in [pool.submit(work, network) for network in networks]:
+            done.result(300)
 
 
 def test_fp32_is_not_tf32(torch_on_gpu: Settings, crops: NDArray[np.float32]) -> None:
