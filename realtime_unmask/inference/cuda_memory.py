@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from math import prod
 from typing import Any
 
@@ -160,10 +161,17 @@ class PyCudaMemory(CudaMemory):
 
         self._driver: Any = driver
         self._kept: list[Any] = []
-        driver.init()
-        self._context: Any = driver.Device(0).retain_primary_context()
-        self._context.push()
-        self._stream: Any = driver.Stream()
+        self._context: Any = None
+        self._stream: Any = None
+        self._call(driver.init)
+        context = self._call(self._call(driver.Device, 0).retain_primary_context)
+        self._call(context.push)
+        self._context = context
+        try:
+            self._stream = self._call(driver.Stream)
+        except EngineLost:
+            self.close()  # pycuda ends the process where a thread leaves a context behind
+            raise
         self.stream = int(self._stream.handle)
 
     def device(self, size: int) -> int:
@@ -199,7 +207,8 @@ class PyCudaMemory(CudaMemory):
             return
         self._kept.clear()
         self._stream = None
-        self._context.pop()
+        with suppress(self._driver.Error):  # a card that is gone
+            self._context.pop()
         self._context = None
 
     def _call(self, function: Callable[..., Any], *arguments: object) -> Any:

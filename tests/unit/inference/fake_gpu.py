@@ -159,25 +159,42 @@ class FakePyCuda(types.ModuleType):
         self.driver = driver
         self.pushed = 0
 
-    def init(self) -> None: ...
+    def init(self) -> None:
+        self.check("cuInit")
 
     def Device(self, number: int) -> Any:
-        def pushed(by: int) -> None:
-            self.pushed += by
+        self.check("cuDeviceGet")
+        return types.SimpleNamespace(retain_primary_context=self.retain)
 
-        context = types.SimpleNamespace(push=lambda: pushed(1), pop=lambda: pushed(-1))
-        return types.SimpleNamespace(retain_primary_context=lambda: context)
+    def retain(self) -> Any:
+        self.check("cuDevicePrimaryCtxRetain")
+        return types.SimpleNamespace(push=self.push, pop=self.pop)
+
+    def push(self) -> None:
+        self.check("cuCtxPushCurrent")
+        self.pushed += 1
+
+    def pop(self) -> None:
+        self.check("cuCtxPopCurrent")
+        self.pushed -= 1
 
     def Stream(self) -> Any:
+        self.check("cuStreamCreate")
         return types.SimpleNamespace(handle=7, synchronize=lambda: self.call("cuStreamSynchronize"))
 
     def call(self, name: str, *arguments: object) -> Any:
         result, *made = getattr(self.driver, name)(*arguments, *([0] if not arguments else []))
+        self.check(name, result)
+        return made[0] if made else None
+
+    def check(self, name: str, result: Result | None = None) -> None:
+        """Raise what one function of the driver gave, or would give."""
+        if result is None:
+            result, _ = self.driver.faults.get(name, (Result.CUDA_SUCCESS, 0))
         if result == Result.CUDA_ERROR_OUT_OF_MEMORY:
-            raise self.MemoryError("cuMemAlloc failed: out of memory")
+            raise self.MemoryError(f"{name} failed: out of memory")
         if result:
             raise self.Error(f"{name} failed: {result.name}")
-        return made[0] if made else None
 
     def mem_alloc(self, size: int) -> Any:
         return Allocation(self.driver, self.call("cuMemAlloc", size))

@@ -219,6 +219,39 @@ def test_no_memory_left_when_it_is_loaded(folder: Path, machine: Machine, functi
     assert machine.driver.alive == {}
 
 
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (Result.CUDA_ERROR_OUT_OF_MEMORY, "no memory left"),
+        (Result.CUDA_ERROR_ILLEGAL_ADDRESS, "stopped working"),
+    ],
+)
+@pytest.mark.parametrize(
+    "function",
+    ["cuInit", "cuDeviceGet", "cuDevicePrimaryCtxRetain", "cuCtxPushCurrent", "cuStreamCreate"],
+)
+def test_pycuda_that_finds_the_card_full_or_gone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, function: str, result: Result, words: str
+) -> None:
+    """Its errors are no RuntimeErrors, and a context that is left behind ends the process."""
+    machine = fake_gpu.install(monkeypatch, "tensorrt", pycuda=True)
+    machine.driver.faults[function] = (result, 0)
+    with pytest.raises(EngineUnavailable, match=words):
+        load_engine("map", SETTINGS, folder)
+    assert machine.pycuda is not None and machine.pycuda.pushed == 0
+    assert machine.driver.alive == {}
+
+
+def test_pycuda_engine_is_closed_on_a_card_that_is_gone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = fake_gpu.install(monkeypatch, "tensorrt", pycuda=True)
+    engine = load_engine("map", SETTINGS, folder)
+    machine.driver.faults["cuCtxPopCurrent"] = (Result.CUDA_ERROR_ILLEGAL_ADDRESS, 0)
+    engine.close()
+    assert machine.driver.alive == {}
+
+
 def test_driver_that_does_not_start(folder: Path, machine: Machine) -> None:
     machine.driver.faults["cuInit"] = (Result.CUDA_ERROR_ILLEGAL_ADDRESS, 0)
     with pytest.raises(EngineUnavailable, match="cuInit gives CUDA_ERROR_ILLEGAL_ADDRESS"):
