@@ -57,6 +57,7 @@ class Flavour:
             "onnx": files.entry.sha256,
             self.name: str(self.module().__version__),
             "precision": spec.precision,
+            "tf32": "off",
             "batches": f"1-{MAX_BATCH}",
             "card": card if isinstance(card, str) else card.sm,
         }
@@ -99,6 +100,7 @@ def build_plan(flavour: Flavour, spec: EngineSpec, files: NetworkFiles, sm: str 
             raise RuntimeError("; ".join(reasons) or log.cause())
         config = builder.create_builder_config()
         config.set_memory_pool_limit(module.MemoryPoolType.WORKSPACE, _WORKSPACE)
+        config.clear_flag(module.BuilderFlag.TF32)  # on by default, and fp32 means fp32
         profile = builder.create_optimization_profile()
         for number in range(network.num_inputs):
             port = network.get_input(number)

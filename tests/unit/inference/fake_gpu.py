@@ -236,6 +236,9 @@ class FakeTensorRt(types.ModuleType):
     class MemoryPoolType(IntEnum):
         WORKSPACE = 0
 
+    class BuilderFlag(IntEnum):
+        REFIT, TF32 = 2, 6
+
     class TensorIOMode(IntEnum):
         INPUT, OUTPUT = 1, 2
 
@@ -317,6 +320,8 @@ class Builder:
 
     def create_builder_config(self) -> Any:
         config = types.SimpleNamespace(profiles=[], num_compute_capabilities=0, capabilities={})
+        config.flags = {FakeTensorRt.BuilderFlag.TF32}
+        config.clear_flag = config.flags.discard
         config.set_memory_pool_limit = lambda pool, size: None
         config.add_optimization_profile = config.profiles.append
         config.set_compute_capability = lambda sm, n: config.capabilities.__setitem__(n, sm)

@@ -116,6 +116,7 @@ def test_plan_is_built_once_for_this_card(
     assert entry.about["card"] == "sm_86"
     assert entry.about["tensorrt"] == "11.4.0"
     assert entry.about["precision"] == "fp32"
+    assert entry.about["tf32"] == "off"
     profile = machine.module.builds[0].profiles[0]
     assert profile.shapes["image"] == ((1, 3, 256, 256), (1, 3, 256, 256), (4, 3, 256, 256))
 
@@ -151,6 +152,13 @@ def test_rtx_keeps_what_it_compiled_for_the_card(
     load_engine("map", RTX_SETTINGS, folder).close()
     assert given == [b"kernels of this card"]
     assert int(rtx.module.builds[0].capabilities[0]) == 86
+
+
+@pytest.mark.parametrize("backend", ["tensorrt", "tensorrt_rtx"])
+def test_fp32_is_not_tf32(folder: Path, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    machine = fake_gpu.install(monkeypatch, backend)
+    load_engine("map", Settings(backend=backend, precision="fp32"), folder).close()
+    assert machine.module.builds[0].flags == set()
 
 
 def test_default_precision_is_fp16(folder: Path, machine: Machine) -> None:
