@@ -244,11 +244,15 @@ def stored_or_built(
 def _runtime_config(
     module: Any, engine: Any, kernels: _Kernels | None
 ) -> tuple[Any, _Kernels | None]:
-    """TensorRT-RTX's settings of a run: graphs, and the kernels kept; (None, None) without."""
+    """TensorRT-RTX's settings of a run: graphs, kernels, and those kept; (None, None) without."""
     if kernels is None:
         return None, None
     config = engine.create_runtime_config()
     config.cuda_graph_strategy = module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+    # By default kernels for a batch size are compiled beside the frames, and the pixels change in
+    # the middle of a sequence; so they are compiled before the first batch of that size.
+    eager = module.DynamicShapesKernelSpecializationStrategy.EAGER
+    config.dynamic_shapes_kernel_specialization_strategy = eager
     kernels.attach(config)
     return config, kernels
 

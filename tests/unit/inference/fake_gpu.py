@@ -245,6 +245,9 @@ class FakeTensorRt(types.ModuleType):
     class CudaGraphStrategy(IntEnum):
         DISABLED, WHOLE_GRAPH_CAPTURE = 0, 1
 
+    class DynamicShapesKernelSpecializationStrategy(IntEnum):
+        LAZY, EAGER, NONE = range(3)
+
     class ComputeCapability(IntEnum):
         NONE, CURRENT, SM86, SM89, SM120 = 0, 1, 86, 89, 120
 
@@ -254,6 +257,7 @@ class FakeTensorRt(types.ModuleType):
         self.rtx = rtx
         self.__version__ = "1.7.1" if rtx else "11.4.0"
         self.builds: list[Any] = []
+        self.strategies: list[Any] = []  # of each context: when its kernels are compiled
         self.refuses_plans = False
         self.runs_fail_after = -1
         self.lines: Any = None
@@ -366,7 +370,10 @@ class Engine:
 
     def create_runtime_config(self) -> Any:
         assert self.module.rtx
-        config = types.SimpleNamespace(cuda_graph_strategy=None, cache=None)
+        lazy = FakeTensorRt.DynamicShapesKernelSpecializationStrategy.LAZY
+        config = types.SimpleNamespace(
+            cuda_graph_strategy=None, dynamic_shapes_kernel_specialization_strategy=lazy, cache=None
+        )
         config.create_runtime_cache = RuntimeCache
         config.set_runtime_cache = lambda cache: setattr(config, "cache", cache)
         return config
@@ -375,6 +382,7 @@ class Engine:
         assert (config is not None) == self.module.rtx
         if config is not None:
             config.cache.kernels = b"kernels of this card"
+            self.module.strategies.append(config.dynamic_shapes_kernel_specialization_strategy)
         return Context(self)
 
 

@@ -94,6 +94,14 @@ def test_rtx_records_graphs_itself(folder: Path, rtx: Machine) -> None:
     assert rtx.driver.launches == 0
 
 
+def test_rtx_compiles_before_the_first_batch_of_a_size(folder: Path, rtx: Machine) -> None:
+    """Else its kernels, and the pixels, change at some frame or other."""
+    with load_engine("map", RTX_SETTINGS, folder) as engine:
+        for batch in (1, 2):
+            engine.infer(random_inputs("map", batch))
+    assert [strategy.name for strategy in rtx.module.strategies] == ["EAGER", "EAGER"]
+
+
 @pytest.mark.parametrize("batch", [5, 9])
 def test_batches_beyond_the_profile_are_run_in_parts(
     folder: Path, machine: Machine, batch: int
@@ -322,6 +330,13 @@ def test_rtx_names_the_cards_that_it_knows(real_rtx: None) -> None:
     spec = EngineSpec("map", INPUTS["map"], OUTPUTS["map"], precision="fp16")
     with pytest.raises(EngineUnavailable, match=r"does not build for sm_35; it knows sm_75, sm_80"):
         build_plan(RTX, spec, NetworkFiles.read("map"), "sm_35")
+
+
+def test_rtx_has_what_a_run_is_set_up_with(real_rtx: None) -> None:
+    module = RTX.module()
+    assert module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+    assert module.DynamicShapesKernelSpecializationStrategy.EAGER
+    assert hasattr(module.IRuntimeConfig, "dynamic_shapes_kernel_specialization_strategy")
 
 
 def test_rtx_says_why_it_cannot_parse(real_rtx: None, folder: Path) -> None:
