@@ -226,13 +226,16 @@ def stored_or_built(
     key = flavour.plan_key(spec, files, card)
     sm = card if isinstance(card, str) else card.sm if flavour.portable else ""
 
+    built = False
+
     def build() -> bytes:
-        cache.forget("choice")  # it was made without this plan
+        nonlocal built
+        built = True
         return build_plan(flavour, spec, files, sm)
 
-    if may_build:
-        return cache.fetch(key, build)
-    plan = cache.load(key)
+    plan = cache.fetch(key, build) if may_build else cache.load(key)
+    if built:  # only now: whatever was chosen until the plan was stored was chosen without it
+        cache.forget("choice")
     if plan is None:
         raise EngineUnavailable(
             f"The plan of the '{spec.name}' network for this card is not built yet. Build it "

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from realtime_unmask.errors import EngineError, EngineLost, EngineUnavailable
-from realtime_unmask.inference import choice, cuda
+from realtime_unmask.inference import choice, cuda, tensorrt
 from realtime_unmask.inference.engine import Engine, load_engine
 from realtime_unmask.inference.plans import PlanCache
 from realtime_unmask.settings import Settings
@@ -140,6 +140,22 @@ def test_plan_built_later_is_considered(
     folder: Path, machine: Machine, times: dict[str, float]
 ) -> None:
     load_engine("map", AUTO, folder).close()
+    load_engine("map", Settings(backend="tensorrt", precision="fp32"), folder).close()
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "tensorrt"
+
+
+def test_choice_made_while_a_plan_is_built_is_not_kept(
+    folder: Path, machine: Machine, times: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another program, say, that does not know that there is going to be one."""
+    build = tensorrt.build_plan
+
+    def slowly(*arguments: Any) -> bytes:
+        load_engine("map", AUTO, folder).close()
+        return build(*arguments)
+
+    monkeypatch.setattr(tensorrt, "build_plan", slowly)
     load_engine("map", Settings(backend="tensorrt", precision="fp32"), folder).close()
     with load_engine("map", AUTO, folder) as engine:
         assert engine.backend == "tensorrt"
