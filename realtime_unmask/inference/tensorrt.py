@@ -202,11 +202,19 @@ def load_flavour(
     memory = open_memory()
     try:
         return TensorRtEngine(spec, flavour, plan, memory, kernels)
-    except EngineError as error:
+    except EngineLost as error:
         memory.close()
-        if isinstance(error, EngineLost):
-            raise EngineUnavailable(str(error)) from error
+        raise EngineUnavailable(str(error)) from error
+    except EngineError:
+        memory.close()
         raise
+    # What the bindings make of something that could not be created.
+    except (RuntimeError, TypeError, AttributeError) as error:
+        memory.close()
+        raise EngineUnavailable(
+            f"{flavour.label} cannot run the plan of the '{spec.name}' network: "
+            f"{logger(flavour.module()).cause()} See `realtime-unmask doctor`."
+        ) from error
 
 
 def stored_or_built(

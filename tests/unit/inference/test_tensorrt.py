@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -188,6 +188,33 @@ def test_plan_that_tensorrt_refuses(folder: Path, machine: Machine) -> None:
     with pytest.raises(EngineUnavailable, match=r"refuses the plan .* Version .* clean"):
         load_engine("map", SETTINGS, folder)
     assert machine.driver.alive == {}
+
+
+def test_runtime_that_cannot_be_created(
+    folder: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(logger: Any) -> None:
+        logger.log(machine.module.ILogger.ERROR, "CUDA initialization failure with error: 35")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    monkeypatch.setattr(machine.module, "Runtime", fails)
+    with pytest.raises(EngineUnavailable, match=r"cannot run the plan .* failure with error: 35"):
+        load_engine("map", SETTINGS, folder)
+    assert machine.driver.alive == {}
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), None], ids=["an error", "None"])
+def test_settings_of_a_run_that_cannot_be_created(
+    folder: Path, rtx: Machine, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    def fails(engine: fake_gpu.Engine) -> None:
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(fake_gpu.Engine, "create_runtime_config", fails)
+    with pytest.raises(EngineUnavailable, match="TensorRT-RTX cannot run the plan"):
+        load_engine("map", RTX_SETTINGS, folder)
+    assert rtx.driver.alive == {}
 
 
 def test_plan_with_other_tensors(
