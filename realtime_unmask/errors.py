@@ -11,6 +11,7 @@
     │   └── VirtualCameraError   there is no virtual camera, or it is gone
     ├── EngineError              a network cannot be run
     │   ├── EngineUnavailable    its package, driver or device is not here
+    │   │   └── EngineNotBuilt   it has to be built for the card first
     │   ├── EngineDamaged        its file is missing, altered or of another kind
     │   └── EngineLost           its device ran out of memory or is gone; the CPU can go on
     ├── WindowError              no window can be opened here
@@ -97,6 +98,10 @@ class EngineError(UnmaskError):
 
 class EngineUnavailable(EngineError):
     """The package, driver or device that the backend needs is not here."""
+
+
+class EngineNotBuilt(EngineUnavailable):
+    """It has to be built for this card first, which takes seconds to minutes."""
 
 
 class EngineDamaged(EngineError):

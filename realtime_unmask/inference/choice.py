@@ -2,8 +2,9 @@
 
 Without a GPU that can be used the order decides, and nothing is timed: looking costs microseconds.
 With one, each backend that loads runs the network a few times. The fastest is taken, an earlier
-one in the order where the difference is small, and the choice is remembered. Should the GPU run
-out of memory or vanish later on, the CPU takes over in the very batch that failed.
+one in the order where the difference is small, and the choice is remembered, but not that of a CPU
+because a GPU had no memory left or failed: it may be well next time. Should the GPU run out of
+memory or vanish later on, the CPU takes over in the very batch that failed.
 """
 
 from __future__ import annotations
@@ -19,8 +20,15 @@ from typing import Any
 import numpy as np
 
 from realtime_unmask.closing import Closing
-from realtime_unmask.errors import EngineError, EngineLost, EngineUnavailable
+from realtime_unmask.errors import (
+    EngineDamaged,
+    EngineError,
+    EngineLost,
+    EngineNotBuilt,
+    EngineUnavailable,
+)
 from realtime_unmask.inference import cuda
+from realtime_unmask.inference.cuda_memory import PACKAGES
 from realtime_unmask.inference.engine import (
     ON_CPU,
     ON_GPU,
@@ -192,16 +200,17 @@ def _timed(
     """Load and time each, keep the best. Raises EngineUnavailable."""
     best: BackendEngine | None = None
     times: dict[str, float] = {}
+    may_pass = False  # what kept a GPU from being tried: it may be well at the next start
     cpu = next((name for name in ON_CPU if _works(name, passed_over)), None)
     for name in [*gpu, *([cpu] if cpu else [])]:
-        engine = _loaded(name, spec, files, settings, passed_over)
-        if engine is None:
-            continue
         try:
-            times[name] = _time_ms(engine)
+            engine, times[name] = _tried(name, spec, files, settings)
+        except EngineDamaged:
+            raise
         except EngineError as error:
             passed_over[name] = str(error)
-            engine.close()
+            # A plan that is missing is waited for: who builds it makes this choice forgotten.
+            may_pass |= name in gpu and not isinstance(error, EngineNotBuilt)
             continue
         slower = engine
         if best is None or times[name] < CLEARLY * times[best.backend]:
@@ -213,9 +222,22 @@ def _timed(
     listed = ", ".join(f"{name} {ms:.1f} ms" for name, ms in times.items())
     others = [f"{n}: {passed_over[n]}" for n in PREFERENCE if n in passed_over]
     best.reason = "; ".join([f"the best of a timed run: {listed}", *others])
-    chosen = {"backend": best.backend, "reason": best.reason}
-    PlanCache.default().store(_key(spec, files, settings), json.dumps(chosen).encode())
+    if best.backend in ON_GPU or not may_pass:
+        chosen = {"backend": best.backend, "reason": best.reason}
+        PlanCache.default().store(_key(spec, files, settings), json.dumps(chosen).encode())
     return best
+
+
+def _tried(
+    name: str, spec: EngineSpec, files: NetworkFiles, settings: Settings
+) -> tuple[BackendEngine, float]:
+    """One backend's engine, and the time of a run, ms. Raises EngineError."""
+    engine = backend(name).load(spec, files, settings)
+    try:
+        return engine, _time_ms(engine)
+    except EngineError:
+        engine.close()
+        raise
 
 
 def _time_ms(engine: BackendEngine) -> float:
@@ -241,7 +263,7 @@ def _key(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> Key:
         "threads": str(settings.threads),
         "gpu": card.name if card else "",
         "driver": card.driver if card else "",
-        "packages": ", ".join(f"{name} {version(name)}" for name in PREFERENCE),
+        "packages": ", ".join(f"{name} {version(name)}" for name in (*PREFERENCE, *PACKAGES)),
     }
     return Key(KIND, about)
 

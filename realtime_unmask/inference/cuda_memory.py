@@ -19,6 +19,8 @@ from realtime_unmask.closing import Closing
 from realtime_unmask.errors import EngineLost, EngineUnavailable
 from realtime_unmask.types import Float32
 
+# Of either, as they are installed.
+PACKAGES = ("cuda-bindings", "pycuda")
 INSTALL = "Install it with: pip install cuda-bindings, or pip install pycuda."
 Launch = Callable[[], None]
 

@@ -12,7 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from realtime_unmask.errors import EngineDamaged, EngineError, EngineLost, EngineUnavailable
+from realtime_unmask.errors import (
+    EngineDamaged,
+    EngineError,
+    EngineLost,
+    EngineNotBuilt,
+    EngineUnavailable,
+)
 from realtime_unmask.inference import cuda
 from realtime_unmask.inference.cuda_memory import CudaMemory, Launch, open_memory
 from realtime_unmask.inference.engine import (
@@ -229,7 +235,8 @@ def stored_or_built(
     """The plan for a card, from the cache or built into it.
 
     Raises:
-        EngineUnavailable: it is not there and may not be built, or cannot be.
+        EngineNotBuilt: it is not there and may not be built.
+        EngineUnavailable: it cannot be built.
     """
     key = flavour.plan_key(spec, files, card)
     sm = card if isinstance(card, str) else card.sm if flavour.portable else ""
@@ -245,7 +252,7 @@ def stored_or_built(
     if built:  # only now: whatever was chosen until the plan was stored was chosen without it
         cache.forget("choice")
     if plan is None:
-        raise EngineUnavailable(
+        raise EngineNotBuilt(
             f"The plan of the '{spec.name}' network for this card is not built yet. Build it "
             "with: realtime-unmask engines build."
         )

@@ -11,7 +11,7 @@ import pytest
 
 from realtime_unmask.errors import EngineError, EngineLost, EngineUnavailable
 from realtime_unmask.inference import choice, cuda, tensorrt
-from realtime_unmask.inference.engine import Engine, load_engine
+from realtime_unmask.inference.engine import Engine, load_engine, version
 from realtime_unmask.inference.plans import PlanCache
 from realtime_unmask.settings import Settings
 
@@ -127,6 +127,55 @@ def test_remembered_backend_that_fails_now_is_passed_over(
         assert engine.backend == "openvino"
         assert "no memory left" in engine.reason
     assert machine.driver.alive == {}
+
+
+@pytest.mark.parametrize(
+    ("function", "result", "words"),
+    [
+        ("cuMemAlloc", Result.CUDA_ERROR_OUT_OF_MEMORY, "no memory left"),  # as it is loaded
+        ("cuStreamSynchronize", Result.CUDA_ERROR_ILLEGAL_ADDRESS, "stopped working"),  # timed
+    ],
+)
+def test_cpu_that_was_chosen_because_the_card_failed_is_not_remembered(
+    folder: Path,
+    planned: None,
+    machine: Machine,
+    function: str,
+    result: Result,
+    words: str,
+) -> None:
+    machine.driver.faults[function] = (result, 0)
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "openvino"
+        assert words in engine.reason
+    assert machine.driver.alive == {}
+    machine.driver.faults.clear()
+    with load_engine("map", AUTO, folder) as engine:
+        assert "the best of a timed run: tensorrt " in engine.reason
+
+
+def test_cpu_that_was_chosen_for_want_of_a_plan_is_remembered(
+    folder: Path, machine: Machine, times: dict[str, float]
+) -> None:
+    load_engine("map", AUTO, folder).close()
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "openvino"
+        assert engine.reason.endswith("(remembered)")
+
+
+@pytest.mark.parametrize("package", ["cuda-bindings", "pycuda", "tensorrt"])
+def test_choice_is_made_again_with_another_package(
+    folder: Path,
+    planned: None,
+    times: dict[str, float],
+    monkeypatch: pytest.MonkeyPatch,
+    package: str,
+) -> None:
+    load_engine("map", AUTO, folder).close()
+    installed = {package: "99.0"}
+    monkeypatch.setattr(choice, "version", lambda name: installed.get(name, version(name)))
+    with load_engine("map", AUTO, folder) as engine:
+        assert not engine.reason.endswith("(remembered)")
 
 
 def test_auto_builds_no_plan_and_says_how(folder: Path, machine: Machine) -> None:
