@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import TypeVar
 
 import numpy as np
 
 from realtime_unmask.closing import Closing
-from realtime_unmask.errors import EngineError, EngineLost, UnmaskError
+from realtime_unmask.errors import EngineError, EngineLost
 from realtime_unmask.faces import tracker
 from realtime_unmask.faces.alignment import align, crop, to_solid
 from realtime_unmask.faces.detector import Detector
@@ -82,14 +83,14 @@ class Unmasker(Closing):
         Raises:
             EngineUnavailable: no backend works here, or not the one that was asked for.
             EngineDamaged: a network's file is not the one that its manifest names.
+            AssetError: the landmarker's file is missing or altered.
         """
-        map_engine = load_engine("map", settings)
-        try:
-            editor_engine = load_engine("editor", settings)
-        except UnmaskError:
-            map_engine.close()
-            raise
-        return cls(map_engine, editor_engine, settings)
+        with ExitStack() as undo:
+            map_engine = undo.enter_context(load_engine("map", settings))
+            editor_engine = undo.enter_context(load_engine("editor", settings))
+            made = cls(map_engine, editor_engine, settings)
+            undo.pop_all()
+        return made
 
     @property
     def settings(self) -> Settings:

@@ -52,6 +52,12 @@ class FakeEngine:
         self.submit(inputs)
         return self.wait()
 
+    def __enter__(self) -> FakeEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def submit(self, inputs: Mapping[str, NDArray[np.float32]]) -> None:
         assert self.under_way is None
         self.calls.append({name: value.copy() for name, value in inputs.items()})
