@@ -17,8 +17,6 @@ from contextlib import suppress
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import (
     EngineDamaged,
@@ -41,6 +39,7 @@ from realtime_unmask.inference.engine import (
     version,
 )
 from realtime_unmask.inference.plans import Key, PlanCache
+from realtime_unmask.inference.warm_up import blank
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32
 
@@ -242,10 +241,7 @@ def _tried(
 
 def _time_ms(engine: BackendEngine) -> float:
     """The median time of one crop, ms. Raises EngineError."""
-    inputs = {
-        name: np.zeros([n or 1 for n in shape], np.float32)
-        for name, shape in engine.spec.inputs.items()
-    }
+    inputs = blank(engine.spec, 1)
     spent = []
     for _ in range(_WARM_UP + _RUNS):
         began = time.perf_counter()

@@ -169,6 +169,10 @@ class LiveUnmasker(Protocol):
         """Why that."""
         ...
 
+    def warm(self) -> None:
+        """Do before the first frame what would hold up frames later on."""
+        ...
+
     def process(self, frame: Frame, state: State) -> FrameResult:
         """Unmask one frame of a sequence."""
         ...
@@ -194,6 +198,9 @@ class AtOnce(ABC):
     """The rest of a LiveUnmasker for one that does all of a frame in process()."""
 
     likeness: Likeness | None = None
+
+    def warm(self) -> None:  # noqa: B027  an unmasker may have nothing to do
+        """See LiveUnmasker."""
 
     @abstractmethod
     def process(self, frame: Frame, state: State) -> FrameResult:

@@ -246,6 +246,7 @@ class Worker(threading.Thread):
 
     def _warm(self, unmasker: LiveUnmasker) -> None:
         """The first runs of a network take longer; best with a picture of what is to come."""
+        unmasker.warm()
         sample = self._host.sample
         frame = Frame(sample.image if sample is not None else np.zeros((96, 128, 3), np.uint8))
         for _ in range(2):

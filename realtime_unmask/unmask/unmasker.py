@@ -15,6 +15,7 @@ from realtime_unmask.faces import tracker
 from realtime_unmask.faces.alignment import align, crop, to_solid
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.inference.engine import Engine, load_engine
+from realtime_unmask.inference.warm_up import warm_up
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import (
     Face,
@@ -213,6 +214,18 @@ class Unmasker(Closing):
         To be called while there is nothing else to do; the pixels are the same without.
         """
         tracker.catch_up(self._detector, state.tracks)
+
+    def warm(self) -> None:
+        """On a GPU, run both networks once for each number of faces in a batch; else nothing.
+
+        To be called before the first frame, which would have to wait for it; pixels are the same
+        without.
+
+        Raises:
+            EngineError: a network failed.
+        """
+        for engine in (self._map_engine, self._editor_engine):
+            warm_up(engine, min(BATCH, self._settings.max_faces))
 
     def close(self) -> None:
         """Free networks and landmarkers; safe to call again."""

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime_unmask.faces.detector import Detector
+from realtime_unmask.inference.engine import EngineSpec
 
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo.mp4"
 Planes = dict[str, NDArray[np.float32]]
@@ -41,6 +42,9 @@ def detector() -> Iterator[Detector]:
 
 class FakeEngine:
     """An engine whose answer is a function of its inputs."""
+
+    backend = "fake"
+    spec: EngineSpec
 
     def __init__(self, answer: Callable[[Mapping[str, NDArray[np.float32]]], Planes]) -> None:
         self.answer = answer

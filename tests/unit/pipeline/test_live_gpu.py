@@ -28,8 +28,13 @@ class FakeUnmasker(AtOnce):
         self.settings = settings
         self.backend = "a GPU" if settings.backend == "auto" else settings.backend
         self.reason = "a test"
+        self.did: list[str] = []
+
+    def warm(self) -> None:
+        self.did.append("warmed")
 
     def process(self, frame: Frame, state: object = None) -> FrameResult:
+        self.did.append("a frame")
         return FrameResult(frame, frame, None)
 
     def close(self) -> None: ...
@@ -41,10 +46,12 @@ class Process:
 
     monkeypatch: pytest.MonkeyPatch
     made: list[str] = field(default_factory=list)
+    unmaskers: list[FakeUnmasker] = field(default_factory=list)
 
     def make(self, settings: Settings) -> FakeUnmasker:
         self.made.append(settings.backend)
-        return FakeUnmasker(settings)
+        self.unmaskers.append(FakeUnmasker(settings))
+        return self.unmaskers[-1]
 
     def does(self, code: str) -> None:
         whole = f"import json, sys, time\n{code}"
@@ -76,6 +83,15 @@ def test_cpu_first_and_then_the_gpu(process: Process, session: LiveSession) -> N
     session.start()
     wait_until(lambda: session.stats().backend == "a GPU")
     assert process.made == ["openvino", "auto"]
+
+
+def test_gpu_is_warm_before_it_takes_over(process: Process, session: LiveSession) -> None:
+    process.does(CHOSEN % ("openvino", "torch"))
+    session.start()
+    wait_until(lambda: session.stats().backend == "a GPU")
+    for unmasker in process.unmaskers:
+        assert unmasker.did[0] == "warmed"
+        assert unmasker.did.count("warmed") == 1
 
 
 def test_what_is_being_done_is_told_until_it_is_done(

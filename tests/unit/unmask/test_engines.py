@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from realtime_unmask.errors import AssetError, EngineUnavailable
+from realtime_unmask.inference.engine import EngineSpec
+from realtime_unmask.inference.manifest import INPUTS, OUTPUTS, Network
+from realtime_unmask.settings import Settings
 from realtime_unmask.unmask import unmasker as unmaskers
 from realtime_unmask.unmask.unmasker import Unmasker
-from tests.unit.conftest import FakeEngine
+from tests.unit.conftest import FakeEngine, Planes
 
 
 @pytest.fixture
@@ -52,3 +59,62 @@ def test_engines_stay_open_as_long_as_their_unmasker(load: dict[str, FakeEngine]
     with Unmasker.default():
         assert [engine.closed for engine in load.values()] == [False, False]
     assert [engine.closed for engine in load.values()] == [True, True]
+
+
+@pytest.fixture
+def unmasker(map_engine: FakeEngine, editor_engine: FakeEngine) -> Iterator[Unmasker]:
+    """On a backend that is named, with networks of the real ones' form."""
+    engines: dict[Network, FakeEngine] = {"map": map_engine, "editor": editor_engine}
+    for name, engine in engines.items():
+        engine.spec = EngineSpec(name, INPUTS[name], OUTPUTS[name])
+        engine.backend = "torch"
+    with Unmasker(map_engine, editor_engine) as made:
+        yield made
+
+
+def batches(engine: FakeEngine) -> list[int]:
+    """Sizes of those that it was asked for."""
+    return [len(inputs["image"]) for inputs in engine.calls]
+
+
+def test_gpu_is_warmed_for_each_number_of_faces(
+    unmasker: Unmasker, map_engine: FakeEngine, editor_engine: FakeEngine
+) -> None:
+    unmasker.warm()
+    for engine, name in ((map_engine, "map"), (editor_engine, "editor")):
+        assert batches(engine) == [1, 2, 3, 4]
+        wanted = {n: (2, *shape[1:]) for n, shape in engine.spec.inputs.items()}
+        assert {n: v.shape for n, v in engine.calls[1].items()} == wanted, name
+        assert all(v.dtype == np.float32 for v in engine.calls[1].values())
+
+
+@pytest.mark.parametrize(("most", "wanted"), [(2, [1, 2]), (9, [1, 2, 3, 4])])
+def test_gpu_is_warmed_for_no_more_faces_than_may_come_in_a_batch(
+    unmasker: Unmasker, editor_engine: FakeEngine, most: int, wanted: list[int]
+) -> None:
+    unmasker.settings = Settings(max_faces=most)
+    unmasker.warm()
+    assert batches(editor_engine) == wanted
+
+
+def test_cpu_starts_without(
+    unmasker: Unmasker, map_engine: FakeEngine, editor_engine: FakeEngine
+) -> None:
+    map_engine.backend = editor_engine.backend = "openvino"
+    unmasker.warm()
+    assert map_engine.calls == editor_engine.calls == []
+
+
+def test_cpu_that_takes_over_meanwhile_is_not_warmed(
+    unmasker: Unmasker, map_engine: FakeEngine
+) -> None:
+    answer = map_engine.answer
+
+    def falls_back(inputs: Mapping[str, NDArray[np.float32]]) -> Planes:
+        if len(inputs["image"]) == 2:
+            map_engine.backend = "openvino"
+        return answer(inputs)
+
+    map_engine.answer = falls_back
+    unmasker.warm()
+    assert batches(map_engine) == [1, 2]
