@@ -297,16 +297,29 @@ class CardPainted:
             )
 
 
-def fetched(engine: Engine, card: Card | None) -> list[Paint]:
-    """Wait for what the editor was started on, and leave it on the card if there is one."""
+def fetched(engine: Engine, card: Card | None, again: Callable[[], None]) -> list[Paint]:
+    """Wait for what the editor was started on, and leave it on the card if there is one.
+
+    Args:
+        again: starts the editor on the same batch once more. Called where the card has no room
+            for the paint, or is lost with it; then the paint is in the computer's memory.
+
+    Raises:
+        EngineError: the network failed.
+    """
     if card is None:
         return list(editor.painted(engine))
     made = engine.wait_there("rgb")
     if isinstance(made["rgb"], np.ndarray):  # the card was lost, and the CPU did it
         return list(editor.taken(made))
+    try:
+        planes = card.taken(made["rgb"])
+    except EngineLost:
+        again()
+        return list(editor.painted(engine))
     return [
         CardPainted(card, rgb, sure[0])
-        for rgb, sure in zip(card.taken(made["rgb"]), made["confidence"], strict=True)
+        for rgb, sure in zip(planes, made["confidence"], strict=True)
     ]
 
 

@@ -365,13 +365,22 @@ class Unmasker(Closing):
                 for start in range(0, len(begun.asked), BATCH):
                     if start:
                         self._start(begun, start)
-                    fresh += fetched(self._editor_engine, self._card)
+                    fresh += self._fetched(begun, start)
         except EngineError as error:  # raised by finish(), as often as it is asked
             begun.fault = error
             return
         begun.fresh = fresh
         if not self._editor_engine.card:
             self._card = None  # it was lost, and the CPU took over
+
+    def _fetched(self, begun: Begun, first: int) -> list[Paint]:
+        """What the editor made of one batch, which begins with number `first`."""
+
+        def again() -> None:
+            self._card = None
+            self._start(begun, first)
+
+        return fetched(self._editor_engine, self._card, again)
 
     def _colour(self, begun: Begun) -> None:
         """Fit the paint to its surroundings, and remember it for the frames to come."""

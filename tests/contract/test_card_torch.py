@@ -294,7 +294,7 @@ def test_the_card_records_while_no_other_thread_does(monkeypatch: pytest.MonkeyP
     assert not ALONE.locked()
 
 
-@pytest.mark.parametrize("step", ["finish", "blended", "picture"])
+@pytest.mark.parametrize("step", ["taken", "finish", "blended", "picture"])
 @pytest.mark.parametrize("ahead", [False, True], ids=["one by one", "the next frame begun"])
 def test_a_card_that_is_lost_with_the_paint_on_it_costs_no_frame(
     always: None, clip: list[UInt8], monkeypatch: pytest.MonkeyPatch, step: str, ahead: bool
@@ -326,6 +326,24 @@ def test_a_card_that_is_lost_with_the_paint_on_it_costs_no_frame(
         assert unmasker._card is None
     assert len(results) == len(clip)
     assert all(result.map is not None for result in results)
+
+
+def test_faults_of_the_editor_itself_are_not_tried_again(
+    always: None, clip: list[UInt8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is for its engine to do, or not, where the backend was asked for by name."""
+    editor, calls = LeftThere(), []
+
+    def breaks(name: str) -> dict[str, object]:
+        calls.append(name)
+        editor.wait()
+        raise EngineLost("The GPU stopped working.")
+
+    monkeypatch.setattr(editor, "wait_there", breaks)
+    with Unmasker(load_engine("map", SETTINGS), editor, SETTINGS) as unmasker:  # type: ignore[arg-type]
+        with pytest.raises(EngineLost, match="stopped working"):
+            unmasker.process(Frame(clip[0], Fraction(0), 0, 0), State())
+    assert calls == ["rgb"]
 
 
 def test_a_card_that_is_lost_and_no_cpu_that_takes_over_is_an_error(
