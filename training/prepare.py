@@ -126,8 +126,6 @@ def _prepare_one(
     if _sharpness(pixels) < MIN_SHARPNESS:
         counts.blurred += 1
         return None
-    height, width = image.shape[:2]
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     coded = cv2.imencode(
         ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 93]
     )[1]
@@ -135,12 +133,19 @@ def _prepare_one(
     return _Row(
         coded.ravel(),
         to_crop(mesh, alignment),
-        to_crop(corners, alignment),
+        corners(image, alignment),
         labels["split"],
         labels["set"],
         labels["origin"],
         name,
     )
+
+
+def corners(image: UInt8, alignment: Alignment) -> NDArray[np.float32]:
+    """(4, 2) a picture's corners in crop px; a pixel reaches half a pixel around its place."""
+    height, width = image.shape[:2]
+    ends = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    return to_crop(ends - np.float32(0.5), alignment)
 
 
 def _span(mesh: NDArray[np.float32]) -> float:

@@ -29,7 +29,7 @@ from realtime_unmask.faces.detector import Detector
 from realtime_unmask.types import Alignment, Float32, UInt8
 from training.labelled import FULL, UNKNOWN
 from training.masks.pasted import yaw
-from training.prepare import pictures
+from training.prepare import corners, pictures
 from training.shards import CROP, MARGIN, STORED, Faces, packed
 
 VERDICTS = Path(__file__).with_suffix(".json")
@@ -163,8 +163,6 @@ def _row(name: str, image: UInt8, mesh: Float32, verdict: dict[str, Any]) -> _Ro
     base = align(mesh, CROP)
     alignment = Alignment(base.matrix + np.array([[0, 0, MARGIN], [0, 0, MARGIN]]), STORED)
     pixels = crop(image, alignment)
-    height, width = image.shape[:2]
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     landmarks = to_crop(mesh, alignment)
     rings = [
         to_crop(np.array(ring, np.float32).reshape(-1, 2), alignment) for ring in verdict["mask"]
@@ -183,7 +181,7 @@ def _row(name: str, image: UInt8, mesh: Float32, verdict: dict[str, Any]) -> _Ro
     )[1]
     return _Row(
         jpeg.ravel(), cv2.imencode(".png", plane)[1].ravel(), landmarks,
-        to_crop(corners, alignment), name, verdict["from"], texture,
+        corners(image, alignment), name, verdict["from"], texture,
     )  # fmt: skip
 
 

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from realtime_unmask.faces.alignment import EYE_CENTRE, EYE_DISTANCE
+from realtime_unmask.types import Alignment
+from realtime_unmask.unmask.compositor import known_region
 from training import data
-from training.prepare import prepare
+from training.prepare import corners, prepare
 from training.shards import CROP, MARGIN, STORED, Faces, load_shards
 
 
@@ -100,6 +102,16 @@ def test_pixels_outside_the_picture_are_not_valid(pictures: Path, tmp_path: Path
     valid = data.view(made, 0, None).valid
     assert not valid[:, :20].any()
     assert valid[100:200, 128:].all()
+
+
+def test_what_is_known_of_a_crop_is_what_the_program_knows_of_it() -> None:
+    small = np.zeros((40, 60, 3), np.uint8)  # so that half of its pixels is seen in the crop
+    alignment = Alignment(np.array([[5.0, 0, 20], [0, 5.0, 30]]), STORED)
+    inside = np.zeros((STORED, STORED), np.uint8)
+    ends = corners(small, alignment)
+    cv2.fillConvexPoly(inside, np.round(ends).astype(np.int32), 1)
+    assert np.array_equal(inside, known_region(alignment, 60, 40))
+    assert ends[0] == pytest.approx((17.5, 27.5))
 
 
 def test_a_folder_with_shards_is_not_added_to(pictures: Path, tmp_path: Path) -> None:
