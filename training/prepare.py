@@ -9,11 +9,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import tarfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
-from pathlib import Path
+from itertools import chain, tee
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
@@ -64,7 +65,8 @@ def prepare(inputs: list[Path], out: Path, exclude: Path | None = None) -> Count
     """Read every picture, write shards into `out`.
 
     Args:
-        exclude: file names to leave out, one a line, since a mask or a hand is before the face.
+        exclude: names to leave out, one a line, since a mask or a hand is before the face; as
+            `pictures` gives them, or without their folders.
 
     Raises:
         ValueError: no picture with a usable face was found, or `out` holds shards already.
@@ -78,8 +80,8 @@ def prepare(inputs: list[Path], out: Path, exclude: Path | None = None) -> Count
     rows: list[_Row] = []
     number, weight = 0, 0
     with Landmarker("full_range", max_faces=2) as wide, Landmarker("short_range") as near:
-        for name, image, labels in chain(pictures(inputs), _clips(inputs)):
-            if name in excluded:
+        for name, image, labels in _told_apart(chain(pictures(inputs), _clips(inputs))):
+            if {name, _base(name)} & excluded:
                 counts.excluded += 1
                 continue
             row = _prepare_one(name, image, labels, (wide, near), counts)
@@ -174,21 +176,39 @@ def _flush(out: Path, number: int, rows: list[_Row]) -> None:
     )
 
 
+def _told_apart(read: Iterator[_Read]) -> Iterator[_Read]:
+    """Namesakes of several inputs under names of their own: a name stands for a person."""
+    read, again = tee(read)
+    names = numbered(name for name, _, _ in again)
+    for name, (_, image, labels) in zip(names, read, strict=True):
+        yield name, image, labels
+
+
+def numbered(names: Iterable[str]) -> Iterator[str]:
+    """Names that tell namesakes apart: a.webp, a__1.webp, a__2.webp; tars may hold such."""
+    seen: Counter[str] = Counter()
+    for name in names:
+        path = PurePosixPath(name)
+        yield str(path.with_stem(f"{path.stem}__{seen[name]}")) if seen[name] else name
+        seen[name] += 1
+
+
 def pictures(inputs: list[Path]) -> Iterator[_Read]:
-    """Every picture in tars and folders."""
+    """Every picture in tars and folders; its name is its path in there."""
     for place in (p for p in inputs if p.suffix.lower() not in VIDEOS):
         folder = place if place.is_dir() else place.parent
         table = _labels(folder / "faces.csv")
         if place.is_dir() and not any(place.glob("*.tar")):
             for path in sorted(p for p in place.rglob("*") if p.suffix.lower() in SUFFIXES):
-                yield path.name, _decoded(path.read_bytes()), _label(table, path.name)
+                name = path.relative_to(place).as_posix()
+                yield name, _decoded(path.read_bytes()), _label(table, name)
             continue
         for tar in sorted(place.glob("*.tar")) if place.is_dir() else [place]:
             with tarfile.open(tar) as archive:
                 for member in archive:
                     handle = archive.extractfile(member) if member.isfile() else None
                     if handle and Path(member.name).suffix.lower() in SUFFIXES:
-                        name = Path(member.name).name
+                        name = str(PurePosixPath(member.name))  # without a "./" before it
                         yield name, _decoded(handle.read()), _label(table, name)
 
 
@@ -219,8 +239,13 @@ def _labels(path: Path) -> dict[str, dict[str, str]]:
         return {row["file"]: row for row in csv.DictReader(handle)}
 
 
+def _base(name: str) -> str:
+    """A picture's name without its folders."""
+    return PurePosixPath(name).name
+
+
 def _label(table: dict[str, dict[str, str]], name: str) -> dict[str, str]:
-    row = table.get(name)
+    row = table.get(name) or table.get(_base(name))
     if row is not None:
         return row
     held = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 20 == 0

@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import tee
 from pathlib import Path
@@ -29,7 +29,7 @@ from realtime_unmask.faces.detector import Detector
 from realtime_unmask.types import Alignment, Float32, UInt8
 from training.labelled import FULL, UNKNOWN
 from training.masks.pasted import yaw
-from training.prepare import corners, pictures
+from training.prepare import corners, numbered, pictures
 from training.shards import CROP, MARGIN, STORED, Faces, packed
 
 VERDICTS = Path(__file__).with_suffix(".json")
@@ -49,18 +49,9 @@ TEXTURE_SHARPNESS = 12.0
 def for_scoring(name: str) -> bool:
     """Whether a photograph of ../shared/data/masked is kept for scoring.
 
-    Namesakes (`numbered`) go together.
+    Namesakes (`numbered`, or in other folders) go together.
     """
     return _digest(name) % SCORING_SHARE == 0
-
-
-def numbered(names: Iterable[str]) -> Iterator[str]:
-    """Names that tell namesakes apart: a.webp, a__1.webp, a__2.webp; tars may hold such."""
-    seen: Counter[str] = Counter()
-    for name in names:
-        path = Path(name)
-        yield f"{path.stem}__{seen[name]}{path.suffix}" if seen[name] else name
-        seen[name] += 1
 
 
 def harvest(place: Path, out: Path, verdicts: Path = VERDICTS) -> Counter[str]:
@@ -103,8 +94,10 @@ class _Row:
 
 
 def _named(place: Path) -> Iterator[tuple[str, UInt8 | None]]:
+    """The photographs; verdicts name them without folders."""
     found, again = tee(pictures([place]))
-    for name, (_, image, _) in zip(numbered(name for name, _, _ in again), found, strict=True):
+    names = numbered(Path(name).name for name, _, _ in again)
+    for name, (_, image, _) in zip(names, found, strict=True):
         yield name, image
 
 
@@ -248,5 +241,5 @@ def _save(path: Path, rows: list[_Row]) -> None:
 
 
 def _digest(name: str) -> int:
-    first = re.sub(r"__\d+(?=\.\w+$)", "", name)
+    first = re.sub(r"__\d+(?=\.\w+$)", "", Path(name).name)
     return int(hashlib.sha256(first.encode()).hexdigest(), 16)

@@ -47,6 +47,36 @@ def test_pictures_with_a_mask_are_left_out_by_name(pictures: Path, tmp_path: Pat
     assert "face_00.png" not in load_shards(tmp_path / "out").name
 
 
+def test_namesakes_are_different_people(pictures: Path, tmp_path: Path) -> None:
+    picture = pictures / "face_00.png"
+    for name in ("here/anna/001.png", "here/boris/001.png", "here/002.png", "there/002.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(picture, tmp_path / name)
+    with tarfile.open(tmp_path / "more.tar", "w") as archive:
+        archive.add(picture, "./clara/001.png")
+        archive.add(picture, "./003.png")
+    prepare([tmp_path / "here", tmp_path / "there", tmp_path / "more.tar"], tmp_path / "out")
+    made = load_shards(tmp_path / "out")
+    assert set(made.name) == {
+        "anna/001.png", "boris/001.png", "clara/001.png", "002.png", "002__1.png", "003.png",
+    }  # fmt: skip
+    assert len(set(data.person(made))) == 6
+
+
+def test_labels_and_exclusions_reach_into_folders(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "faces" / "a").mkdir(parents=True)
+    for name in ("face_00.png", "face_10.png"):
+        shutil.copy(pictures / name, tmp_path / "faces" / "a" / name)
+    (tmp_path / "faces" / "faces.csv").write_text(
+        "tar,file,split,set,origin\nx.tar,face_00.png,val,studio,30_1_2.jpg\n"
+    )
+    (tmp_path / "masked.txt").write_text("face_10.png\n")
+    counts = prepare([tmp_path / "faces"], tmp_path / "out", tmp_path / "masked.txt")
+    made = load_shards(tmp_path / "out")
+    assert counts.excluded == 1
+    assert (made.name[0], made.split[0], made.set[0]) == ("a/face_00.png", "val", "studio")
+
+
 def test_a_folder_without_faces_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()

@@ -19,7 +19,8 @@ from realtime_unmask.faces.landmarker import Landmarker
 from training import data, editor_data
 from training.__main__ import main
 from training.labelled import FULL, UNKNOWN, Labelled, RealMasks, load_real_masks
-from training.real_masks import VERDICTS, coded_map, for_scoring, harvest, numbered
+from training.prepare import numbered
+from training.real_masks import VERDICTS, coded_map, for_scoring, harvest
 from training.shards import CROP, MARGIN, STORED, Faces
 
 # Outline of a mask on the mesh: ears, nose, and along the jaw.
@@ -128,7 +129,7 @@ def test_namesakes_in_a_tar_are_told_apart_and_go_together(
     for scoring in (False, True):
         name = _name(scoring)
         twin = name.replace(".png", "__1.png")
-        assert for_scoring(twin) == scoring
+        assert for_scoring(twin) == for_scoring(f"two/{name}") == scoring
         with tarfile.open(tmp_path / "photos.tar", "w") as archive:
             for folder in ("one", "two"):
                 archive.add(photo, f"{folder}/{name}")
