@@ -14,6 +14,7 @@ import pytest
 from realtime_unmask import resources
 from realtime_unmask.faces.alignment import crop
 from realtime_unmask.types import Float32, UInt8
+from realtime_unmask.unmask.compositor import GROW_PX
 from training import checkpoint, data
 from training.__main__ import main
 from training.evaluation import (
@@ -211,6 +212,14 @@ def test_map_tables_are_in_range(judged: Faces) -> None:
         row["n"] for name, row in made.tables["things that are no mask"].items() if "all" in name
     ) == 2 * len(cells)
     assert shown == []
+
+
+def test_the_true_map_is_grown_as_the_programs_own(judged: Faces) -> None:
+    case = cases.make(judged, cases.jobs(judged)[0], 0)
+    hole = editor.true_hole(replace(case, mask=square(20, 20, 1)))
+    rows, columns = np.nonzero(hole)
+    assert np.ptp(rows) == np.ptp(columns) == 2 * GROW_PX
+    assert hole[20 - GROW_PX, 20 - GROW_PX] == 0  # by a disc, not by a square
 
 
 def test_guesses_of_the_same_person_and_of_a_stranger(faces: Faces) -> None:

@@ -17,11 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_unmask.types import UInt8
+from realtime_unmask.types import MaskMap, UInt8
+from realtime_unmask.unmask.compositor import support
 from training.evaluation import cases, scores
 from training.evaluation.baselines import Baselines, learn
 from training.evaluation.cases import Case, Job
-from training.evaluation.engines import Engines, Found, laid_in
+from training.evaluation.engines import THRESHOLD, Engines, Found, laid_in
 from training.evaluation.judge import Judge
 from training.evaluation.pool import spread
 from training.shards import CROP, Faces
@@ -158,10 +159,14 @@ class _Worker:
             theirs = self._before.find(case.masked).hole
             made[BEFORE] = (self._before.unmask(case, theirs), theirs)
         made[OURS] = (self._ours.unmask(case, hole), hole)
-        exact = case.mask.astype(np.uint8)
-        exact = cv2.dilate(exact, np.ones((3, 3), np.uint8)).astype(np.uint8)
+        exact = true_hole(case)
         made[TRUE_MAP] = (self._ours.unmask(case, exact), exact)
         return made
+
+
+def true_hole(case: Case) -> UInt8:
+    """(S, S) uint8: what the program would paint if the map network were never wrong."""
+    return support(MaskMap(case.mask.astype(np.float32), coverage=1.0), THRESHOLD)
 
 
 def opinions(
