@@ -76,6 +76,10 @@ class EditorConfig(RunConfig):
     real: Path | None = None
 
 
+# How far around a hole the editor is asked for the picture's own colours, px.
+RIM_PX = 6
+
+
 def blank(batch: Batch) -> Tensor:
     """The network's `image`: the picture with the hole at 0."""
     return batch["target"] * (1 - batch["map"])
@@ -84,7 +88,7 @@ def blank(batch: Batch) -> Tensor:
 def reconstruction_losses(rgb: Tensor, confidence: Tensor, batch: Batch) -> dict[str, Tensor]:
     """L1 and SSIM in the hole, a little L1 around it, and the confidence's own error, weighed."""
     inside = batch["map"] * batch["valid"]
-    around = grown(batch["map"], 6) * batch["valid"]
+    around = (grown(batch["map"], RIM_PX) - batch["map"]) * batch["valid"]
     error = (rgb - batch["target"]).abs()
     composite = torch.lerp(batch["target"], rgb, batch["map"])
     # exp(-error / 0.2): 1 for a perfect pixel, 0.37 for one that is off by a tenth of the range.

@@ -255,6 +255,17 @@ def test_weighted_mean_counts_only_what_has_weight() -> None:
     assert weighted_mean(value, torch.tensor([[[[0.0, 1.0]]]])).item() == 5.0
 
 
+def test_the_hole_and_its_rim_are_weighed_apart() -> None:
+    target, hole = torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
+    hole[..., 20:44, 20:44] = 1
+    batch = {"target": target, "map": hole, "valid": torch.ones_like(hole)}
+    rim = grown(hole, train_editor.RIM_PX) - hole
+    for wrong, wanted in ((hole, 2.0), (rim, 0.5), (1 - hole - rim, 0.0)):
+        rgb = target + 0.1 * wrong
+        losses = train_editor.reconstruction_losses(rgb, torch.ones_like(hole), batch)
+        assert losses["l1"].item() == pytest.approx(0.1 * wanted)
+
+
 def test_grown_is_a_square_dilation() -> None:
     plane = torch.zeros(1, 1, 9, 9)
     plane[..., 4, 4] = 1
