@@ -1,12 +1,13 @@
 """Checkpoints: one safetensors file with everything that a run needs to go on.
 
 Keys are "<part>/<name>": networks and their averages by state_dict name, optimisers as
-"<part>/<parameter number>/<moment>". The header holds the step and the architecture. No pickle,
+"<part>/<parameter number>/<moment>". The header holds progress and the architecture. No pickle,
 so a foreign checkpoint can do no harm.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Sequence
@@ -35,10 +36,12 @@ class Progress:
     Attributes:
         step: optimiser steps done.
         best: the highest validation score so far.
+        warm: the run began with trained weights, which its average need not forget.
     """
 
     step: int = 0
     best: float = -math.inf
+    warm: bool = False
 
 
 def save(
@@ -57,7 +60,7 @@ def save(
         for number, moments in optimiser.state_dict()["state"].items():
             for name, value in moments.items():
                 tensors[f"{part}/{number}/{name}"] = torch.as_tensor(value).contiguous().clone()
-    header = {"architecture": architecture, "step": progress.step, "best": progress.best}
+    header = {"architecture": architecture, **dataclasses.asdict(progress)}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     save_file(tensors, partial, {"training": json.dumps(header)})
@@ -89,7 +92,7 @@ def load(
         own = _under(tensors, part)
         if own:
             _load_optimiser(optimiser, own)
-    return Progress(int(header["step"]), float(header.get("best", -math.inf)))
+    return _progress(header)
 
 
 def excerpt(source: Path, target: Path, architecture: str, parts: Sequence[str]) -> None:
@@ -131,7 +134,13 @@ def load_weights(path: Path, architecture: str, network: nn.Module) -> Progress:
         network.load_state_dict({**counters, **{n: v.float() for n, v in own.items()}})
     except RuntimeError as error:
         raise CheckpointError(f"{path} does not fit {architecture} ({error}).") from error
-    return Progress(int(header["step"]), float(header.get("best", -math.inf)))
+    return _progress(header)
+
+
+def _progress(header: dict[str, Any]) -> Progress:
+    """Older checkpoints, and plain weights, do not tell everything."""
+    best, warm = float(header.get("best", -math.inf)), bool(header.get("warm", False))
+    return Progress(int(header["step"]), best, warm)
 
 
 def _read(path: Path, architecture: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -177,12 +186,13 @@ def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 
-def average(into: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    """Exponential moving average of weights; faster at first, so that it forgets the start.
+def average(into: nn.Module, network: nn.Module, decay: float, progress: Progress) -> None:
+    """Exponential moving average of weights; faster at first, so that it forgets a random start.
 
     The statistics of batch norm are averaged alike: those of the newest weights would not fit.
     """
-    decay = min(decay, (1 + step) / (10 + step))
+    if not progress.warm:
+        decay = min(decay, (1 + progress.step) / (10 + progress.step))
     kept, new = list(into.state_dict().values()), list(network.state_dict().values())
     moving = [i for i, value in enumerate(kept) if value.is_floating_point()]
     with torch.no_grad():

@@ -38,7 +38,8 @@ class RunConfig:
 
     Attributes:
         folder: where checkpoints and log are kept.
-        weights: a file (a .safetensors of engines/, or a checkpoint) that a new run begins with.
+        weights: a file (a .safetensors of engines/, or a checkpoint) that a new run begins with,
+            and that stays its best until it is beaten.
         max_minutes: stop cleanly after so long; the next call goes on.
         steps: stop for good at this step.
         batch: samples a step, for each process.
@@ -92,7 +93,7 @@ class Run(ABC, Generic[Network]):
         """
 
     def resume(self) -> None:
-        """Go on from the folder's checkpoint, or begin with those of `weights`.
+        """Go on from the folder's checkpoint, or begin with `weights`, which are to be beaten.
 
         Raises:
             checkpoint.CheckpointError: damaged, or made for another architecture.
@@ -106,6 +107,9 @@ class Run(ABC, Generic[Network]):
         elif self._config.weights is not None:
             for network in (self.network, self.average):
                 checkpoint.load_weights(self._config.weights, self.architecture, network)
+            self.progress.warm = True
+            if not self.rank:
+                self._keep_if_best(self.validate())
 
     def judge_best(self) -> None:
         """Score the best weights anew: the painter, or what the score means, may have changed."""
@@ -206,12 +210,15 @@ class Run(ABC, Generic[Network]):
         if self.rank:
             return
         figures = self.validate()
+        self._keep_if_best(figures)
+        self.save()
+        log.write(self.progress.step, self._config.batch * self.world, figures)
+
+    def _keep_if_best(self, figures: dict[str, float]) -> None:
         score = figures.get("score", -math.inf)
         if score > self.progress.best:
             self.progress.best = score
             self.save("best")
-        self.save()
-        log.write(self.progress.step, self._config.batch * self.world, figures)
 
     def placed(self, batch: Batch) -> Batch:
         """On the device first: a GPU lays out and widens a batch faster than a CPU copies it."""

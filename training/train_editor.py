@@ -178,7 +178,7 @@ class EditorRun(Run[EditorNet]):
         losses = self.record(
             (joined, rate, moved), lambda batch: self._learn(batch, joined), batch
         )
-        checkpoint.average(self.average, self.network, config.average, step)
+        checkpoint.average(self.average, self.network, config.average, self.progress)
         return losses
 
     def _learn(self, batch: Batch, joined: tuple[str, ...]) -> dict[str, Tensor]:

@@ -164,9 +164,7 @@ class FacesRun(Run[FaceNet]):
         alike = contrastive(F.normalize(self.network.embed(vector), dim=1), batch["person"])
         told = attribute_loss(self.network.attributes(vector[: len(batch["first"])]), batch)
         self.descend(alike + told, self.network, self.optimiser)
-        checkpoint.average(
-            self.average, self.network, self.config.average, self.progress.step
-        )
+        checkpoint.average(self.average, self.network, self.config.average, self.progress)
         return {"contrastive": alike.detach(), "attributes": told.detach()}
 
     def validate(self) -> dict[str, float]:

@@ -94,7 +94,7 @@ class MapRun(Run[MapNet]):
             logits = self.network.logits(batch["image"])
         value = loss(logits.float(), batch["target"], batch["valid"], batch["thin"])
         self.descend(value, self.network, self.optimiser)
-        checkpoint.average(self.average, self.network, self.config.average, step)
+        checkpoint.average(self.average, self.network, self.config.average, self.progress)
         return {"map": value.detach()}
 
     def validate(self) -> dict[str, float]:

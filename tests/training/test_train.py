@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
-from realtime_unmask.inference.networks import EditorNet
+from realtime_unmask import resources
+from realtime_unmask.inference.networks import EditorNet, MapNet
 from training import checkpoint, data, train_editor, train_map, transport
 from training.discriminators import Adversary, PatchDiscriminator
 from training.editor_data import editor_maker
@@ -24,6 +25,9 @@ from training.motion import Motion
 from training.shards import Faces
 from training.train_editor import EditorConfig, EditorRun
 from training.train_map import MapConfig
+
+
+MAP = resources.folder("engines") / "map.safetensors"
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
@@ -139,6 +143,42 @@ def test_a_resumed_map_run_equals_an_unbroken_one(
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     for name, value in whole.items():
         assert torch.equal(value, parts[name]), name
+
+
+def test_the_weights_that_a_run_begins_with_stay_the_best_until_they_are_beaten(
+    faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = faces.where(np.ones(len(faces), bool))
+    held.split[0] = "val"
+    scores = iter([0.9, 0.8, 0.9, 0.95])  # the beginning, its end; on resuming the best, the end
+    monkeypatch.setattr(train_map, "validate", lambda *_: {"score": next(scores)})
+    for steps, wanted in ((1, (0, 0.9)), (2, (2, 0.95))):
+        config = MapConfig(folder=tmp_path, batch=2, steps=steps, weights=MAP)
+        train_map.train(config, held)
+        best = checkpoint.load_weights(tmp_path / "best.safetensors", "map-2", MapNet())
+        assert (best.step, best.best) == wanted
+
+
+def test_an_average_forgets_a_random_start_but_not_trained_weights(
+    faces: Faces, tmp_path: Path
+) -> None:
+    for weights_given, kept in ((None, 0.1), (MAP, 0.75)):
+        config = MapConfig(
+            folder=tmp_path / str(kept), batch=2, weights=weights_given, average=0.75
+        )
+        run = train_map.MapRun(config, faces.where(np.zeros(len(faces), bool)))
+        run.resume()
+        run.save()
+        run = train_map.MapRun(config, faces.where(np.zeros(len(faces), bool)))
+        run.resume()  # what a run began with is known when it goes on
+        name, before = next(iter(run.average.named_parameters()))
+        before = before.detach().clone()
+        stream = data.Stream(faces, data.map_sample, seed=1)
+        run.step(run.placed(next(iter(data.batches(stream, replace(config, workers=0), 0)))))
+        newest = dict(run.network.named_parameters())[name]
+        wanted = torch.lerp(newest, before, kept)
+        assert torch.allclose(dict(run.average.named_parameters())[name], wanted, atol=1e-6)
+        assert (newest - before).abs().max() > 1e-4
 
 
 def test_training_lowers_the_loss(faces: Faces, tmp_path: Path) -> None:
