@@ -45,7 +45,7 @@ def judged(faces: Faces) -> Faces:
     made = faces.where(np.ones(len(faces), bool))
     made.split = made.split.copy()
     made.set = np.array(["utk"] * len(made), dtype="<U12")
-    made.origin = np.array(["34_1_2_2017.jpg"] * len(made))
+    made.origin = np.array(["34_1_2_2017.jpg"] * len(made), dtype="<U24")
     made.split[:2] = "val"
     made.set[2] = data.UNSEEN_SETS[0]
     return made
@@ -257,6 +257,16 @@ def test_the_set_of_small_faces_has_its_size(faces: Faces) -> None:
     )  # fmt: skip
     chosen = [job.face for job in cases.jobs(many)]
     assert len(chosen) == len(set(chosen)) == cases.SMALL_FACES
+
+
+def test_copies_judge_nothing(judged: Faces) -> None:
+    assert [job.face for job in cases.jobs(judged)] == [0, 1, 0, 2]
+    some = judged.where(np.ones(len(judged), bool))
+    some.name = some.name.astype("<U24")
+    some.name[0] = data.COPIES[0]  # of a training picture
+    some.origin[2] = "augmented_image_118.jpg"  # of another picture of its set
+    assert [job.face for job in cases.jobs(some)] == [1, 1]
+    assert list(data.validation_faces(some).name) == [some.name[1]]
 
 
 def test_no_held_out_face_is_an_error(faces: Faces) -> None:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime_unmask.types import Alignment, Float32, UInt8
 from training import data, unseen
@@ -25,6 +26,8 @@ SEED = 2026
 SMALL_FACE_PX = (60.0, 120.0)
 # Faces of the unseen sources that are judged: not all, so that a run takes minutes.
 SMALL_FACES = 200
+# So begin the origins of pictures that pr_wo's makers computed from others of its own.
+COMPUTED = "augmented_"
 AGES = ((12, "0-12"), (19, "13-19"), (39, "20-39"), (59, "40-59"), (200, "60+"))
 # The fifth is everybody else in the file names.
 ETHNICITIES = ("White", "Black", "Asian", "Indian", "other")
@@ -81,18 +84,21 @@ class Case:
 
 def jobs(faces: Faces, limit: int | None = None) -> list[Job]:
     """All cases; `limit` is about how many faces of the val split are judged instead of all."""
-    unseen_source = np.isin(faces.set, data.UNSEEN_SETS)
-    held = np.flatnonzero((faces.split == "val") & ~unseen_source)
-    small = np.flatnonzero(unseen_source)
+    held, small = np.flatnonzero(data.judges(faces)), np.flatnonzero(unseen_faces(faces))
     step = max(1, len(held) // limit) if limit else 1
     few = np.linspace(0, len(small) - 1, min(SMALL_FACES, len(small))).astype(np.intp)
     small = small[few][::step]
-    plan: list[tuple[Set, np.ndarray[tuple[int, ...], np.dtype[np.intp]]]] = [
+    plan: list[tuple[Set, NDArray[np.intp]]] = [
         ("val, training painter", held[::step]),
         ("val, unseen painter", held[:: 2 * step]),
         ("small faces, unseen painter", small),
     ]
     return [Job(name, int(face)) for name, chosen in plan for face in chosen]
+
+
+def unseen_faces(faces: Faces) -> NDArray[np.bool_]:
+    """(n,) true for the sources never trained on, each of their pictures once."""
+    return np.isin(faces.set, data.UNSEEN_SETS) & ~np.char.startswith(faces.origin, COMPUTED)
 
 
 def make(faces: Faces, job: Job, row: int, *, covering: bool = True) -> Case:
