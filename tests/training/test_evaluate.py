@@ -207,7 +207,11 @@ def test_map_tables_are_in_range(judged: Faces) -> None:
     made, cells, shown = maps.evaluate(judged, ENGINES, workers=0)
     painted = made.tables["painted masks"][cases.SETS[0]]
     assert 0.3 < painted["IoU"] <= 1 and 0 <= painted["boundary F, 2 px"] <= 1
-    assert made.tables["bare faces"]["all"]["n"] == 2
+    plain = made.tables["bare faces"]
+    assert {name: row["n"] for name, row in plain.items()} == {
+        "val": 2, "val, darkest chin": 1, "val, darkest lips": 1, "small faces": 1,
+        data.UNSEEN_SETS[0]: 1,
+    }  # fmt: skip
     assert sum(
         row["n"] for name, row in made.tables["things that are no mask"].items() if "all" in name
     ) == 2 * len(cells)
@@ -288,6 +292,18 @@ def test_photos_for_scoring_leave_out_near_duplicates(pictures: Path, tmp_path: 
     (tmp_path / kept).unlink()
     with pytest.raises(ValueError, match="no photograph that is kept"):
         photos.held(tmp_path)
+
+
+def test_photos_are_told_from_bare_faces_of_the_unseen_sources_too(
+    judged: Faces, pictures: Path, tmp_path: Path
+) -> None:
+    one = next(iter(sorted(pictures.iterdir()))).read_bytes()
+    (tmp_path / next(n for k in range(40) if for_scoring(n := f"p{k}.png"))).write_bytes(one)
+    made, _, cells = maps.evaluate(judged, ENGINES, masked=tmp_path, workers=0)
+    table = made.tables["photographs"]
+    assert table["all, against val"]["bare faces"] == 2
+    assert table["all, against unseen sources"]["bare faces"] == 1
+    assert len(cells) == 1
 
 
 def test_engines_take_a_mask_off_and_leave_a_bare_face_as_it_is(faces: Faces) -> None:

@@ -52,6 +52,11 @@ class Job:
         return "training" if self.set == "val, training painter" else "unseen"
 
     @property
+    def again(self) -> bool:
+        """Whether an earlier set has the same bare face."""
+        return self.set == "val, unseen painter"
+
+    @property
     def small(self) -> bool:
         """Whether the picture is reduced to a small face first."""
         return self.set == "small faces, unseen painter"
@@ -85,15 +90,20 @@ class Case:
 def jobs(faces: Faces, limit: int | None = None) -> list[Job]:
     """All cases; `limit` is about how many faces of the val split are judged instead of all."""
     held, small = np.flatnonzero(data.judges(faces)), np.flatnonzero(unseen_faces(faces))
-    step = max(1, len(held) // limit) if limit else 1
+    every = step(faces, limit)
     few = np.linspace(0, len(small) - 1, min(SMALL_FACES, len(small))).astype(np.intp)
-    small = small[few][::step]
+    small = small[few][::every]
     plan: list[tuple[Set, NDArray[np.intp]]] = [
-        ("val, training painter", held[::step]),
-        ("val, unseen painter", held[:: 2 * step]),
+        ("val, training painter", held[::every]),
+        ("val, unseen painter", held[:: 2 * every]),
         ("small faces, unseen painter", small),
     ]
     return [Job(name, int(face)) for name, chosen in plan for face in chosen]
+
+
+def step(faces: Faces, limit: int | None) -> int:
+    """Every so manieth face is judged, so that those of the val split are about `limit`."""
+    return max(1, int(data.judges(faces).sum()) // limit) if limit else 1
 
 
 def unseen_faces(faces: Faces) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ them; on photographs of people who really wear masks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,8 +19,8 @@ import numpy as np
 from realtime_unmask.inference.engine import load_engine
 from realtime_unmask.types import Float32, Float64, UInt8
 from realtime_unmask.unmask.map import WORN_FROM
-from training import unseen
-from training.evaluation import cases, scores
+from training import data, unseen
+from training.evaluation import bare, cases, scores
 from training.evaluation.cases import SEED, Job
 from training.evaluation.engines import SETTINGS, THRESHOLD, Found, found
 from training.evaluation.pool import spread
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from training.evaluation.photos import Held
 
 CELL = 160
-# The share of bare faces that counts as dark of lip or of beard: the darkest tenth.
-DARK_SHARE = 0.1
-_CHEEKS, _CHIN = (50, 280, 117, 346), (200, 199, 175, 18, 208, 428)
-_LIPS = (0, 17, 267, 37, 84, 314)
 
 Table = dict[str, dict[str, float]]
 
@@ -48,7 +44,8 @@ class Answer:
         digest: of its pictures.
         painted: iou, wide, boundary, area and found of the painted mask; wide is the IoU of what
             is over the program's threshold.
-        bare: false_area, coverage, lips and chin (their brightness against the cheeks).
+        bare: what `bare.judged` says of the face without its mask; empty where it has been
+            judged in another set.
         things: the share of a thing's pixels that was marked as mask, and that which would be
             painted over, by thing.
         thumb: (CELL, CELL, 3) uint8, the masked picture with true (green) and found (red) edge.
@@ -110,11 +107,11 @@ def evaluate(
     report.tables["painted masks"] = _painted(answers)
     report.tables["kinds of mask, unseen painter"] = _kinds(answers)
     report.tables["things that are no mask"] = _things(answers)
-    report.tables["bare faces"] = _bare(answers)
+    plain = _by_set(answers) | bare.unseen(faces, engines, limit=limit, workers=workers)
+    report.tables["bare faces"] = bare.table(plain)
     cells: list[UInt8] = []
     if kept is not None:
-        negative = np.array([a.bare["coverage"] for a in _one_each(answers)])
-        table, cells = _photos(kept, engines, negative)
+        table, cells = _photos(kept, engines, plain)
         report.tables["photographs"] = table
     return report, [a.thumb for a in answers], cells
 
@@ -128,7 +125,7 @@ class _Worker:
 
     def __call__(self, job: Job) -> Answer:
         case = cases.make(self._faces, job, self._number[job.face], covering=False)
-        seen, bare = found(self._mapper, case.masked), found(self._mapper, case.bare)
+        seen = found(self._mapper, case.masked)
         true, marked = case.mask & case.valid, seen.marked & case.valid
         painted = {
             "iou": scores.iou(marked, true),
@@ -139,10 +136,9 @@ class _Worker:
             if seen.worn else np.nan,
             "found": float(seen.worn),
         }
-        plain = {
-            "false_area": float((bare.map.values >= THRESHOLD)[case.valid].mean()),
-            "worn": float(bare.worn), "coverage": bare.map.coverage,
-        } | _darkness(case.bare, case.mesh)  # fmt: skip
+        plain = {}
+        if not job.again:
+            plain = bare.judged(self._mapper, case.bare, case.valid, case.mesh)
         digest = hashlib.sha256(case.masked.tobytes()).digest()
         things = {}
         for dress, picture in (("bare", case.bare), ("masked", case.masked)):
@@ -163,19 +159,6 @@ class _Worker:
         return thing, (float(seen.marked[where].mean()), float(seen.hole[where].mean())), shown
 
 
-def _darkness(image: UInt8, mesh: Float32) -> dict[str, float]:
-    """How bright lips and chin are against the cheeks: beards and dark lips are dark."""
-    grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), 2.0)
-    limit = image.shape[0] - 1
-
-    def level(points: Sequence[int]) -> float:
-        x, y = mesh[list(points)].round().astype(int).clip(0, limit).T
-        return float(np.median(grey[y, x]))
-
-    cheeks = max(level(_CHEEKS), 1.0)
-    return {"lips": level(_LIPS) / cheeks, "chin": level(_CHIN) / cheeks}
-
-
 def _cell(picture: UInt8, seen: Found, true: scores.Bool | None) -> UInt8:
     """A small picture with the edge of the map in red, and of the true one in green."""
     shown = cv2.resize(picture, (CELL, CELL), interpolation=cv2.INTER_AREA)
@@ -188,9 +171,11 @@ def _cell(picture: UInt8, seen: Found, true: scores.Bool | None) -> UInt8:
     return shown.astype(np.uint8)
 
 
-def _one_each(answers: list[Answer]) -> list[Answer]:
-    """Each val face once: the sets share them."""
-    return [a for a in answers if a.set == "val, training painter"]
+def _by_set(answers: list[Answer]) -> dict[str, list[bare.Row]]:
+    """What was said of bare faces, those of the val split and small ones."""
+    names = {bare.VAL: cases.SETS[0], bare.SMALL: cases.SETS[2]}
+    rows = {name: [a.bare for a in answers if a.set == chosen] for name, chosen in names.items()}
+    return {name: those for name, those in rows.items() if those}
 
 
 def _painted(answers: list[Answer]) -> Table:
@@ -240,25 +225,6 @@ def _things(answers: list[Answer]) -> Table:
     return table
 
 
-def _bare(answers: list[Answer]) -> Table:
-    faces = _one_each(answers)
-    tests: dict[str, Callable[[Answer], bool]] = {"all": lambda a: True}
-    for part in ("chin", "lips"):
-        limit = float(np.quantile([a.bare[part] for a in faces], DARK_SHARE))
-        tests[f"darkest {part}"] = lambda a, p=part, at=limit: a.bare[p] <= at  # type: ignore[misc]
-    table = {}
-    for name, test in tests.items():
-        chosen = [a.bare for a in faces if test(a)]
-        areas = [b["false_area"] for b in chosen]
-        table[name] = {
-            "n": float(len(chosen)),
-            "false area": float(np.mean(areas)),
-            "worst": float(np.max(areas)),
-            "taken for masked": float(np.mean([b["worn"] for b in chosen])),
-        }
-    return table
-
-
 def _held_photos(place: Path) -> Held:
     # Here only, since it looks for faces: the rest runs without mediapipe.
     from training.evaluation import photos
@@ -266,8 +232,10 @@ def _held_photos(place: Path) -> Held:
     return photos.held(place)
 
 
-def _photos(kept: Held, engines: Path, negative: Float64) -> tuple[Table, list[UInt8]]:
-    """How well coverage tells these photographs from the bare faces, and cells for a sheet."""
+def _photos(
+    kept: Held, engines: Path, plain: Mapping[str, Sequence[bare.Row]]
+) -> tuple[Table, list[UInt8]]:
+    """How well coverage tells these photographs from bare faces, and cells for a sheet."""
     from training.evaluation import photos
 
     best: list[float] = []
@@ -277,25 +245,36 @@ def _photos(kept: Held, engines: Path, negative: Float64) -> tuple[Table, list[U
             seen = [found(mapper, one) for one in photo.crops]
             best.append(max((s.map.coverage for s in seen), default=-1.0))
             for one, s in zip(photo.crops, seen, strict=True):
-                cell = _cell(one, s, None)
-                number = (str(len(cells) + 1), (2, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4)
-                cv2.putText(cell, *number, (0, 0, 0), 3, cv2.LINE_AA)
-                cv2.putText(cell, *number, (255, 255, 0), 1, cv2.LINE_AA)
-                cells.append(cell)
+                cells.append(_numbered(_cell(one, s, None), len(cells) + 1))
     values = np.array(best)
-    faces = values[values >= 0]
-    table = {
-        name: {
-            "photos": float(len(part)),
-            "bare faces": float(len(negative)),
-            "AUC": scores.auc(part, negative),
-            "accuracy": float(
-                ((part >= WORN_FROM).sum() + (negative < WORN_FROM).sum())
-                / (len(part) + len(negative))
-            ),
-            "masks missed": float((part < WORN_FROM).sum()),
-            "near-duplicates left out": float(kept.twins),
-        }
-        for name, part in (("with a face found", faces), ("all", values))
-    }
+    unseen_sources = [row for name in data.UNSEEN_SETS for row in plain.get(name, ())]
+    table = {}
+    negatives = {bare.VAL: plain.get(bare.VAL, ()), "unseen sources": unseen_sources}
+    for bare_name, rows in negatives.items():
+        negative = np.array([row["coverage"] for row in rows])
+        for name, part in (("with a face found", values[values >= 0]), ("all", values)):
+            if len(part) and len(negative):
+                table[f"{name}, against {bare_name}"] = _told(part, negative) | {
+                    "near-duplicates left out": float(kept.twins)
+                }
     return table, cells
+
+
+def _told(masked: Float64, negative: Float64) -> dict[str, float]:
+    """How well coverage tells masked from bare faces."""
+    right = (masked >= WORN_FROM).sum() + (negative < WORN_FROM).sum()
+    return {
+        "photos": float(len(masked)),
+        "bare faces": float(len(negative)),
+        "AUC": scores.auc(masked, negative),
+        "accuracy": float(right / (len(masked) + len(negative))),
+        "masks missed": float((masked < WORN_FROM).sum()),
+    }
+
+
+def _numbered(cell: UInt8, number: int) -> UInt8:
+    for colour, width in (((0, 0, 0), 3), ((255, 255, 0), 1)):
+        cv2.putText(
+            cell, str(number), (2, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, colour, width, cv2.LINE_AA
+        )
+    return cell
