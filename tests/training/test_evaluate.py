@@ -30,7 +30,7 @@ from training.evaluation import (
     scores,
     steady,
 )
-from training.evaluation.engines import Engines, laid_in
+from training.evaluation.engines import Engines, found, laid_in
 from training.evaluation.judge import Judge
 from training.face_networks import JudgeNet, architecture
 from training.real_masks import for_scoring
@@ -212,10 +212,34 @@ def test_map_tables_are_in_range(judged: Faces) -> None:
         "val": 2, "val, darkest chin": 1, "val, darkest lips": 1, "small faces": 1,
         data.UNSEEN_SETS[0]: 1,
     }  # fmt: skip
-    assert sum(
-        row["n"] for name, row in made.tables["things that are no mask"].items() if "all" in name
-    ) == 2 * len(cells)
-    assert shown == []
+    things = made.tables["things that are no mask"]
+    assert len(cells) == 4 and shown == []
+    assert things["all before a masked face"]["n"] == 4
+    assert things["all before a bare face"]["n"] == 3  # the val sets share their bare faces
+
+
+def test_things_before_small_faces_are_as_small(
+    judged: Faces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[UInt8] = []
+
+    def look(mapper: object, picture: UInt8) -> object:
+        looked.append(picture)
+        return found(mapper, picture)  # type: ignore[arg-type]
+
+    def grain(
+        image: Float32, mesh: Float32, rng: np.random.Generator
+    ) -> tuple[Float32, Float32, str]:
+        return rng.random(image.shape, np.float32), np.ones((CROP, CROP), np.float32), "hand"
+
+    job = next(job for job in cases.jobs(judged) if job.small)
+    worker = maps._Worker(judged, {job.face: job.face}, ENGINES)
+    monkeypatch.setattr("training.evaluation.maps.found", look)
+    monkeypatch.setattr("training.unseen.hide", grain)
+    worker(job)
+    assert len(looked) == 3  # the masked face, and a thing before it, masked and bare
+    for picture in looked[1:]:
+        assert np.abs(np.diff(picture.astype(int), axis=1)).mean() < 40  # of independent pixels: 85
 
 
 def test_the_true_map_is_grown_as_the_programs_own(judged: Faces) -> None:

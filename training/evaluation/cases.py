@@ -111,8 +111,35 @@ def unseen_faces(faces: Faces) -> NDArray[np.bool_]:
     return np.isin(faces.set, data.UNSEEN_SETS) & ~np.char.startswith(faces.origin, COMPUTED)
 
 
+@dataclass(frozen=True, slots=True)
+class Dressed:
+    """A face under its mask, before a picture of it is made.
+
+    Attributes:
+        bare, masked: (256, 256, 3) float32 RGB in [0, 1], however small the picture will be.
+        share: (256, 256) float32 in [0, 1], how much of each pixel is mask.
+        kind: of mask.
+        side: of the picture, px.
+        valid: (256, 256) bool, where the face's own picture is known.
+        mesh: (478, 2) float32 px.
+    """
+
+    bare: Float32
+    masked: Float32
+    share: Float32
+    kind: str
+    side: int
+    valid: Bool
+    mesh: Float32
+
+
 def make(faces: Faces, job: Job, row: int, *, covering: bool = True) -> Case:
-    """Paint one case.
+    """Paint one case; arguments as of `dress`."""
+    return case(faces, job, row, dress(faces, job, row, covering=covering))
+
+
+def dress(faces: Faces, job: Job, row: int, *, covering: bool) -> Dressed:
+    """Put the mask of one case on.
 
     Args:
         faces: any that hold the job's face.
@@ -132,13 +159,23 @@ def make(faces: Faces, job: Job, row: int, *, covering: bool = True) -> Case:
     if job.small:
         width = float(np.ptp(seen.mesh[:, 0]))
         side = round(CROP * min(1.0, float(rng.uniform(*SMALL_FACE_PX)) / width))
-    bare, frame = (to_bytes(_reduced(image, side)) for image in (seen.image, masked))
-    labels = {"source": str(faces.set[row]), "kind": kind}
-    labels |= _who(str(faces.set[row]), str(faces.origin[row]))
+    return Dressed(seen.image, masked, share, kind, side, seen.valid > 0, seen.mesh)
+
+
+def case(faces: Faces, job: Job, row: int, worn: Dressed) -> Case:
+    """The pictures and labels of a face under its mask; arguments as of `dress`."""
+    source = str(faces.set[row])
+    labels = {"source": source, "kind": worn.kind} | _who(source, str(faces.origin[row]))
+    frame = photographed(worn.masked, worn.side)
     return Case(
-        job.set, labels, enlarged(bare), enlarged(frame), frame, share > 0.5, seen.valid > 0,
-        seen.mesh,
+        job.set, labels, enlarged(photographed(worn.bare, worn.side)), enlarged(frame), frame,
+        worn.share > 0.5, worn.valid, worn.mesh,
     )  # fmt: skip
+
+
+def photographed(image: Float32, side: int) -> UInt8:
+    """(side, side, 3) uint8: the picture of (256, 256, 3) float32 in [0, 1]."""
+    return to_bytes(_reduced(image, side))
 
 
 def to_bytes(image: Float32) -> UInt8:

@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 
 from realtime_unmask.inference.engine import load_engine
-from realtime_unmask.types import Float32, Float64, UInt8
+from realtime_unmask.types import Float64, UInt8
 from realtime_unmask.unmask.map import WORN_FROM
 from training import data, unseen
 from training.evaluation import bare, cases, scores
-from training.evaluation.cases import SEED, Job
+from training.evaluation.cases import SEED, Dressed, Job
 from training.evaluation.engines import SETTINGS, THRESHOLD, Found, found
 from training.evaluation.pool import spread
 from training.shards import Faces
@@ -124,7 +124,9 @@ class _Worker:
         self._mapper = load_engine("map", SETTINGS, engines)
 
     def __call__(self, job: Job) -> Answer:
-        case = cases.make(self._faces, job, self._number[job.face], covering=False)
+        row = self._number[job.face]
+        worn = cases.dress(self._faces, job, row, covering=False)
+        case = cases.case(self._faces, job, row, worn)
         seen = found(self._mapper, case.masked)
         true, marked = case.mask & case.valid, seen.marked & case.valid
         painted = {
@@ -141,20 +143,22 @@ class _Worker:
             plain = bare.judged(self._mapper, case.bare, case.valid, case.mesh)
         digest = hashlib.sha256(case.masked.tobytes()).digest()
         things = {}
-        for dress, picture in (("bare", case.bare), ("masked", case.masked)):
-            name, shares, picture = self._hidden(job, dress, picture, case.mesh)
+        for dress in ("masked",) if job.again else ("bare", "masked"):
+            name, shares, picture = self._hidden(job, dress, worn)
             digest += hashlib.sha256(picture.tobytes()).digest()
             things[f"{name} before a {dress} face"] = shares
         thumb = _cell(case.masked, seen, case.mask)
         return Answer(case.set, case.labels["kind"], digest, painted, plain, things, thumb)
 
     def _hidden(
-        self, job: Job, dress: str, picture: UInt8, mesh: Float32
+        self, job: Job, dress: str, worn: Dressed
     ) -> tuple[str, tuple[float, float], UInt8]:
         """What was held before a face, and the shares of it that were marked and painted over."""
         rng = np.random.default_rng([SEED, 77, len(dress), job.face])
-        image, share, thing = unseen.hide((picture / 255).astype(np.float32), mesh, rng)
-        shown = cases.to_bytes(image)
+        face = worn.masked if dress == "masked" else worn.bare
+        image, share, thing = unseen.hide(face, worn.mesh, rng)
+        # Reduced together: a sharp thing before a soft face would be easy to tell from it.
+        shown = cases.enlarged(cases.photographed(image, worn.side))
         seen, where = found(self._mapper, shown), share > 0.5
         return thing, (float(seen.marked[where].mean()), float(seen.hole[where].mean())), shown
 
