@@ -17,10 +17,11 @@ import cv2
 import numpy as np
 
 from realtime_unmask.capture.video import VideoSource
-from realtime_unmask.faces.alignment import align, crop
+from realtime_unmask.errors import MediaUnsupported
+from realtime_unmask.faces.alignment import align, crop, to_crop
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.inference.engine import load_engine
-from realtime_unmask.types import Alignment, Float32, Frame, UInt8
+from realtime_unmask.types import Alignment, Float32, Frame, Likeness, UInt8
 from realtime_unmask.unmask.unmasker import State, Unmasker
 from training import data, unseen
 from training.evaluation import scores
@@ -66,9 +67,11 @@ def evaluate(
 ) -> dict[str, Row]:
     """A table with a row for the true clips, stills of them, videos, and videos with a likeness.
 
-    Its measures: psnr, dB in the hole; sharp, the mean slope in the hole against the true clip's;
-    flicker, by how much a pixel of the hole differs from what the motion made of it one frame
-    before, of 255; painted, the share of frames in which a face was painted.
+    The last row is of those clips whose end shows a face that can be enrolled. The measures: psnr,
+    dB in the hole; sharp, the mean slope in the hole against the true clip's; flicker, by how
+    much a pixel of the hole differs from what the motion made of it one frame before, of 255;
+    flicker / true, that divided by the true clips'; painted, the share of frames in which a face
+    was painted: the other measures are of those alone.
 
     Args:
         faces: all prepared faces; they tell which clips are held out.
@@ -82,10 +85,17 @@ def evaluate(
     """
     chosen = held_out(faces, clips)
     answers = list(spread(partial(_Worker, engines, seconds), chosen, workers))
-    return {
-        name: {measure: _mean([answer[name][measure] for answer in answers]) for measure in row}
-        for name, row in answers[0].items()
-    }
+    table = {}
+    for name in dict.fromkeys(name for answer in answers for name in answer):
+        rows = [answer[name] for answer in answers if name in answer]
+        table[name] = {measure: _mean([row[measure] for row in rows]) for measure in rows[0]}
+    return {name: _against(row, table[TRUE]) for name, row in table.items()}
+
+
+def _against(row: Row, true: Row) -> Row:
+    """A row with its flicker in shares of the true clips' own."""
+    ratio = row["flicker"] / true["flicker"] if true["flicker"] > 0 else np.nan
+    return row | {"flicker / true": ratio}
 
 
 def held_out(faces: Faces, clips: Path) -> list[Path]:
@@ -108,12 +118,13 @@ class _Worker:
 
     def __init__(self, engines: Path, seconds: float) -> None:
         self._seconds = seconds
-        mapper = load_engine("map", SETTINGS, engines)
-        self._unmasker = Unmasker(mapper, load_engine("editor", SETTINGS, engines), SETTINGS)
+        self._unmasker = program(engines)
 
     def __call__(self, clip: Path) -> dict[str, Row]:
-        states = {SINGLE: None, VIDEO: State(), LIKE: State()}
-        likeness = self._unmasker.enrol(last_frame(clip).image)
+        states: dict[str, State | None] = {SINGLE: None, VIDEO: State()}
+        likeness = self._likeness(clip)
+        if likeness is not None:
+            states[LIKE] = State()
         series = {name: _Series() for name in (TRUE, *states)}
         for moment in moments(clip, self._seconds):
             series[TRUE].add(moment, moment.bare, painted=True)
@@ -124,6 +135,19 @@ class _Worker:
         if series[TRUE].empty:
             raise ValueError(f"--clips: no face was found in {clip}.")
         return {name: one.row() for name, one in series.items()}
+
+    def _likeness(self, clip: Path) -> Likeness | None:
+        """Of the clip's last frame; None if that shows no face that can be enrolled."""
+        try:
+            return self._unmasker.enrol(last_frame(clip).image)
+        except MediaUnsupported:
+            return None
+
+
+def program(engines: Path) -> Unmasker:
+    """The whole program with the networks of a folder; the caller's, to be closed by it."""
+    mapper = load_engine("map", SETTINGS, engines)
+    return Unmasker(mapper, load_engine("editor", SETTINGS, engines), SETTINGS)
 
 
 def last_frame(clip: Path) -> Frame:
@@ -146,12 +170,23 @@ def moments(clip: Path, seconds: float) -> Iterator[Moment]:
 
 def _masked(frame: Frame, mesh: Float32, name: str) -> Moment:
     """The clip's mask on one frame; its seed is the clip's name."""
-    bare = frame.image
     alignment = align(mesh, CROP)
-    seen = crop(bare, alignment).astype(np.float32) * np.float32(1 / 255)
-    places = mesh[:, :2] @ alignment.matrix[:, :2].T + alignment.matrix[:, 2]
     rng = np.random.default_rng([SEED, *name.encode()])
-    worn = unseen.wear(seen, places.astype(np.float32), rng, covering=True)
+    return masked(frame, alignment, to_crop(mesh, alignment), rng)
+
+
+def masked(
+    frame: Frame, alignment: Alignment, mesh: Float32, rng: np.random.Generator
+) -> Moment:
+    """The unseen painter's mask on a frame.
+
+    Args:
+        alignment: of the face to its crop.
+        mesh: (478, 2) float32, px of that crop.
+    """
+    bare = frame.image
+    seen = crop(bare, alignment).astype(np.float32) * np.float32(1 / 255)
+    worn = unseen.wear(seen, mesh, rng, covering=True)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * SHADE_PX + 1, 2 * SHADE_PX + 1))
     near = cv2.GaussianBlur(cv2.dilate(worn.map, kernel), (0, 0), SHADE_PX / 4)
     size = bare.shape[1::-1]
