@@ -6,9 +6,11 @@ from pathlib import Path
 
 import av
 import cv2
+import numpy as np
 import pytest
 import torch
 
+from training import data
 from training.prepare import prepare
 from training.shards import Faces, load_shards
 
@@ -36,6 +38,18 @@ def faces(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Faces:
     prepare([pictures], out)
     made = load_shards(out)
     made.split[:] = "train"
+    return made
+
+
+@pytest.fixture(scope="module")
+def judged(faces: Faces) -> Faces:
+    """The demo's faces: two to judge, one of a source never trained on, the rest to learn from."""
+    made = faces.where(np.ones(len(faces), bool))
+    made.split = made.split.copy()
+    made.set = np.array(["utk"] * len(made), dtype="<U12")
+    made.origin = np.array(["34_1_2_2017.jpg"] * len(made), dtype="<U24")
+    made.split[:2] = "val"
+    made.set[2] = data.UNSEEN_SETS[0]
     return made
 
 

@@ -22,13 +22,11 @@ from training.evaluation import (
     cases,
     editor,
     maps,
-    moving,
     photos,
     pool,
     prior,
     report,
     scores,
-    steady,
 )
 from training.evaluation.engines import Engines, found, laid_in
 from training.evaluation.judge import Judge
@@ -37,18 +35,6 @@ from training.real_masks import for_scoring
 from training.shards import CROP, Faces, save_shard
 
 ENGINES = resources.folder("engines")
-
-
-@pytest.fixture(scope="module")
-def judged(faces: Faces) -> Faces:
-    """The demo's faces: two to judge, one of a source never trained on, the rest to learn from."""
-    made = faces.where(np.ones(len(faces), bool))
-    made.split = made.split.copy()
-    made.set = np.array(["utk"] * len(made), dtype="<U12")
-    made.origin = np.array(["34_1_2_2017.jpg"] * len(made), dtype="<U24")
-    made.split[:2] = "val"
-    made.set[2] = data.UNSEEN_SETS[0]
-    return made
 
 
 def square(left: int, top: int, side: int) -> scores.Bool:
@@ -389,29 +375,3 @@ def test_a_table_leaves_unknown_cells_empty(tmp_path: Path) -> None:
     report.save(tmp_path / "scores.json", {"set": rows, "digest": "c0ffee"}, text)
     saved = json.loads((tmp_path / "scores.json").read_text())
     assert saved == {"set": {"a": {"x": 1.0}, "b": {"x": None, "y": 0.25}}, "digest": "c0ffee"}
-
-
-def fading(painted: Float32, before: Float32, hole: UInt8) -> Float32:
-    """What `steady` must see: each frame has a little less contrast than the one before."""
-    level = before[hole > 0].mean(0)
-    return level + np.float32(0.98) * (before - level)
-
-
-def test_a_painting_that_fades_is_seen_to_fade(
-    judged: Faces, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steady, "steadied", fading)
-    rows = steady.evaluate(judged, ENGINES, seconds=(1, 2), count=1, workers=0)
-    assert list(rows) == [moving.SINGLE, f"{moving.VIDEO}, 1 s", f"{moving.VIDEO}, 2 s"]
-    _, first, second = rows.values()
-    assert second["sharp"] < 0.95 * first["sharp"]
-    assert first["moved"] == 0 < second["moved"]
-
-
-def test_a_painting_of_the_program_keeps_still(judged: Faces) -> None:
-    alone, first, second = steady.evaluate(
-        judged, ENGINES, seconds=(1, 2), count=1, workers=0
-    ).values()
-    assert second["flicker"] < 0.6 * alone["flicker"]
-    assert second["sharp"] == pytest.approx(first["sharp"], rel=0.02)
-    assert second["psnr"] > alone["psnr"] - 0.1

@@ -1,34 +1,39 @@
 """What becomes of a face that is painted for a minute, each picture following the one before.
 
-A photograph with sensor noise stands for a head that keeps still. What leans on its own output may
-blur, sharpen or wander; what does not shows the noise as flicker.
+A photograph with sensor noise stands for a head that keeps still, and the whole program sees it:
+tracking, alignment, the map's memory and the paint all have a part in what trembles or wanders.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_unmask.types import Float32, UInt8
-from realtime_unmask.unmask.editor import match_colour, steadied
+from realtime_unmask.types import Alignment, Frame, UInt8
+from realtime_unmask.unmask.unmasker import State
 from training.evaluation import cases, scores
-from training.evaluation.cases import SEED, SETS, Case, Job
-from training.evaluation.engines import Engines, blended
-from training.evaluation.moving import SINGLE, VIDEO
+from training.evaluation.cases import SEED, SETS, Job
+from training.evaluation.moving import SINGLE, VIDEO, Moment, masked, program
 from training.evaluation.pool import spread
 from training.evaluation.scores import Bool
-from training.shards import Faces
+from training.shards import CROP, MARGIN, STORED, Faces
 
 FRAMES_PER_SECOND = 30
 # Sensor noise of a webcam in a room, of 255.
 NOISE = 2.5
-# Faces that are judged: each costs SECONDS * FRAMES_PER_SECOND paintings.
+# Faces that are judged: each costs SECONDS * FRAMES_PER_SECOND frames of the whole program.
 FACES = 8
 SECONDS = (1, 10, 60)
+# Around a stored crop, px: the window in which the program follows a face sees that much more.
+GROUND_PX, GREY = 48, 127
 
 Row = dict[str, float]
 Rows = NDArray[np.intp]
@@ -44,9 +49,10 @@ def evaluate(
 ) -> dict[str, Row]:
     """A table with a row for each moment, and one for painting each frame by itself.
 
-    Its measures: psnr, dB in the hole; sharp, the mean slope in the hole against that of the true
-    picture; flicker, the standard deviation of a painted pixel over the last second, of 255;
-    moved, the mean change of a painted pixel since the first moment, of 255.
+    Its measures: psnr, dB in the mask; sharp, the mean slope in the mask against that of the true
+    picture; flicker, the standard deviation of a pixel of the mask over the last second, of 255;
+    moved, the mean change of such a pixel since the first moment, of 255; painted, the share of
+    the last second's frames in which the face was painted.
 
     Args:
         faces: all prepared faces.
@@ -81,50 +87,61 @@ class _Worker:
         self, faces: Faces, chosen: Rows, engines: Path, seconds: tuple[int, ...]
     ) -> None:
         self._faces, self._chosen, self._seconds = faces, chosen, seconds
-        self._engines = Engines(engines)
+        self._unmasker = program(engines)
 
     def __call__(self, job: Job) -> dict[str, Row]:
-        case = cases.make(self._faces, job, int(np.searchsorted(self._chosen, job.face)))
-        hole = self._engines.find(case.masked).hole
-        marks = {moment * FRAMES_PER_SECOND: moment for moment in self._seconds}
-        first_mark = min(marks)
+        moment, known = still(self._faces, int(np.searchsorted(self._chosen, job.face)), job.face)
+        marks = {second * FRAMES_PER_SECOND: second for second in self._seconds}
         rows: dict[str, Row] = {}
-        for follows in (False, True):
+        for state, frames in ((None, min(marks)), (State(), max(marks))):
             first: UInt8 | None = None
-            for number, last in enumerate(self._watch(case, hole, job.face, follows=follows), 1):
+            watched = islice(self._watch(moment, job.face, state), frames)
+            for number, last in enumerate(watched, 1):
                 if number in marks:
-                    first = last[-1] if first is None else first
-                    name = f"{VIDEO}, {marks[number]} s" if follows else SINGLE
-                    rows[name] = _row(case.bare, last, first, case.mask & case.valid)
-                if number == (max(marks) if follows else first_mark):
-                    break
+                    first = last[-1][0] if first is None else first
+                    name = SINGLE if state is None else f"{VIDEO}, {marks[number]} s"
+                    rows[name] = _row(moment.bare, last, first, moment.mask & known)
         return rows
 
     def _watch(
-        self, case: Case, hole: UInt8, seed: int, *, follows: bool
-    ) -> Iterator[list[UInt8]]:
-        """After each frame the pictures of the last second."""
+        self, moment: Moment, seed: int, state: State | None
+    ) -> Iterator[Sequence[tuple[UInt8, bool]]]:
+        """After each frame those of the last second as they were shown, and whether painted."""
         rng = np.random.default_rng([SEED, 60, seed])
-        known = case.valid.astype(np.uint8)
-        before: Float32 | None = None
-        last: list[UInt8] = []
+        last: deque[tuple[UInt8, bool]] = deque(maxlen=FRAMES_PER_SECOND)
+        true, number = moment.masked.image, 0
         while True:
-            noise = rng.normal(0, NOISE, case.masked.shape)
-            seen = np.clip(np.rint(case.masked + noise), 0, 255).astype(np.uint8)
-            made = match_colour(self._engines.paint(seen, hole), seen, hole, known)
-            if follows and before is not None:
-                made = steadied(made, before, hole)
-            before = made
-            last = [*last[1 - FRAMES_PER_SECOND :], blended(made, case.masked, hole)]
+            noise = rng.normal(0, NOISE, true.shape)
+            seen = np.clip(np.rint(true + noise), 0, 255).astype(np.uint8)
+            pts = Fraction(number, FRAMES_PER_SECOND)
+            result = self._unmasker.process(Frame(seen, pts, index=number), state)
+            last.append((result.output.image, bool(result.reconstructions)))
+            number += 1
             yield last
 
 
-def _row(bare: UInt8, last: list[UInt8], first: UInt8, where: Bool) -> Row:
-    shown = last[-1]
-    pile = np.stack(last).astype(np.float32)
+def still(faces: Faces, row: int, seed: int) -> tuple[Moment, Bool]:
+    """A stored crop under a mask, on grey, and where it is a picture and not its repetition."""
+    inside = np.zeros((STORED, STORED), np.uint8)
+    ends = np.round(faces.corners[row].clip(-4000, 4000)).astype(np.int32)
+    cv2.fillConvexPoly(inside, ends, 1)
+    image = np.where(inside[..., None] > 0, faces.image(row), np.uint8(GREY))
+    edge = (GROUND_PX, GROUND_PX)
+    bare = np.pad(image, (edge, edge, (0, 0)), constant_values=GREY)
+    shift = -(MARGIN + GROUND_PX)
+    alignment = Alignment(np.array([[1.0, 0, shift], [0, 1.0, shift]]), CROP)
+    rng = np.random.default_rng([SEED, 61, seed])
+    moment = masked(Frame(bare), alignment, faces.landmarks[row] - np.float32(MARGIN), rng)
+    return moment, np.pad(inside, GROUND_PX) > 0
+
+
+def _row(bare: UInt8, last: Sequence[tuple[UInt8, bool]], first: UInt8, where: Bool) -> Row:
+    shown = last[-1][0]
+    pile = np.stack([image[where] for image, _ in last]).astype(np.float32)
     return {
         "psnr": scores.psnr(shown, bare, where),
         "sharp": scores.slope(shown, where) / max(scores.slope(bare, where), 1e-6),
-        "flicker": float(pile.std(0)[where].mean()),
+        "flicker": float(pile.std(0).mean()),
         "moved": scores.l1(shown, first, where),
+        "painted": float(np.mean([painted for _, painted in last])),
     }
