@@ -102,7 +102,7 @@ def judges(faces: Faces) -> NDArray[np.bool_]:
     Nor the sources that have no part in training: they choose no weights.
     """
     left_out = np.isin(faces.set, UNSEEN_SETS) | np.isin(faces.name, COPIES)
-    return (faces.split == "val") & ~left_out
+    return np.asarray((faces.split == "val") & ~left_out)
 
 
 def shares(faces: Faces) -> NDArray[np.float64]:

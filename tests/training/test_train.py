@@ -26,7 +26,6 @@ from training.shards import Faces
 from training.train_editor import EditorConfig, EditorRun
 from training.train_map import MapConfig
 
-
 MAP = resources.folder("engines") / "map.safetensors"
 
 
