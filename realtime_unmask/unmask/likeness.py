@@ -24,10 +24,11 @@ from realtime_unmask.faces.alignment import (
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.faces.warp import thin_plate
 from realtime_unmask.inference.engine import Engine
-from realtime_unmask.types import Alignment, Float32, Likeness, UInt8
+from realtime_unmask.types import Alignment, Float32, Frame, Likeness, UInt8
 from realtime_unmask.unmask.compositor import known_region
 from realtime_unmask.unmask.editor import PICTURE_WEIGHT, Prior
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
+from realtime_unmask.unmask.state import Masked
 
 # Mesh points that carry the picture, left and right ones in pairs: the face's outline, eye
 # corners, cheeks, mouth; then those of the middle: nose, lips, chin.
@@ -98,6 +99,14 @@ def mirrored(likeness: Likeness) -> Likeness:
     landmarks[:, 0] = likeness.crop.shape[1] - 1 - landmarks[:, 0]
     flipped = (np.ascontiguousarray(plane[:, ::-1]) for plane in (likeness.crop, likeness.known))
     return Likeness(next(flipped), landmarks, next(flipped))
+
+
+def guess_for(one: Masked, frame: Frame, likeness: Likeness) -> Prior:
+    """The bare face in the pose and the light of a face of `frame`."""
+    seen = one.seen
+    solid = to_solid(seen.face.landmarks, seen.alignment)
+    known = known_region(seen.alignment, frame.width, frame.height)
+    return guess(likeness, solid, seen.crop, one.hole, known)
 
 
 def guess(

@@ -119,6 +119,14 @@ class Masked:
     hole: UInt8
 
 
+def note_masks(seen: list[Seen], masked: list[Masked]) -> None:
+    """Which faces wear one, for the next frame."""
+    hidden = {one.seen.face.track_id for one in masked}
+    for one in seen:
+        if one.memory is not None:
+            one.memory.worn = one.face.track_id in hidden
+
+
 @dataclass(slots=True, eq=False)
 class Begun:
     """A frame on its way through an unmasker; see Unmasker.begin.

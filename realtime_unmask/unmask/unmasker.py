@@ -12,7 +12,7 @@ import numpy as np
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import EngineError, EngineLost
 from realtime_unmask.faces import tracker
-from realtime_unmask.faces.alignment import align, crop, to_solid
+from realtime_unmask.faces.alignment import align, crop
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.inference.engine import Engine, load_engine
 from realtime_unmask.inference.warm_up import warm_up
@@ -26,15 +26,23 @@ from realtime_unmask.types import (
     UInt8,
 )
 from realtime_unmask.unmask.card import fetched, finishing_on_card
-from realtime_unmask.unmask.compositor import known_region, support
+from realtime_unmask.unmask.compositor import support
 from realtime_unmask.unmask.editor import Paint, Prior, start_painting
 from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.faces_wanted import Choice, wanted
 from realtime_unmask.unmask.finishing import blend_weight, composited, finished
 from realtime_unmask.unmask.given import as_weight, under
-from realtime_unmask.unmask.likeness import enrol, guess
+from realtime_unmask.unmask.likeness import enrol, guess_for
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
-from realtime_unmask.unmask.state import Begun, Clock, FaceMemory, Masked, Seen, State
+from realtime_unmask.unmask.state import (
+    Begun,
+    Clock,
+    FaceMemory,
+    Masked,
+    Seen,
+    State,
+    note_masks,
+)
 
 __all__ = ["State", "Unmasker"]
 
@@ -184,7 +192,7 @@ class Unmasker(Closing):
         if given is not None:
             given *= np.float32(settings.strength)
         self._wait_for_the_frame_before()
-        _note_masks(seen, masked)
+        note_masks(seen, masked)
         held = [self._held(one) for one in masked]
         begun = Begun(frame, tuple(faces), settings, clock, given, masked, held)
         if self.likeness is not None and masked:
@@ -346,12 +354,9 @@ class Unmasker(Closing):
 
     def _guess(self, one: Masked, begun: Begun) -> Prior | None:
         """What is known of a face beforehand."""
-        seen, frame = one.seen, begun.frame
-        if self.likeness is None or seen.face.track_id != begun.wearer:
+        if self.likeness is None or one.seen.face.track_id != begun.wearer:
             return None
-        solid = to_solid(seen.face.landmarks, seen.alignment)
-        known = known_region(seen.alignment, frame.width, frame.height)
-        return guess(self.likeness, solid, seen.crop, one.hole, known)
+        return guess_for(one, begun.frame, self.likeness)
 
     def _fetch(self, begun: Begun) -> None:
         """Wait for the editor, and let it do what was too much for one batch."""
@@ -394,11 +399,3 @@ class Unmasker(Closing):
             with begun.clock.stage("colour"):
                 done.append(finished(one, next(fresh), begun))
         begun.done = done  # all or none: after a fault, finish() meets the same one
-
-
-def _note_masks(seen: list[Seen], masked: list[Masked]) -> None:
-    """Which faces wear one, for the next frame."""
-    hidden = {one.seen.face.track_id for one in masked}
-    for one in seen:
-        if one.memory is not None:
-            one.memory.worn = one.face.track_id in hidden
