@@ -145,6 +145,10 @@ def _read(path: Path, architecture: str) -> tuple[dict[str, Any], dict[str, Tens
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise CheckpointError(f"{path} is not a readable checkpoint ({error}).") from error
+    if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
+        raise CheckpointError(
+            f"{path} holds weights that are no numbers: it is spoiled. Take an earlier one."
+        )
     if header["architecture"] != architecture:
         raise CheckpointError(
             f"{path} was made for {header['architecture']}, this run trains {architecture}. "
@@ -175,6 +179,11 @@ def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]
         state.setdefault(int(number), {})[moment] = value
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def is_finite(network: nn.Module) -> bool:
+    """Whether all weights and statistics are numbers."""
+    return all(bool(torch.isfinite(value).all()) for value in network.state_dict().values())
 
 
 def average(into: nn.Module, network: nn.Module, decay: float, step: int) -> None:

@@ -171,8 +171,9 @@ class Run(ABC, Generic[Network]):
         return self.networks, self.optimisers
 
     def check_sound(self) -> None:
-        """Raise StoppedByNan if a loss on a GPU was no number."""
-        if not self.sound:
+        """Raise StoppedByNan if a loss on a GPU or a weight is no number."""
+        # A sound gradient times a rate, or its square in a moment, may still leave the numbers.
+        if not (self.sound and all(map(checkpoint.is_finite, self.networks.values()))):
             raise StoppedByNan(NO_NUMBER.format(step=self.progress.step))
 
     def go(self, feed: Iterable[Batch]) -> None:

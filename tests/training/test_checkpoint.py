@@ -1,0 +1,56 @@
+"""Checkpoints: nothing that is spoiled is written, and nothing that is spoiled is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from realtime_unmask.inference.networks import MapNet
+from training import checkpoint, export, train_map
+from training.checkpoint import CheckpointError, Progress
+from training.losses import StoppedByNan
+from training.shards import Faces
+from training.train_map import MapConfig
+
+
+def written(path: Path, network: MapNet) -> Path:
+    checkpoint.save(path, "map-2", Progress(7), {"network": network, "average": network}, {})
+    return path
+
+
+def spoiled() -> MapNet:
+    network = MapNet()
+    with torch.no_grad():
+        next(network.parameters()).view(-1)[0] = torch.nan
+    return network
+
+
+@pytest.mark.parametrize("changes", [{"rate": float("nan")}, {"average": float("nan")}])
+def test_a_step_that_spoils_the_weights_is_not_saved(
+    changes: dict[str, float], faces: Faces, tmp_path: Path
+) -> None:
+    """Loss and gradient of that step are sound."""
+    train_map.train(MapConfig(folder=tmp_path, batch=2, steps=1), faces)
+    before = (tmp_path / "last.safetensors").read_bytes()
+    with pytest.raises(StoppedByNan, match="by step 2"):
+        train_map.train(MapConfig(folder=tmp_path, batch=2, steps=2, **changes), faces)
+    assert (tmp_path / "last.safetensors").read_bytes() == before
+
+
+def test_spoiled_weights_are_neither_read_nor_exported(tmp_path: Path) -> None:
+    path = written(tmp_path / "run" / "last.safetensors", spoiled())
+    with pytest.raises(CheckpointError, match="last.safetensors holds weights that are no numbers"):
+        checkpoint.load_weights(path, "map-2", MapNet())
+    with pytest.raises(CheckpointError, match="no numbers"):
+        export.export("map", path.parent, tmp_path / "engines", {})
+    assert not (tmp_path / "engines").exists()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_parity_sees_what_is_no_number(tmp_path: Path) -> None:
+    network = spoiled().eval()
+    export._to_onnx("map", network, tmp_path / "map.onnx")
+    worst = export.parity("map", network, tmp_path / "map.onnx", rounds=2)
+    assert not worst <= export.PARITY
