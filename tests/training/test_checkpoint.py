@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from realtime_unmask.inference.networks import MapNet
 from training import checkpoint, export, train_map
@@ -54,3 +56,34 @@ def test_parity_sees_what_is_no_number(tmp_path: Path) -> None:
     export._to_onnx("map", network, tmp_path / "map.onnx")
     worst = export.parity("map", network, tmp_path / "map.onnx", rounds=2)
     assert not worst <= export.PARITY
+
+
+def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    path = written(tmp_path / "last.safetensors", MapNet())
+    checkpoint.load_weights(path, "map-2", MapNet())
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1  # the least bit of a weight
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="last.safetensors is damaged"):
+        checkpoint.load_weights(path, "map-2", MapNet())
+
+
+def test_checkpoints_of_before_the_digest_can_be_read(tmp_path: Path) -> None:
+    path = written(tmp_path / "last.safetensors", MapNet())
+    tensors = load_file(path)
+    header = {"architecture": "map-2", "step": 5, "best": 0.5}
+    save_file(tensors, path, {"training": json.dumps(header)})
+    assert checkpoint.load_weights(path, "map-2", MapNet()).step == 5
+
+
+@pytest.mark.parametrize("header", ["[]", "{}", '{"architecture": "map-2", "step": null}'])
+def test_a_header_that_says_something_else_is_refused(header: str, tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors", {"training": header})
+    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+        checkpoint.load_weights(tmp_path / "x.safetensors", "map-2", MapNet())
+
+
+def test_a_folder_is_no_checkpoint(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.safetensors"):
+        with pytest.raises(CheckpointError, match=f"There is no checkpoint file {path}"):
+            checkpoint.load_weights(path, "map-2", MapNet())
