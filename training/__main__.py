@@ -13,6 +13,7 @@ from typing import Any
 
 from realtime_unmask.errors import UnmaskError
 from realtime_unmask.inference.manifest import Network
+from training.options import CONFIG, COUNT, MINUTES, SHARE, picture, scores, whole
 
 DATA = Path("data/prepared")
 REAL = Path("data/real_masks.npz")
@@ -57,10 +58,10 @@ def _parser() -> argparse.ArgumentParser:
 
     step = steps.add_parser("sheet", help="a contact sheet of what a network is trained on")
     step.add_argument("network", choices=("map", "editor"))
-    step.add_argument("-o", "--out", type=_picture, default=Path("sheet.png"))
+    step.add_argument("-o", "--out", type=picture, default=Path("sheet.png"))
     step.add_argument("--data", type=Path, default=DATA)
-    step.add_argument("--count", type=int, default=48)
-    step.add_argument("--seed", type=int, default=1)
+    step.add_argument("--count", type=COUNT, default=48)
+    step.add_argument("--seed", type=whole(0), default=1)
     step.set_defaults(do=_sheet)
 
     train = steps.add_parser("train", help="train a network; resumes where it stopped")
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("map", "editor", "faces"):
         step = networks.add_parser(name)
         step.add_argument("--data", type=Path, default=DATA)
-        step.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")
+        step.add_argument("--threads", type=whole(0), default=0, help="CPU threads; 0: all")
         _add_config(step, name)
         step.set_defaults(do=_train, network=name)
 
@@ -78,15 +79,16 @@ def _parser() -> argparse.ArgumentParser:
         step = networks.add_parser(name)
         step.add_argument("--data", type=Path, default=DATA)
         step.add_argument("--engines", type=Path, default=Path("engines"))
-        step.add_argument("--limit", type=int, help="about so many val faces instead of all")
-        step.add_argument("--workers", type=int, help="processes; 0: none (default: all cores)")
-        step.add_argument("--json", type=Path, help="tables as JSON; as Markdown beside it")
-        step.add_argument("--sheet", type=_picture, help="a contact sheet of the painted masks")
+        step.add_argument("--limit", type=COUNT, help="about so many val faces instead of all")
+        step.add_argument("--workers", type=whole(0),
+                          help="processes; 0: none (default: all cores)")
+        step.add_argument("--json", type=scores, help="tables as JSON; as Markdown beside it")
+        step.add_argument("--sheet", type=picture, help="a contact sheet of the painted masks")
         step.set_defaults(do=_evaluate_map if name == "map" else _evaluate_editor)
         if name == "map":
             step.add_argument("--masked", type=Path, metavar="TAR_OR_FOLDER",
                               help="photographs of people in masks; judged on a held-out quarter")
-            step.add_argument("--photo-sheet", type=_picture, help="a contact sheet of those")
+            step.add_argument("--photo-sheet", type=picture, help="a contact sheet of those")
         else:
             step.add_argument("--against", type=Path, metavar="FOLDER", help="earlier engines")
             step.add_argument("--faces", type=Path, metavar="CHECKPOINT",
@@ -103,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--folder", type=Path, default=RUNS / "ablation")
     step.add_argument("--faces", type=Path, default=RUNS / "perceptual" / "best.safetensors")
     step.add_argument("--judge", type=Path, default=RUNS / "judge" / "best.safetensors")
-    step.add_argument("--minutes", type=float, default=20.0, help="for each variant")
+    step.add_argument("--minutes", type=MINUTES, default=20.0, help="for each variant")
     step.set_defaults(do=_ablate)
 
     step = steps.add_parser("plots", help="curves of a run, from its log")
@@ -125,18 +127,10 @@ def _parser() -> argparse.ArgumentParser:
                       help="a data set that it was trained on, for the manifest")  # fmt: skip
     step.add_argument("--metrics", type=Path, help="JSON of `evaluate`, for the manifest")
     step.add_argument("--prior", action="store_true", help="the editor may use its prior")
-    step.add_argument("--calm", type=float, default=0.0, metavar="SHARE",
+    step.add_argument("--calm", type=SHARE, default=0.0, metavar="SHARE",
                       help="of the editor's weights of before the discriminators, mixed in")
     step.set_defaults(do=_export)
     return parser
-
-
-def _picture(text: str) -> Path:
-    """The name of a picture that can be written."""
-    path = Path(text)
-    if path.suffix.lower() not in (".png", ".jpg", ".webp"):
-        raise argparse.ArgumentTypeError(f"{text} must end in .png, .jpg or .webp")
-    return path
 
 
 def _ablate(options: argparse.Namespace) -> None:
@@ -177,6 +171,7 @@ def _add_config(step: argparse.ArgumentParser, network: str) -> None:
             kind = str
         elif type(None) in typing.get_args(kind):
             kind = next(k for k in typing.get_args(kind) if k is not type(None))
+        kind = CONFIG.get(field.name, kind)
         default = None if field.name == "folder" else field.default
         step.add_argument(
             f"--{field.name.replace('_', '-')}", type=kind, choices=choices, default=default,

@@ -180,6 +180,9 @@ class Run(ABC, Generic[Network]):
         """Train until the time or the steps are over; then, and now and then, look and save."""
         config, progress = self._config, self.progress
         source, log = iter(feed), _Log(config.folder)
+        if progress.step >= config.steps and not self.rank:
+            print(f"{config.folder} is finished: {progress.step} steps are done, and --steps is "
+                  f"{config.steps}.", flush=True)  # fmt: skip
         began = saved = time.monotonic()
         while progress.step < config.steps and not self._is_over(began):
             asked = time.monotonic()
@@ -278,9 +281,18 @@ def channels_last(network: Network) -> Network:
 
 
 def device(name: str) -> torch.device:
-    """The device of that name; "auto" is this process's GPU, or the CPU."""
+    """The device of that name; "auto" is this process's GPU, or the CPU.
+
+    Raises:
+        ValueError: there is none.
+    """
     if name != "auto":
-        return torch.device(name)
+        try:
+            return torch.zeros((), device=name).device
+        except (AssertionError, RuntimeError) as error:  # the first from a torch without CUDA
+            raise ValueError(
+                f"--device {name}: this torch finds no such device. Take cpu, cuda or auto."
+            ) from error
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return torch.device("cpu")
