@@ -24,7 +24,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
-from training import checkpoint, transport
+from training import checkpoint, files, transport
 from training.losses import NO_NUMBER, StoppedByNan, check_finite
 from training.precision import matrix_type
 
@@ -250,6 +250,7 @@ class _Log:
             "step": step,
             "seconds": round(spent, 1),
             "samples_per_s": round(self.steps * samples / spent, 2),
+        self._rows()  # before there is anything to be lost
             "waiting": round(self.waited / spent, 3),
         }
         row |= {
@@ -262,12 +263,10 @@ class _Log:
 
     def _append(self, row: dict[str, float]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        old: list[dict[str, str]] = []
-        if self.path.exists():
-            with self.path.open(newline="") as handle:
-                old = list(csv.DictReader(handle))
+        old = self._rows()
         names = list(dict.fromkeys([*(old[0] if old else ()), *row]))
-        with self.path.open("w", newline="") as handle:
+        partial = self.path.with_suffix(".partial")
+        with partial.open("w", newline="") as handle:
             writer = csv.DictWriter(handle, names, restval="")
             writer.writeheader()
             writer.writerows([*old, row])
@@ -282,6 +281,9 @@ def channels_last(network: Network) -> Network:
 
 def device(name: str) -> torch.device:
     """The device of that name; "auto" is this process's GPU, or the CPU.
+    def _rows(self) -> list[dict[str, str]]:
+        return files.rows(self.path, "step") if self.path.exists() else []
+
 
     Raises:
         ValueError: there is none.
@@ -293,6 +295,7 @@ def device(name: str) -> torch.device:
             raise ValueError(
                 f"--device {name}: this torch finds no such device. Take cpu, cuda or auto."
             ) from error
+        partial.replace(self.path)
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return torch.device("cpu")
