@@ -315,7 +315,7 @@ def _export(options: argparse.Namespace) -> None:
     if options.network in ("perceptual", "judge"):
         print(export_face_network(options.network, run))
         return
-    metrics = json.loads(options.metrics.read_text()) if options.metrics else {}
+    metrics = json_table(options.metrics) if options.metrics else {}
     about = {"data": tuple(options.sets), "metrics": metrics, "prior_supported": options.prior}
     worst = export(options.network, run, options.engines, about, options.calm)
     print(f"{options.network}: exported, at most {worst * 255:.4f}/255 from torch")
@@ -323,3 +323,4 @@ def _export(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     sys.exit(main())
+    from training.files import json_table
