@@ -182,7 +182,8 @@ def _add_config(step: argparse.ArgumentParser, network: str) -> None:
 def _prepare(options: argparse.Namespace) -> None:
     from training.prepare import prepare
 
-    print(prepare(options.inputs, options.out, options.exclude))
+    writable(options.out / "faces-000.npz")
+    print(f"{prepare(options.inputs, options.out, options.exclude)}; they are in {options.out}")
 
 
 def _harvest(options: argparse.Namespace) -> None:
