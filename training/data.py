@@ -83,9 +83,21 @@ def held_out(faces: Faces) -> NDArray[np.bool_]:
 
 
 def training_faces(faces: Faces) -> Faces:
-    """Those that may be trained on."""
-    keep = (faces.split == "train") & ~np.isin(faces.set, UNSEEN_SETS)
-    return faces.where(keep & ~held_out(faces))
+    """Those that may be trained on.
+
+    Raises:
+        ValueError: there is none.
+    """
+    train, held = faces.split == "train", held_out(faces)
+    keep = train & ~np.isin(faces.set, UNSEEN_SETS) & ~held
+    if not keep.any():
+        people = ", ".join(f"{count} of '{name}'" for name, count in PEOPLE_HELD_OUT.items())
+        raise ValueError(
+            f"None of the {len(faces)} prepared faces may be trained on: {int(train.sum())} are of "
+            f"the split 'train', and {int((train & held).sum())} of these show people or clips "
+            f"that are kept for scoring (the last {people}). Prepare more."
+        )
+    return faces.where(keep)
 
 
 def validation_faces(faces: Faces) -> Faces:
