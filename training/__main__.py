@@ -24,18 +24,18 @@ NOT_BARE = Path(__file__).with_name("not_bare.txt")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one step; 0 when it is done, 1 when it could not be."""
-    options = _parser().parse_args(arguments)
     try:
         options.do(options)
     except (UnmaskError, ValueError, OSError, RuntimeError, TarError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; the last checkpoint is kept", file=sys.stderr)
+        print("stopped; what was written before is kept", file=sys.stderr)
         return 130
     return 0
 
 
+        options = _parser().parse_args(arguments)
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     steps = parser.add_subparsers(required=True, metavar="STEP")

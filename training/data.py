@@ -7,6 +7,7 @@ unbroken one would have seen.
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -297,7 +298,7 @@ def batches(
     return DataLoader(
         _Packed(stream), config.batch, sampler=_Numbers(step, config.batch),
         num_workers=config.workers,
-        prefetch_factor=4 if config.workers else None, worker_init_fn=_one_thread,
+        prefetch_factor=4 if config.workers else None, worker_init_fn=_begin_worker,
         pin_memory=torch.cuda.is_available(),
     )  # fmt: skip
 
@@ -310,5 +311,6 @@ class _Numbers(Sampler[int]):
         return numbers(self.step, self.batch)
 
 
-def _one_thread(worker: int) -> None:
+def _begin_worker(worker: int) -> None:
     cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the training ends it
