@@ -13,7 +13,18 @@ from typing import Any
 
 from realtime_unmask.errors import UnmaskError
 from realtime_unmask.inference.manifest import Network
-from training.options import CONFIG, COUNT, MINUTES, SHARE, picture, scores, whole
+from training.options import (
+    CONFIG,
+    COUNT,
+    MINUTES,
+    SHARE,
+    picture,
+    scores,
+    shown_default,
+    whole,
+    words,
+    writable,
+)
 
 DATA = Path("data/prepared")
 REAL = Path("data/real_masks.npz")
@@ -163,7 +174,7 @@ def _add_config(step: argparse.ArgumentParser, network: str) -> None:
     except ModuleNotFoundError as error:  # prepare runs where torch is not installed
         step.epilog = f"Not available here: {error}."
         return
-    kinds = typing.get_type_hints(config)
+    kinds, said = typing.get_type_hints(config), words(config)
     for field in dataclasses.fields(config):
         kind = kinds[field.name]
         choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else None
@@ -173,9 +184,10 @@ def _add_config(step: argparse.ArgumentParser, network: str) -> None:
             kind = next(k for k in typing.get_args(kind) if k is not type(None))
         kind = CONFIG.get(field.name, kind)
         default = None if field.name == "folder" else field.default
+        shown = f"{RUNS}/NETWORK" if field.name == "folder" else shown_default(default)
         step.add_argument(
             f"--{field.name.replace('_', '-')}", type=kind, choices=choices, default=default,
-            help=f"(default {RUNS}/NETWORK)" if field.name == "folder" else f"(default {default})",
+            help=f"{said[field.name]} (default: {shown})".replace("%", "%%"),
         )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
@@ -72,6 +73,27 @@ CONFIG: dict[str, Callable[[str], int | float]] = {
     "moved": SHARE,
     "agreement": WEIGHT,
 }
+
+
+# From here on a number of steps or minutes says never.
+NEVER = 1_000_000
+
+
+def words(config: type) -> dict[str, str]:
+    """What the docstrings of a network's config and its bases say of each field."""
+    found: dict[str, str] = {}
+    for kind in reversed(config.__mro__):
+        listed = (kind.__doc__ or "").partition("Attributes:\n")[2]
+        for names, said in re.findall(r"^ {8}(\w[\w, ]*): (.+(?:\n {12}.+)*)", listed, re.M):
+            found |= dict.fromkeys(names.split(", "), " ".join(said.split()).rstrip("."))
+    return found
+
+
+def shown_default(value: object) -> str:
+    """A field's default as a person reads it."""
+    if isinstance(value, int | float) and value >= NEVER:
+        return "never"
+    return "none" if value is None else str(value)
 
 
 def picture(text: str) -> Path:

@@ -37,6 +37,17 @@ def test_senseless_values_are_refused_by_name(
     assert f"argument {name}: " in (said := capsys.readouterr().err) and value in said
 
 
+@pytest.mark.parametrize("network", ["map", "editor", "faces"])
+def test_every_option_of_a_training_has_words(
+    network: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", network, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "--rate RATE" in told and "learning rate" in told and "1000000" not in told
+    assert "stop cleanly after so long; the next call goes on (default: never)" in told
+
+
 @pytest.mark.parametrize("name", ["foo", "cuda:99"])
 def test_a_device_that_is_not_here_is_named(name: str) -> None:
     with pytest.raises(ValueError, match=f"^--device {name}: "):
