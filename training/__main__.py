@@ -1,10 +1,9 @@
-"""python -m training <step>: prepare, harvest, sheet, train, evaluate, export."""
+"""The steps of the training: from pictures to shards, to networks, to figures, to engines/."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 import typing
 from pathlib import Path
@@ -36,6 +35,7 @@ NOT_BARE = Path(__file__).with_name("not_bare.txt")
 def main(arguments: list[str] | None = None) -> int:
     """Run one step; 0 when it is done, 1 when it could not be."""
     try:
+        options = _parser().parse_args(arguments)
         options.do(options)
     except (UnmaskError, ValueError, OSError, RuntimeError, TarError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -46,7 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-        options = _parser().parse_args(arguments)
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     steps = parser.add_subparsers(required=True, metavar="STEP")
@@ -148,6 +147,7 @@ def _ablate(options: argparse.Namespace) -> None:
     from training.ablation import ablate
     from training.shards import load_shards
 
+    writable(options.folder / "table.md")
     faces = load_shards(options.data)
     table = ablate(faces, options.folder, options.faces, options.judge, options.minutes)
     (options.folder / "table.md").write_text(table + "\n")
@@ -201,6 +201,7 @@ def _prepare(options: argparse.Namespace) -> None:
 def _harvest(options: argparse.Namespace) -> None:
     from training.real_masks import harvest
 
+    writable(options.out)
     for what, count in harvest(options.photos, options.out).most_common():
         print(f"{count:6d}  {what}")
 
@@ -213,11 +214,12 @@ def _train(options: argparse.Namespace) -> None:
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    faces = load_shards(options.data)
     kind = _config_type(options.network)
     chosen = {f.name: getattr(options, f.name) for f in dataclasses.fields(kind)}
     if chosen["folder"] is None:
         chosen["folder"] = RUNS / getattr(options, "design", options.network)
+    writable(chosen["folder"] / "last.safetensors")
+    faces = load_shards(options.data)
     trains: dict[str, Any] = {
         "map": train_map.train, "editor": train_editor.train, "faces": train_faces.train,
     }  # fmt: skip
@@ -230,6 +232,7 @@ def _sheet(options: argparse.Namespace) -> None:
     from training.shards import load_shards
     from training.sheet import sheet
 
+    writable(options.out)
     faces = training_faces(load_shards(options.data))
     make = map_sample if options.network == "map" else editor_maker(faces)
     stream = Stream(faces, make, options.seed)
@@ -241,6 +244,7 @@ def _evaluate_map(options: argparse.Namespace) -> None:
     from training.evaluation import maps, report
     from training.shards import load_shards
 
+    _check_written(options, options.sheet, options.photo_sheet)
     _check_engines(options.engines, "map")
     judged, painted, photos = maps.evaluate(
         load_shards(options.data), options.engines, masked=options.masked,
@@ -259,6 +263,7 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
     from training.evaluation import editor, moving, prior, report, steady
     from training.shards import load_shards
 
+    _check_written(options, options.sheet)
     faces = load_shards(options.data)
     for folder in filter(None, (options.engines, options.against)):
         _check_engines(folder, "map", "editor")
@@ -292,6 +297,10 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
         report.sheet(report.some([answer.thumbs for answer in answers], 60), 4, options.sheet)
 
 
+def _check_written(options: argparse.Namespace, *sheets: Path | None) -> None:
+    writable(options.json, options.json and options.json.with_suffix(".md"), *sheets)
+
+
 def _check_engines(folder: Path, *networks: Network) -> None:
     """Raise EngineDamaged here rather than in each of many processes."""
     from realtime_unmask.inference.manifest import Manifest, read_network
@@ -320,6 +329,7 @@ def _quantise(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     from training.export import export, export_discriminators, export_face_network
+    from training.files import json_table
 
     if options.network == "discriminators":
         print(export_discriminators(options.folder or RUNS / "editor"))
@@ -336,4 +346,3 @@ def _export(options: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     sys.exit(main())
-    from training.files import json_table
