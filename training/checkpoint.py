@@ -8,6 +8,7 @@ checkpoint can do no harm.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -37,10 +38,13 @@ class Progress:
     Attributes:
         step: optimiser steps done.
         best: the highest validation score so far.
+        seed, batch: with which the run was begun; None where that was not noted.
     """
 
     step: int = 0
     best: float = -math.inf
+    seed: int | None = None
+    batch: int | None = None
 
 
 def save(
@@ -59,7 +63,7 @@ def save(
         for number, moments in optimiser.state_dict()["state"].items():
             for name, value in moments.items():
                 tensors[f"{part}/{number}/{name}"] = torch.as_tensor(value).contiguous().clone()
-    header = {"architecture": architecture, "step": progress.step, "best": progress.best}
+    header = {"architecture": architecture, **dataclasses.asdict(progress)}
     _write(path, header, tensors)
 
 
@@ -88,7 +92,7 @@ def load(
         own = _under(tensors, part)
         if own:
             _load_optimiser(optimiser, own)
-    return Progress(int(header["step"]), float(header.get("best", -math.inf)))
+    return _progress(header)
 
 
 def excerpt(source: Path, target: Path, architecture: str, parts: Sequence[str]) -> None:
@@ -129,7 +133,13 @@ def load_weights(path: Path, architecture: str, network: nn.Module) -> Progress:
         network.load_state_dict({**counters, **{n: v.float() for n, v in own.items()}})
     except RuntimeError as error:
         raise CheckpointError(f"{path} does not fit {architecture} ({error}).") from error
-    return Progress(int(header["step"]), float(header.get("best", -math.inf)))
+    return _progress(header)
+
+
+def _progress(header: dict[str, Any]) -> Progress:
+    """Older checkpoints, and plain weights, do not tell everything."""
+    best = float(header.get("best", -math.inf))
+    return Progress(int(header["step"]), best, header.get("seed"), header.get("batch"))
 
 
 def _write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:

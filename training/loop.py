@@ -75,7 +75,7 @@ class Run(ABC, Generic[Network]):
         self.average = channels_last(average.to(self.device).eval())
         self.networks: dict[str, nn.Module] = {"network": self.network, "average": self.average}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
-        self.progress = checkpoint.Progress()
+        self.progress = checkpoint.Progress(seed=config.seed, batch=config.batch)
         # Whether all losses so far were numbers; for a GPU, whose answers are not waited for.
         self.sound = torch.ones((), dtype=torch.bool, device=self.device)
         self._config = config
@@ -95,17 +95,35 @@ class Run(ABC, Generic[Network]):
         """Go on from the folder's checkpoint, or begin with those of `weights`.
 
         Raises:
-            checkpoint.CheckpointError: damaged, or made for another architecture.
+            checkpoint.CheckpointError: damaged, made for another architecture, or of a run with
+                another seed or batch.
         """
         path = self._config.folder / "last.safetensors"
         if path.exists():
             self.progress = checkpoint.load(
                 path, self.architecture, self.networks, self.optimisers
             )
+            self._check_begun()
             self.judge_best()
         elif self._config.weights is not None:
             for network in (self.network, self.average):
                 checkpoint.load_weights(self._config.weights, self.architecture, network)
+
+    def _check_begun(self) -> None:
+        """Whether the run was begun as it is to go on; of older ones that is not known."""
+        config, progress = self._config, self.progress
+        for name in ("seed", "batch"):
+            now, begun = getattr(config, name), getattr(progress, name)
+            if begun not in (None, now):
+                raise checkpoint.CheckpointError(
+                    f"{config.folder} was begun with --{name} {begun}, and --{name} {now} would "
+                    "show it other samples. Go on with what it was begun with, or choose another "
+                    "--folder."
+                )
+        progress.seed, progress.batch = config.seed, config.batch
+        if config.weights is not None and not self.rank:
+            print(f"{config.folder} has begun: it goes on from its own weights, and --weights is "
+                  "for new runs.", flush=True)  # fmt: skip
 
     def judge_best(self) -> None:
         """Score the best weights anew: the painter, or what the score means, may have changed."""

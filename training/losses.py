@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 NO_NUMBER = (
-    "The loss or a weight was no number by step {step}. That is not saved; a checkpoint of before is "
-    "good. Lower --rate and resume."
+    "The loss or a weight was no number by step {step}. That is not saved, and a checkpoint of "
+    "before is good. Lower --rate and resume."
 )
 
 
