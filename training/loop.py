@@ -224,6 +224,7 @@ class Run(ABC, Generic[Network]):
     def _look(self, log: _Log) -> None:
         if not log.steps:
             return
+        spent = log.spent()  # before the validation, which is no training
         self.check_sound()
         if self.rank:
             return
@@ -233,7 +234,7 @@ class Run(ABC, Generic[Network]):
             self.progress.best = score
             self.save("best")
         self.save()
-        log.write(self.progress.step, self._config.batch * self.world, figures)
+        log.write(self.progress.step, self._config.batch * self.world, figures, spent)
 
     def placed(self, batch: Batch) -> Batch:
         """On the device first: a GPU lays out and widens a batch faster than a CPU copies it."""
@@ -249,6 +250,7 @@ class _Log:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "log.csv"
+        self._rows()  # before there is anything to be lost
         self._clear()
 
     def _clear(self) -> None:
@@ -262,13 +264,15 @@ class _Log:
             self._sums[name] = self._sums.get(name, torch.zeros(())) + value
             self._counts[name] = self._counts.get(name, 0) + 1
 
-    def write(self, step: int, samples: int, figures: dict[str, float]) -> None:
-        spent = time.monotonic() - self.began
+    def spent(self) -> float:
+        """Seconds since the last row."""
+        return time.monotonic() - self.began
+
+    def write(self, step: int, samples: int, figures: dict[str, float], spent: float) -> None:
         row: dict[str, float] = {
             "step": step,
             "seconds": round(spent, 1),
             "samples_per_s": round(self.steps * samples / spent, 2),
-        self._rows()  # before there is anything to be lost
             "waiting": round(self.waited / spent, 3),
         }
         row |= {
@@ -279,6 +283,9 @@ class _Log:
         self._append(row)
         self._clear()
 
+    def _rows(self) -> list[dict[str, str]]:
+        return files.rows(self.path, "step") if self.path.exists() else []
+
     def _append(self, row: dict[str, float]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         old = self._rows()
@@ -288,6 +295,7 @@ class _Log:
             writer = csv.DictWriter(handle, names, restval="")
             writer.writeheader()
             writer.writerows([*old, row])
+        partial.replace(self.path)
 
 
 def channels_last(network: Network) -> Network:
@@ -299,9 +307,6 @@ def channels_last(network: Network) -> Network:
 
 def device(name: str) -> torch.device:
     """The device of that name; "auto" is this process's GPU, or the CPU.
-    def _rows(self) -> list[dict[str, str]]:
-        return files.rows(self.path, "step") if self.path.exists() else []
-
 
     Raises:
         ValueError: there is none.
@@ -313,7 +318,6 @@ def device(name: str) -> torch.device:
             raise ValueError(
                 f"--device {name}: this torch finds no such device. Take cpu, cuda or auto."
             ) from error
-        partial.replace(self.path)
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return torch.device("cpu")

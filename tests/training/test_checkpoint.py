@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from realtime_unmask.inference.networks import MapNet
@@ -50,7 +52,6 @@ def test_spoiled_weights_are_neither_read_nor_exported(tmp_path: Path) -> None:
     assert not (tmp_path / "engines").exists()
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_parity_sees_what_is_no_number(tmp_path: Path) -> None:
     network = spoiled().eval()
     export._to_onnx("map", network, tmp_path / "map.onnx")
@@ -87,3 +88,31 @@ def test_a_folder_is_no_checkpoint(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.safetensors"):
         with pytest.raises(CheckpointError, match=f"There is no checkpoint file {path}"):
             checkpoint.load_weights(path, "map-2", MapNet())
+
+
+def test_a_run_goes_on_with_what_it_was_begun_with(
+    faces: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = MapConfig(folder=tmp_path / "run", batch=2, steps=1, seed=3)
+    train_map.train(config, faces)
+    last = tmp_path / "run" / "last.safetensors"
+    before = last.read_bytes()
+    for changes, said in (({"seed": 4}, "--seed 3, and --seed 4"), ({"batch": 3}, "--batch 2")):
+        with pytest.raises(CheckpointError, match=f"run was begun with {said}"):
+            train_map.train(replace(config, steps=2, **changes), faces)
+    assert last.read_bytes() == before
+    capsys.readouterr()
+    train_map.train(replace(config, weights=last), faces)
+    assert "run has begun: it goes on from its own weights" in capsys.readouterr().out
+
+
+def test_a_run_of_before_its_seed_was_noted_goes_on(faces: Faces, tmp_path: Path) -> None:
+    config = MapConfig(folder=tmp_path, batch=2, steps=1)
+    train_map.train(config, faces)
+    last = tmp_path / "last.safetensors"
+    header = {"architecture": "map-2", "step": 1, "best": 0.5}
+    save_file(load_file(last), last, {"training": json.dumps(header)})
+    train_map.train(replace(config, steps=2, seed=8), faces)
+    with safe_open(last, "pt") as file:
+        noted = json.loads(file.metadata()["training"])
+    assert (noted["step"], noted["seed"], noted["batch"]) == (2, 8, 2)
