@@ -140,7 +140,7 @@ def unpacked(data: Mapping[str, NDArray[Any]]) -> Faces:
         data["name"],
     )
     count = len(faces)
-    wanted = {"landmarks": (count, POINTS, 2), "corners": (count, 4, 2)}
+    wanted: dict[str, tuple[int, ...]] = {"landmarks": (count, POINTS, 2), "corners": (count, 4, 2)}
     wanted |= dict.fromkeys(("split", "set", "origin", "name"), (count,))
     for name, shape in wanted.items():
         if data[name].shape != shape:
