@@ -1,10 +1,9 @@
-"""python -m training <step>: prepare, harvest, sheet, train, evaluate, export."""
+"""The steps of the training: from pictures to shards, to networks, to figures, to engines/."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 import typing
 from pathlib import Path
@@ -13,6 +12,18 @@ from typing import Any
 
 from realtime_unmask.errors import UnmaskError
 from realtime_unmask.inference.manifest import Network
+from training.options import (
+    CONFIG,
+    COUNT,
+    MINUTES,
+    SHARE,
+    picture,
+    scores,
+    shown_default,
+    whole,
+    words,
+    writable,
+)
 
 DATA = Path("data/prepared")
 REAL = Path("data/real_masks.npz")
@@ -23,14 +34,14 @@ NOT_BARE = Path(__file__).with_name("not_bare.txt")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one step; 0 when it is done, 1 when it could not be."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         options.do(options)
     except (UnmaskError, ValueError, OSError, RuntimeError, TarError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; the last checkpoint is kept", file=sys.stderr)
+        print("stopped; what was written before is kept", file=sys.stderr)
         return 130
     return 0
 
@@ -57,10 +68,10 @@ def _parser() -> argparse.ArgumentParser:
 
     step = steps.add_parser("sheet", help="a contact sheet of what a network is trained on")
     step.add_argument("network", choices=("map", "editor"))
-    step.add_argument("-o", "--out", type=_picture, default=Path("sheet.png"))
+    step.add_argument("-o", "--out", type=picture, default=Path("sheet.png"))
     step.add_argument("--data", type=Path, default=DATA)
-    step.add_argument("--count", type=int, default=48)
-    step.add_argument("--seed", type=int, default=1)
+    step.add_argument("--count", type=COUNT, default=48)
+    step.add_argument("--seed", type=whole(0), default=1)
     step.set_defaults(do=_sheet)
 
     train = steps.add_parser("train", help="train a network; resumes where it stopped")
@@ -68,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("map", "editor", "faces"):
         step = networks.add_parser(name)
         step.add_argument("--data", type=Path, default=DATA)
-        step.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")
+        step.add_argument("--threads", type=whole(0), default=0, help="CPU threads; 0: all")
         _add_config(step, name)
         step.set_defaults(do=_train, network=name)
 
@@ -78,15 +89,16 @@ def _parser() -> argparse.ArgumentParser:
         step = networks.add_parser(name)
         step.add_argument("--data", type=Path, default=DATA)
         step.add_argument("--engines", type=Path, default=Path("engines"))
-        step.add_argument("--limit", type=int, help="about so many val faces instead of all")
-        step.add_argument("--workers", type=int, help="processes; 0: none (default: all cores)")
-        step.add_argument("--json", type=Path, help="tables as JSON; as Markdown beside it")
-        step.add_argument("--sheet", type=_picture, help="a contact sheet of the painted masks")
+        step.add_argument("--limit", type=COUNT, help="about so many val faces instead of all")
+        step.add_argument("--workers", type=whole(0),
+                          help="processes; 0: none (default: all cores)")
+        step.add_argument("--json", type=scores, help="tables as JSON; as Markdown beside it")
+        step.add_argument("--sheet", type=picture, help="a contact sheet of the painted masks")
         step.set_defaults(do=_evaluate_map if name == "map" else _evaluate_editor)
         if name == "map":
             step.add_argument("--masked", type=Path, metavar="TAR_OR_FOLDER",
                               help="photographs of people in masks; judged on a held-out quarter")
-            step.add_argument("--photo-sheet", type=_picture, help="a contact sheet of those")
+            step.add_argument("--photo-sheet", type=picture, help="a contact sheet of those")
         else:
             step.add_argument("--against", type=Path, metavar="FOLDER", help="earlier engines")
             step.add_argument("--faces", type=Path, metavar="CHECKPOINT",
@@ -103,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("--folder", type=Path, default=RUNS / "ablation")
     step.add_argument("--faces", type=Path, default=RUNS / "perceptual" / "best.safetensors")
     step.add_argument("--judge", type=Path, default=RUNS / "judge" / "best.safetensors")
-    step.add_argument("--minutes", type=float, default=20.0, help="for each variant")
+    step.add_argument("--minutes", type=MINUTES, default=20.0, help="for each variant")
     step.set_defaults(do=_ablate)
 
     step = steps.add_parser("plots", help="curves of a run, from its log")
@@ -125,24 +137,17 @@ def _parser() -> argparse.ArgumentParser:
                       help="a data set that it was trained on, for the manifest")  # fmt: skip
     step.add_argument("--metrics", type=Path, help="JSON of `evaluate`, for the manifest")
     step.add_argument("--prior", action="store_true", help="the editor may use its prior")
-    step.add_argument("--calm", type=float, default=0.0, metavar="SHARE",
+    step.add_argument("--calm", type=SHARE, default=0.0, metavar="SHARE",
                       help="of the editor's weights of before the discriminators, mixed in")
     step.set_defaults(do=_export)
     return parser
-
-
-def _picture(text: str) -> Path:
-    """The name of a picture that can be written."""
-    path = Path(text)
-    if path.suffix.lower() not in (".png", ".jpg", ".webp"):
-        raise argparse.ArgumentTypeError(f"{text} must end in .png, .jpg or .webp")
-    return path
 
 
 def _ablate(options: argparse.Namespace) -> None:
     from training.ablation import ablate
     from training.shards import load_shards
 
+    writable(options.folder / "table.md")
     faces = load_shards(options.data)
     table = ablate(faces, options.folder, options.faces, options.judge, options.minutes)
     (options.folder / "table.md").write_text(table + "\n")
@@ -169,7 +174,7 @@ def _add_config(step: argparse.ArgumentParser, network: str) -> None:
     except ModuleNotFoundError as error:  # prepare runs where torch is not installed
         step.epilog = f"Not available here: {error}."
         return
-    kinds = typing.get_type_hints(config)
+    kinds, said = typing.get_type_hints(config), words(config)
     for field in dataclasses.fields(config):
         kind = kinds[field.name]
         choices = typing.get_args(kind) if typing.get_origin(kind) is typing.Literal else None
@@ -177,22 +182,26 @@ def _add_config(step: argparse.ArgumentParser, network: str) -> None:
             kind = str
         elif type(None) in typing.get_args(kind):
             kind = next(k for k in typing.get_args(kind) if k is not type(None))
+        kind = CONFIG.get(field.name, kind)
         default = None if field.name == "folder" else field.default
+        shown = f"{RUNS}/NETWORK" if field.name == "folder" else shown_default(default)
         step.add_argument(
             f"--{field.name.replace('_', '-')}", type=kind, choices=choices, default=default,
-            help=f"(default {RUNS}/NETWORK)" if field.name == "folder" else f"(default {default})",
+            help=f"{said[field.name]} (default: {shown})".replace("%", "%%"),
         )  # fmt: skip
 
 
 def _prepare(options: argparse.Namespace) -> None:
     from training.prepare import prepare
 
-    print(prepare(options.inputs, options.out, options.exclude))
+    writable(options.out / "faces-000.npz")
+    print(f"{prepare(options.inputs, options.out, options.exclude)}; they are in {options.out}")
 
 
 def _harvest(options: argparse.Namespace) -> None:
     from training.real_masks import harvest
 
+    writable(options.out)
     for what, count in harvest(options.photos, options.out).most_common():
         print(f"{count:6d}  {what}")
 
@@ -205,11 +214,12 @@ def _train(options: argparse.Namespace) -> None:
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    faces = load_shards(options.data)
     kind = _config_type(options.network)
     chosen = {f.name: getattr(options, f.name) for f in dataclasses.fields(kind)}
     if chosen["folder"] is None:
         chosen["folder"] = RUNS / getattr(options, "design", options.network)
+    writable(chosen["folder"] / "last.safetensors")
+    faces = load_shards(options.data)
     trains: dict[str, Any] = {
         "map": train_map.train, "editor": train_editor.train, "faces": train_faces.train,
     }  # fmt: skip
@@ -222,6 +232,7 @@ def _sheet(options: argparse.Namespace) -> None:
     from training.shards import load_shards
     from training.sheet import sheet
 
+    writable(options.out)
     faces = training_faces(load_shards(options.data))
     make = map_sample if options.network == "map" else editor_maker(faces)
     stream = Stream(faces, make, options.seed)
@@ -233,6 +244,7 @@ def _evaluate_map(options: argparse.Namespace) -> None:
     from training.evaluation import maps, report
     from training.shards import load_shards
 
+    _check_written(options, options.sheet, options.photo_sheet)
     _check_engines(options.engines, "map")
     judged, painted, photos = maps.evaluate(
         load_shards(options.data), options.engines, masked=options.masked,
@@ -251,6 +263,7 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
     from training.evaluation import editor, moving, prior, report, steady
     from training.shards import load_shards
 
+    _check_written(options, options.sheet)
     faces = load_shards(options.data)
     for folder in filter(None, (options.engines, options.against)):
         _check_engines(folder, "map", "editor")
@@ -284,6 +297,10 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
         report.sheet(report.some([answer.thumbs for answer in answers], 60), 4, options.sheet)
 
 
+def _check_written(options: argparse.Namespace, *sheets: Path | None) -> None:
+    writable(options.json, options.json and options.json.with_suffix(".md"), *sheets)
+
+
 def _check_engines(folder: Path, *networks: Network) -> None:
     """Raise EngineDamaged here rather than in each of many processes."""
     from realtime_unmask.inference.manifest import Manifest, read_network
@@ -312,6 +329,7 @@ def _quantise(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     from training.export import export, export_discriminators, export_face_network
+    from training.files import json_table
 
     if options.network == "discriminators":
         print(export_discriminators(options.folder or RUNS / "editor"))
@@ -320,7 +338,7 @@ def _export(options: argparse.Namespace) -> None:
     if options.network in ("perceptual", "judge"):
         print(export_face_network(options.network, run))
         return
-    metrics = json.loads(options.metrics.read_text()) if options.metrics else {}
+    metrics = json_table(options.metrics) if options.metrics else {}
     about = {"data": tuple(options.sets), "metrics": metrics, "prior_supported": options.prior}
     worst = export(options.network, run, options.engines, about, options.calm)
     print(f"{options.network}: exported, at most {worst * 255:.4f}/255 from torch")

@@ -1,13 +1,15 @@
 """Checkpoints: one safetensors file with everything that a run needs to go on.
 
 Keys are "<part>/<name>": networks and their averages by state_dict name, optimisers as
-"<part>/<parameter number>/<moment>". The header holds progress and the architecture. No pickle,
-so a foreign checkpoint can do no harm.
+"<part>/<parameter number>/<moment>". The header holds progress, the architecture and a SHA-256 of
+the tensors, since a flipped bit in a weight would still be a number. No pickle, so a foreign
+checkpoint can do no harm.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -37,11 +39,14 @@ class Progress:
         step: optimiser steps done.
         best: the highest validation score so far.
         warm: the run began with trained weights, which its average need not forget.
+        seed, batch: with which the run was begun; None where that was not noted.
     """
 
     step: int = 0
     best: float = -math.inf
     warm: bool = False
+    seed: int | None = None
+    batch: int | None = None
 
 
 def save(
@@ -61,10 +66,7 @@ def save(
             for name, value in moments.items():
                 tensors[f"{part}/{number}/{name}"] = torch.as_tensor(value).contiguous().clone()
     header = {"architecture": architecture, **dataclasses.asdict(progress)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, {"training": json.dumps(header)})
-    partial.replace(path)
+    _write(path, header, tensors)
 
 
 def load(
@@ -109,8 +111,7 @@ def excerpt(source: Path, target: Path, architecture: str, parts: Sequence[str])
         name: value.half() if value.is_floating_point() else value
         for name, value in tensors.items() if name.split("/")[0] in parts
     }  # fmt: skip
-    target.parent.mkdir(parents=True, exist_ok=True)
-    save_file(chosen, target, {"training": json.dumps(header)})
+    _write(target, header, chosen)
     target.chmod(0o644)  # safetensors lets nobody else read it
 
 
@@ -140,10 +141,30 @@ def load_weights(path: Path, architecture: str, network: nn.Module) -> Progress:
 def _progress(header: dict[str, Any]) -> Progress:
     """Older checkpoints, and plain weights, do not tell everything."""
     best, warm = float(header.get("best", -math.inf)), bool(header.get("warm", False))
-    return Progress(int(header["step"]), best, warm)
+    seed, batch = header.get("seed"), header.get("batch")
+    return Progress(int(header["step"]), best, warm, seed, batch)
+
+
+def _write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    header = header | {"sha256": _digest(tensors)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    save_file(tensors, partial, {"training": json.dumps(header)})
+    partial.replace(path)
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """Of names, forms and values."""
+    digest = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _read(path: Path, architecture: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    if not path.is_file():
+        raise CheckpointError(f"There is no checkpoint file {path}.")
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
@@ -152,11 +173,22 @@ def _read(path: Path, architecture: str) -> tuple[dict[str, Any], dict[str, Tens
                 else {"architecture": about["architecture"], "step": 0}
             )  # fmt: skip
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
+            made_for, _ = header["architecture"], int(header["step"])
+    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise CheckpointError(f"{path} is not a readable checkpoint ({error}).") from error
-    if header["architecture"] != architecture:
+    # Files of before the digest, and those of engines/, whose digest is in the manifest, have none.
+    if header.get("sha256", digest := _digest(tensors)) != digest:
         raise CheckpointError(
-            f"{path} was made for {header['architecture']}, this run trains {architecture}. "
+            f"{path} is damaged: its SHA-256 is another than when it was written. Take an earlier "
+            "one, or begin anew in another --folder."
+        )
+    if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
+        raise CheckpointError(
+            f"{path} holds weights that are no numbers: it is spoiled. Take an earlier one."
+        )
+    if made_for != architecture:
+        raise CheckpointError(
+            f"{path} was made for {made_for}, this run trains {architecture}. "
             "Choose another file or --folder."
         )
     return header, tensors
@@ -184,6 +216,11 @@ def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]
         state.setdefault(int(number), {})[moment] = value
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def is_finite(network: nn.Module) -> bool:
+    """Whether all weights and statistics are numbers."""
+    return all(bool(torch.isfinite(value).all()) for value in network.state_dict().values())
 
 
 def average(into: nn.Module, network: nn.Module, decay: float, progress: Progress) -> None:

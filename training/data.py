@@ -7,6 +7,7 @@ unbroken one would have seen.
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -86,9 +87,21 @@ def held_out(faces: Faces) -> NDArray[np.bool_]:
 
 
 def training_faces(faces: Faces) -> Faces:
-    """Those that may be trained on."""
-    keep = (faces.split == "train") & ~np.isin(faces.set, UNSEEN_SETS)
-    return faces.where(keep & ~held_out(faces))
+    """Those that may be trained on.
+
+    Raises:
+        ValueError: there is none.
+    """
+    train, held = faces.split == "train", held_out(faces)
+    keep = train & ~np.isin(faces.set, UNSEEN_SETS) & ~held
+    if not keep.any():
+        people = ", ".join(f"{count} of '{name}'" for name, count in PEOPLE_HELD_OUT.items())
+        raise ValueError(
+            f"None of the {len(faces)} prepared faces may be trained on: {int(train.sum())} are of "
+            f"the split 'train', and {int((train & held).sum())} of these show people or clips "
+            f"that are kept for scoring (the last {people}). Prepare more."
+        )
+    return faces.where(keep)
 
 
 def validation_faces(faces: Faces) -> Faces:
@@ -297,7 +310,7 @@ def batches(
     return DataLoader(
         _Packed(stream), config.batch, sampler=_Numbers(step, config.batch),
         num_workers=config.workers,
-        prefetch_factor=4 if config.workers else None, worker_init_fn=_one_thread,
+        prefetch_factor=4 if config.workers else None, worker_init_fn=_begin_worker,
         pin_memory=torch.cuda.is_available(),
     )  # fmt: skip
 
@@ -310,5 +323,6 @@ class _Numbers(Sampler[int]):
         return numbers(self.step, self.batch)
 
 
-def _one_thread(worker: int) -> None:
+def _begin_worker(worker: int) -> None:
     cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the training ends it

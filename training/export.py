@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import copy
 import time
+import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -61,26 +63,28 @@ def export(
 
     Raises:
         checkpoint.CheckpointError: no usable checkpoint.
-        ValueError: `calm` is no share, or the export differs from torch by more than PARITY;
-            nothing was written.
+        EngineDamaged: `engines` has a manifest that cannot be read.
+        ValueError: `calm` is no share, or the export differs from torch by more than PARITY.
+            In all of these cases nothing was written.
     """
     trained, steps = _averaged(network, run, calm)
-    engines.mkdir(parents=True, exist_ok=True)
-    target = engines / f"{network}.onnx"
-    partial = engines / f"{network}.partial.onnx"
-    _to_onnx(network, trained, partial)
-    worst = parity(network, trained, partial)
-    if not worst <= PARITY:
-        partial.unlink()
-        raise ValueError(f"{network}.onnx differs from torch by {worst:.5f}: not exported.")
-    partial.replace(target)
-    _save_half(trained, _NETWORKS[network][1], engines / f"{network}.safetensors")
     about = {"created": time.strftime("%Y-%m-%d"), "opset": OPSET, **about}
     about["metrics"] = {"steps": steps, **about.get("metrics", {})}
-    entry = NetworkEntry.describe(network, target, **about)
     listed = (engines / manifest.NAME).exists()
     before = Manifest.load(engines) if listed else Manifest({})
-    before.with_network(network, entry).save(engines)
+    engines.mkdir(parents=True, exist_ok=True)
+    # Beside the old ones until all is made: files without their manifest cannot be used.
+    with TemporaryDirectory(dir=engines, prefix="partial.") as folder:
+        made = Path(folder) / f"{network}.onnx"
+        _to_onnx(network, trained, made)
+        worst = parity(network, trained, made)
+        if not worst <= PARITY:
+            raise ValueError(f"{network}.onnx differs from torch by {worst:.5f}: not exported.")
+        _save_half(trained, _NETWORKS[network][1], made.with_suffix(".safetensors"))
+        entry = NetworkEntry.describe(network, made, **about)
+        for path in (made, made.with_suffix(".safetensors")):
+            path.replace(engines / path.name)
+        before.with_network(network, entry).save(engines)
     return worst
 
 
@@ -143,29 +147,33 @@ def _to_onnx(network: Network, trained: nn.Module, path: Path) -> None:
     made = random_inputs(network, 2, np.random.default_rng(0))
     inputs = tuple(torch.from_numpy(value) for value in made.values())
     batch = torch.export.Dim("N", min=1, max=64)
-    torch.onnx.export(
-        copy.deepcopy(trained), inputs, str(path), dynamo=True, external_data=False,
-        opset_version=OPSET, input_names=list(INPUTS[network]),
-        output_names=list(OUTPUTS[network]), dynamic_shapes=tuple({0: batch} for _ in inputs),
-        optimize=True, verbose=False,
-    )  # fmt: skip
+    with warnings.catch_warnings(action="ignore"):  # torch's, of its own insides
+        torch.onnx.export(
+            copy.deepcopy(trained), inputs, str(path), dynamo=True, external_data=False,
+            opset_version=OPSET, input_names=list(INPUTS[network]),
+            output_names=list(OUTPUTS[network]), dynamic_shapes=tuple({0: batch} for _ in inputs),
+            optimize=True, verbose=False,
+        )  # fmt: skip
 
 
 def parity(network: Network, trained: nn.Module, path: Path, rounds: int = 4) -> float:
-    """Largest difference between the ONNX file and torch on random crops, batches of 1 to 4."""
+    """Largest difference between the ONNX file and torch on random crops, batches of 1 to 4.
+
+    NaN where either answers with what is no number.
+    """
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(5)
-    worst = 0.0
+    gaps = []
     for count in range(1, rounds + 1):
         inputs = random_inputs(network, count, rng)
         with torch.no_grad():
             expected = trained(*(torch.from_numpy(v) for v in inputs.values()))
         expected = expected if isinstance(expected, tuple) else (expected,)
         for ours, theirs in zip(session.run(None, inputs), expected, strict=True):
-            worst = max(worst, float(np.abs(ours - theirs.numpy()).max()))
-    return worst
+            gaps.append(np.abs(ours - theirs.numpy()).max())
+    return float(np.max(gaps))  # unlike max(), NaN if any is
 
 
 def random_inputs(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training import files
 from training.masks.pasted import Texture, mirrored, recolour, yaw
-from training.shards import CROP, STORED, Faces, unpacked
+from training.shards import CROP, STORED, Faces, pieces, unpacked
 
 Plane = NDArray[np.float32]
 Picture = NDArray[np.float32]
@@ -63,11 +63,16 @@ def load_real_masks(path: Path) -> RealMasks:
 
     Raises:
         FileNotFoundError: there is no such file.
+        ValueError: it is damaged, or something else.
     """
-    with np.load(path, allow_pickle=False) as data:
-        offsets = data["map_offsets"]
-        maps = [data["maps"][a:b] for a, b in pairwise(offsets)]
-        return RealMasks(unpacked(data), maps, data["texture"])
+    with files.reading(path, "a file of `harvest`"):
+        data = files.arrays(path)
+        real = RealMasks(
+            unpacked(data), pieces(data["maps"], data["map_offsets"]), data["texture"]
+        )
+        if not len(real.faces) == len(real.maps) == len(real.texture):
+            raise ValueError("there are not as many maps as pictures")
+    return real
 
 
 class Labelled:

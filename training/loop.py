@@ -24,7 +24,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
-from training import checkpoint, transport
+from training import checkpoint, files, transport
 from training.losses import NO_NUMBER, StoppedByNan, check_finite
 from training.precision import matrix_type
 
@@ -76,7 +76,7 @@ class Run(ABC, Generic[Network]):
         self.average = channels_last(average.to(self.device).eval())
         self.networks: dict[str, nn.Module] = {"network": self.network, "average": self.average}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
-        self.progress = checkpoint.Progress()
+        self.progress = checkpoint.Progress(seed=config.seed, batch=config.batch)
         # Whether all losses so far were numbers; for a GPU, whose answers are not waited for.
         self.sound = torch.ones((), dtype=torch.bool, device=self.device)
         self._config = config
@@ -96,13 +96,15 @@ class Run(ABC, Generic[Network]):
         """Go on from the folder's checkpoint, or begin with `weights`, which are to be beaten.
 
         Raises:
-            checkpoint.CheckpointError: damaged, or made for another architecture.
+            checkpoint.CheckpointError: damaged, made for another architecture, or of a run with
+                another seed or batch.
         """
         path = self._config.folder / "last.safetensors"
         if path.exists():
             self.progress = checkpoint.load(
                 path, self.architecture, self.networks, self.optimisers
             )
+            self._check_begun()
             self.judge_best()
         elif self._config.weights is not None:
             for network in (self.network, self.average):
@@ -110,6 +112,22 @@ class Run(ABC, Generic[Network]):
             self.progress.warm = True
             if not self.rank:
                 self._keep_if_best(self.validate())
+
+    def _check_begun(self) -> None:
+        """Whether the run was begun as it is to go on; of older ones that is not known."""
+        config, progress = self._config, self.progress
+        for name in ("seed", "batch"):
+            now, begun = getattr(config, name), getattr(progress, name)
+            if begun not in (None, now):
+                raise checkpoint.CheckpointError(
+                    f"{config.folder} was begun with --{name} {begun}, and --{name} {now} would "
+                    "show it other samples. Go on with what it was begun with, or choose another "
+                    "--folder."
+                )
+        progress.seed, progress.batch = config.seed, config.batch
+        if config.weights is not None and not self.rank:
+            print(f"{config.folder} has begun: it goes on from its own weights, and --weights is "
+                  "for new runs.", flush=True)  # fmt: skip
 
     def judge_best(self) -> None:
         """Score the best weights anew: the painter, or what the score means, may have changed."""
@@ -175,14 +193,18 @@ class Run(ABC, Generic[Network]):
         return self.networks, self.optimisers
 
     def check_sound(self) -> None:
-        """Raise StoppedByNan if a loss on a GPU was no number."""
-        if not self.sound:
+        """Raise StoppedByNan if a loss on a GPU or a weight is no number."""
+        # A sound gradient times a rate, or its square in a moment, may still leave the numbers.
+        if not (self.sound and all(map(checkpoint.is_finite, self.networks.values()))):
             raise StoppedByNan(NO_NUMBER.format(step=self.progress.step))
 
     def go(self, feed: Iterable[Batch]) -> None:
         """Train until the time or the steps are over; then, and now and then, look and save."""
         config, progress = self._config, self.progress
         source, log = iter(feed), _Log(config.folder)
+        if progress.step >= config.steps and not self.rank:
+            print(f"{config.folder} is finished: {progress.step} steps are done, and --steps is "
+                  f"{config.steps}.", flush=True)  # fmt: skip
         began = saved = time.monotonic()
         while progress.step < config.steps and not self._is_over(began):
             asked = time.monotonic()
@@ -206,13 +228,14 @@ class Run(ABC, Generic[Network]):
     def _look(self, log: _Log) -> None:
         if not log.steps:
             return
+        spent = log.spent()  # before the validation, which is no training
         self.check_sound()
         if self.rank:
             return
         figures = self.validate()
         self._keep_if_best(figures)
         self.save()
-        log.write(self.progress.step, self._config.batch * self.world, figures)
+        log.write(self.progress.step, self._config.batch * self.world, figures, spent)
 
     def _keep_if_best(self, figures: dict[str, float]) -> None:
         score = figures.get("score", -math.inf)
@@ -234,6 +257,7 @@ class _Log:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "log.csv"
+        self._rows()  # before there is anything to be lost
         self._clear()
 
     def _clear(self) -> None:
@@ -247,8 +271,11 @@ class _Log:
             self._sums[name] = self._sums.get(name, torch.zeros(())) + value
             self._counts[name] = self._counts.get(name, 0) + 1
 
-    def write(self, step: int, samples: int, figures: dict[str, float]) -> None:
-        spent = time.monotonic() - self.began
+    def spent(self) -> float:
+        """Seconds since the last row."""
+        return time.monotonic() - self.began
+
+    def write(self, step: int, samples: int, figures: dict[str, float], spent: float) -> None:
         row: dict[str, float] = {
             "step": step,
             "seconds": round(spent, 1),
@@ -263,17 +290,19 @@ class _Log:
         self._append(row)
         self._clear()
 
+    def _rows(self) -> list[dict[str, str]]:
+        return files.rows(self.path, "step") if self.path.exists() else []
+
     def _append(self, row: dict[str, float]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        old: list[dict[str, str]] = []
-        if self.path.exists():
-            with self.path.open(newline="") as handle:
-                old = list(csv.DictReader(handle))
+        old = self._rows()
         names = list(dict.fromkeys([*(old[0] if old else ()), *row]))
-        with self.path.open("w", newline="") as handle:
+        partial = self.path.with_suffix(".partial")
+        with partial.open("w", newline="") as handle:
             writer = csv.DictWriter(handle, names, restval="")
             writer.writeheader()
             writer.writerows([*old, row])
+        partial.replace(self.path)
 
 
 def channels_last(network: Network) -> Network:
@@ -284,9 +313,18 @@ def channels_last(network: Network) -> Network:
 
 
 def device(name: str) -> torch.device:
-    """The device of that name; "auto" is this process's GPU, or the CPU."""
+    """The device of that name; "auto" is this process's GPU, or the CPU.
+
+    Raises:
+        ValueError: there is none.
+    """
     if name != "auto":
-        return torch.device(name)
+        try:
+            return torch.zeros((), device=name).device
+        except (AssertionError, RuntimeError) as error:  # the first from a torch without CUDA
+            raise ValueError(
+                f"--device {name}: this torch finds no such device. Take cpu, cuda or auto."
+            ) from error
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return torch.device("cpu")

@@ -7,13 +7,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 NO_NUMBER = (
-    "The loss was no number by step {step}; the last checkpoint is good. "
-    "Lower --rate and resume."
+    "The loss or a weight was no number by step {step}. That is not saved, and a checkpoint of "
+    "before is good. Lower --rate and resume."
 )
 
 
 class StoppedByNan(RuntimeError):
-    """The loss is not a number any more."""
+    """The loss or a weight is not a number any more."""
 
 
 def check_finite(value: Tensor, step: int) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from training import files
 
 LOG = "log.csv"
 # What says nothing as a curve: the abscissa, and the time since the row before.
@@ -25,18 +26,11 @@ def read(path: Path) -> dict[str, NDArray[np.float64]]:
     """
     if not path.exists():
         raise FileNotFoundError(f"There is no {path}. Training writes it as it goes on.")
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or "step" not in rows[0]:
+    rows = files.rows(path, "step")
+    if not rows:
         raise ValueError(f"{path} holds no steps.")
-    try:
-        return {
-            name: np.array([float(row[name] or "nan") for row in rows])
-            for name in rows[0]
-            if name is not None
-        }
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged: {error}.") from error
+    with files.reading(path, "a log of numbers"):
+        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
 
 
 def plot(run: Path, out: Path) -> Path:

@@ -1,19 +1,22 @@
 """prepare: tars, folders and videos of faces -> shards of aligned crops with their landmarks.
 
-The one step that needs mediapipe. A folder or tar may have a faces.csv beside it (columns tar,
-file, split, set, origin); without one, every twentieth file by digest is kept for validation.
+The one step that needs mediapipe. A folder or tar may have a faces.csv beside it (columns file,
+split, set, origin); without one, every twentieth file by digest is kept for validation. A file that
+cannot be read is counted, and the others are read all the same.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import sys
 import tarfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import chain, tee
+from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -21,13 +24,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_unmask.capture.video import VideoSource
+from realtime_unmask.errors import MediaError
 from realtime_unmask.faces.alignment import EYE_DISTANCE, align, crop, to_crop
 from realtime_unmask.faces.landmarker import Landmarker
 from realtime_unmask.types import Alignment, UInt8
+from training import files
 from training.shards import CLIPS, CROP, MARGIN, MAX_SHARD_BYTES, STORED, Faces, save_shard
 
-SUFFIXES = (".webp", ".jpg", ".jpeg", ".png", ".bmp")
+SUFFIXES = (".webp", ".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm")
+TAR = ".tar"
+TABLE = "faces.csv"
+SPLITS = ("train", "val")
 CLIP_SECONDS = 2
 # Variance of the Laplacian over the eyes and nose of the crop, below which a face is a smear.
 MIN_SHARPNESS = 6.0
@@ -39,15 +47,25 @@ _Read = tuple[str, UInt8 | None, dict[str, str]]
 
 @dataclass(slots=True)
 class Counts:
-    """What became of the pictures."""
+    """What became of the files; `passed_over` are those of another kind, `val` are of the kept."""
 
     kept: int = 0
+    val: int = 0
     excluded: int = 0
+    passed_over: int = 0
     unreadable: int = 0
     no_face: int = 0
     several_faces: int = 0
     too_small: int = 0
     blurred: int = 0
+
+    def __str__(self) -> str:
+        rest = {
+            name.replace("_", " "): count
+            for name, count in asdict(self).items() if count and name not in ("kept", "val")
+        }  # fmt: skip
+        said = [f"{self.kept} faces kept, {self.val} of them for validation"]
+        return "; ".join([*said, *(f"{count} {name}" for name, count in rest.items())])
 
 
 @dataclass(slots=True)
@@ -69,10 +87,14 @@ def prepare(inputs: list[Path], out: Path, exclude: Path | None = None) -> Count
             `pictures` gives them, or without their folders.
 
     Raises:
-        ValueError: no picture with a usable face was found, or `out` holds shards already.
-        FileNotFoundError: there is no file `exclude`.
+        ValueError: no picture with a usable face was found, `out` holds shards already, or
+            `exclude` or a faces.csv is damaged.
+        FileNotFoundError: one of the inputs or the file `exclude` is not there.
     """
-    excluded = set(exclude.read_text().splitlines()) if exclude else set()
+    for place in inputs:
+        if not place.exists():
+            raise FileNotFoundError(f"There is no {place}.")
+    excluded = set(files.lines(exclude)) if exclude else set()
     out.mkdir(parents=True, exist_ok=True)
     if any(out.glob("*.npz")):
         raise ValueError(f"{out} holds prepared faces already. Remove them or choose another -o.")
@@ -80,7 +102,7 @@ def prepare(inputs: list[Path], out: Path, exclude: Path | None = None) -> Count
     rows: list[_Row] = []
     number, weight = 0, 0
     with Landmarker("full_range", max_faces=2) as wide, Landmarker("short_range") as near:
-        for name, image, labels in _told_apart(chain(pictures(inputs), _clips(inputs))):
+        for name, image, labels in _told_apart(chain(_everything(inputs), _clips(inputs))):
             if {name, _base(name)} & excluded:
                 counts.excluded += 1
                 continue
@@ -109,7 +131,10 @@ def _prepare_one(
     counts: Counts,
 ) -> _Row | None:
     if image is None:
-        counts.unreadable += 1
+        if _is(name, *SUFFIXES, *VIDEOS, TAR):
+            counts.unreadable += 1
+        else:
+            counts.passed_over += 1
         return None
     meshes = landmarkers[0].detect(image) or landmarkers[1].detect(image)
     if not meshes:
@@ -132,6 +157,7 @@ def _prepare_one(
         ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 93]
     )[1]
     counts.kept += 1
+    counts.val += labels["split"] == "val"
     return _Row(
         coded.ravel(),
         to_crop(mesh, alignment),
@@ -195,25 +221,66 @@ def numbered(names: Iterable[str]) -> Iterator[str]:
 
 def pictures(inputs: list[Path]) -> Iterator[_Read]:
     """Every picture in tars and folders; its name is its path in there."""
-    for place in (p for p in inputs if p.suffix.lower() not in VIDEOS):
+    return (read for read in _everything(inputs) if _is(read[0], *SUFFIXES))
+
+
+def _everything(inputs: list[Path]) -> Iterator[_Read]:
+    """Pictures, and files of another kind as pictures that cannot be read; but no videos."""
+    for place in (p for p in inputs if not _is(p.name, *VIDEOS)):
         folder = place if place.is_dir() else place.parent
-        table = _labels(folder / "faces.csv")
-        if place.is_dir() and not any(place.glob("*.tar")):
-            for path in sorted(p for p in place.rglob("*") if p.suffix.lower() in SUFFIXES):
-                name = path.relative_to(place).as_posix()
-                yield name, _decoded(path.read_bytes()), _label(table, name)
-            continue
-        for tar in sorted(place.glob("*.tar")) if place.is_dir() else [place]:
-            with tarfile.open(tar) as archive:
-                for member in archive:
-                    handle = archive.extractfile(member) if member.isfile() else None
-                    if handle and Path(member.name).suffix.lower() in SUFFIXES:
-                        name = str(PurePosixPath(member.name))  # without a "./" before it
-                        yield name, _decoded(handle.read()), _label(table, name)
+        table = _labels(folder / TABLE)
+        for path in _paths(place):
+            name = path.relative_to(folder).as_posix()
+            if _is(path.name, *SUFFIXES):
+                yield name, _loaded(path), _label(table, name)
+            elif path == place or (_is(path.name, TAR) and path.parent == place):
+                yield from _in_tar(path, table)
+            else:
+                yield name, None, {}
+
+
+def _paths(place: Path) -> Iterator[Path]:
+    """A file itself, or the files of a folder, without those that are read elsewhere."""
+    if not place.is_dir():
+        yield place
+        return
+    for path in sorted(place.rglob("*")):
+        elsewhere = path.name == TABLE or (_is(path.name, *VIDEOS) and path.parent == place)
+        # A folder may have the name of a picture; that is said of it.
+        if not elsewhere and (not path.is_dir() or _is(path.name, *SUFFIXES)):
+            yield path
+
+
+def _in_tar(tar: Path, table: dict[str, dict[str, str]]) -> Iterator[_Read]:
+    """What is in a tar; at last the tar itself, if it breaks off."""
+    try:
+        with tarfile.open(tar) as archive:
+            for member in archive:
+                name = str(PurePosixPath(member.name))  # without a "./" before it
+                if member.isfile() and _base(name) != TABLE:
+                    handle = archive.extractfile(member) if _is(name, *SUFFIXES) else None
+                    yield name, _decoded(handle.read()) if handle else None, _label(table, name)
+    except (tarfile.TarError, OSError, EOFError, zlib.error, LZMAError):
+        print(f"{tar} is no tar, or breaks off; what came before is kept.", file=sys.stderr)
+        yield tar.name, None, {}
+
+
+def _is(name: str, *suffixes: str) -> bool:
+    return Path(name).suffix.lower() in suffixes
+
+
+def _loaded(path: Path) -> UInt8 | None:
+    try:
+        return _decoded(path.read_bytes())
+    except OSError:  # a link to nowhere, a folder
+        return None
 
 
 def _decoded(data: bytes) -> UInt8 | None:
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except cv2.error:  # it says that it is larger than OpenCV allows
+        return None
     return None if bgr is None else cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype(np.uint8)
 
 
@@ -223,20 +290,29 @@ def _clips(inputs: list[Path]) -> Iterator[_Read]:
         here = sorted(place.iterdir()) if place.is_dir() else [place]
         for path in (p for p in here if p.suffix.lower() in VIDEOS):
             due = Fraction(0)
-            with VideoSource(path) as video:
-                for frame in video:
-                    if frame.pts is not None and frame.pts >= due:
-                        due = frame.pts + CLIP_SECONDS
-                        origin = f"{path.stem}_{float(frame.pts):05.1f}"
-                        labels = {"split": "train", "set": CLIPS, "origin": origin}
-                        yield origin, frame.image, labels
+            try:
+                with VideoSource(path) as video:
+                    for frame in video:
+                        if frame.pts is not None and frame.pts >= due:
+                            due = frame.pts + CLIP_SECONDS
+                            origin = f"{path.stem}_{float(frame.pts):05.1f}"
+                            labels = {"split": "train", "set": CLIPS, "origin": origin}
+                            yield origin, frame.image, labels
+            except MediaError as error:
+                print(f"{error} What came before is kept.", file=sys.stderr)
+                yield path.name, None, {}
 
 
 def _labels(path: Path) -> dict[str, dict[str, str]]:
     if not path.exists():
         return {}
-    with path.open(newline="") as handle:
-        return {row["file"]: row for row in csv.DictReader(handle)}
+    table = {row["file"]: row for row in files.rows(path, "file", "split", "set", "origin")}
+    for name, row in table.items():
+        if row["split"] not in SPLITS:
+            raise ValueError(
+                f"{path}: the split of {name} is '{row['split']}', and neither train nor val."
+            )
+    return table
 
 
 def _base(name: str) -> str:

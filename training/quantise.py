@@ -53,17 +53,21 @@ def quantise(network: Network, faces: Faces, engines: Path) -> Loss:
     """Write the network in 8 bits beside the one in `engines`, and into the manifest.
 
     Raises:
-        ValueError: it falls too far behind; nothing was written.
+        ValueError: it falls too far behind, or there is no face to say so; nothing was written.
+        ModuleNotFoundError: nncf is not installed.
         EngineDamaged: the network or the manifest is missing or altered.
     """
     import onnx
 
+    nncf, judges = _nncf(), data.validation_faces(faces)
+    if not len(judges):
+        raise ValueError("There are no held-out faces (split 'val') to judge with.")
     manifest = Manifest.load(engines)
     entry = manifest.entry(network)
     original = read_network(engines, entry)
     taught = samples(network, data.training_faces(faces), CALIBRATION, entry.prior_supported)
-    reduced = _reduced(network, onnx.load_model_from_string(original), taught)
-    held = samples(network, data.validation_faces(faces), CHECKED, entry.prior_supported)
+    reduced = _reduced(nncf, network, onnx.load_model_from_string(original), taught)
+    held = samples(network, judges, CHECKED, entry.prior_supported)
     loss = Loss(score(network, original, held), score(network, reduced, held))
     check(network, loss)
     path = engines / f"{network}.int8.onnx"
@@ -133,9 +137,15 @@ def score(network: Network, model: bytes, held: list[Planes]) -> float:
     return float(np.mean(values))
 
 
-def _reduced(network: Network, model: Any, taught: list[Planes]) -> bytes:
+def _nncf() -> Any:
     open_core()  # first, since it keeps OpenVINO from asking a host for leave
-    nncf: Any = import_module("nncf")
+    try:
+        return import_module("nncf")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("quantise needs nncf. Install it: pip install nncf") from error
+
+
+def _reduced(nncf: Any, network: Network, model: Any, taught: list[Planes]) -> bytes:
     kept = [
         node.name
         for node in model.graph.node

@@ -20,11 +20,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from training import files
+
 # The stored crop is the run-time's 256 px crop with a margin on each side, so that training can
 # move, turn and scale it without running out of picture.
 CROP = 256
 MARGIN = 24
 STORED = CROP + 2 * MARGIN
+POINTS = 478
 # The set of faces that come from video files; their origin is "<file>_<seconds>".
 CLIPS = "clips"
 MAX_SHARD_BYTES = 56_000_000
@@ -99,6 +102,7 @@ def load_shards(folder: Path) -> Faces:
 
     Raises:
         FileNotFoundError: there are none.
+        ValueError: one of them is damaged; the message names it.
     """
     paths = sorted(p for p in folder.glob("*.npz") if not p.name.startswith("partial."))
     if not paths:
@@ -116,15 +120,18 @@ def load_shards(folder: Path) -> Faces:
 
 
 def _load(path: Path) -> Faces:
-    with np.load(path, allow_pickle=False) as data:
-        return unpacked(data)
+    with files.reading(path, "a shard of `prepare`"):
+        return unpacked(files.arrays(path))
 
 
 def unpacked(data: Mapping[str, NDArray[Any]]) -> Faces:
-    """A shard's faces from its arrays."""
-    pixels, offsets = data["pixels"], data["offsets"]
-    return Faces(
-        [pixels[a:b] for a, b in pairwise(offsets)],
+    """A shard's faces from its arrays.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are not those of a shard.
+    """
+    faces = Faces(
+        pieces(data["pixels"], data["offsets"]),
         data["landmarks"].astype(np.float32),
         data["corners"],
         data["split"],
@@ -132,3 +139,26 @@ def unpacked(data: Mapping[str, NDArray[Any]]) -> Faces:
         data["origin"],
         data["name"],
     )
+    count = len(faces)
+    wanted: dict[str, tuple[int, ...]] = {"landmarks": (count, POINTS, 2), "corners": (count, 4, 2)}
+    wanted |= dict.fromkeys(("split", "set", "origin", "name"), (count,))
+    for name, shape in wanted.items():
+        if data[name].shape != shape:
+            raise ValueError(f"'{name}' is {data[name].shape} and not {shape}")
+    for name in ("landmarks", "corners"):
+        if not np.isfinite(data[name]).all():
+            raise ValueError(f"'{name}' holds what is no number")
+    return faces
+
+
+def pieces(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
+    """Files that lie one after the other in `data`, (total,); each ends where the next begins.
+
+    Raises:
+        ValueError: they do not fill it.
+    """
+    if data.dtype != np.uint8 or not np.array_equal(offsets[[0, -1]], (0, len(data))):
+        raise ValueError("the pictures do not fill their place")
+    if (np.diff(offsets) <= 0).any():
+        raise ValueError("there is an empty picture")
+    return [data[a:b] for a, b in pairwise(offsets)]

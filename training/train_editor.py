@@ -292,16 +292,17 @@ def train(config: EditorConfig, faces: Faces) -> None:
     Raises:
         StoppedByNan: the loss is no longer a number; the last good checkpoint stays.
         checkpoint.CheckpointError: the run folder holds something else.
-        ValueError: discriminators are to join without a perceptual network.
+        ValueError: discriminators are to join without a perceptual network, or no face may be
+            trained on.
     """
     if config.faces is None and min(config.whole_from, config.region_from) < config.steps:
         raise ValueError(
             "With discriminators the best weights are chosen by a face network's "
             "distances: add --faces, the checkpoint of 'train faces --design perceptual'."
         )
+    chosen = data.training_faces(faces)
     run = EditorRun(config, data.validation_faces(faces))
     run.resume()
-    chosen = data.training_faces(faces)
     real = Labelled(load_real_masks(config.real)) if config.real else None
     stream = data.Stream(chosen, editor_maker(chosen, config.size, real=real), config.seed)
     run.go(data.batches(stream, config, run.progress.step))

@@ -179,15 +179,16 @@ def train(config: FacesConfig, faces: Faces) -> None:
     Raises:
         StoppedByNan: the loss is no longer a number; the last good checkpoint stays.
         checkpoint.CheckpointError: the run folder holds something else.
-        ValueError: there is no such design, or nobody is held out to be scored.
+        ValueError: there is no such design, nobody is held out to be scored, or no face may be
+            trained on.
     """
     if not data.held_out(faces).any():
         raise ValueError(
             "Nobody is held out: the face networks need a set with several pictures of each "
             f"person, one of {', '.join(data.PEOPLE_HELD_OUT)} (videos make 'clips')."
         )
+    chosen = data.training_faces(faces)
     run = FacesRun(config, faces)
     run.resume()
-    chosen = data.training_faces(faces)
     stream = data.Stream(chosen, pair_maker(chosen), config.seed)
     run.go(data.batches(stream, config, run.progress.step))

@@ -108,12 +108,14 @@ def train(config: MapConfig, faces: Faces) -> None:
     Raises:
         StoppedByNan: the loss is no longer a number; the last good checkpoint stays.
         checkpoint.CheckpointError: the run folder holds something else.
+        ValueError: no face may be trained on.
     """
+    chosen = data.training_faces(faces)
     run = MapRun(config, data.validation_faces(faces))
     run.resume()
     real = Labelled(load_real_masks(config.real)) if config.real else None
     make = partial(data.map_sample, real=real)
-    stream = data.Stream(data.training_faces(faces), make, config.seed)
+    stream = data.Stream(chosen, make, config.seed)
     run.go(data.batches(stream, config, run.progress.step))
 
 

@@ -14,6 +14,7 @@ from realtime_unmask.inference.manifest import Manifest
 from realtime_unmask.inference.networks import EditorNet
 from realtime_unmask.settings import Settings
 from training import checkpoint, export, train_editor, train_map
+from training.__main__ import main
 from training.face_networks import JudgeNet, architecture, load_face_network
 from training.shards import Faces
 
@@ -27,7 +28,6 @@ def runs(faces: Faces, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_export_is_faithful_and_loads_in_the_run_time(runs: Path, tmp_path: Path) -> None:
     for network in ("map", "editor"):
         worst = export.export(network, runs / network, tmp_path, {"data": ["demo"]})
@@ -44,7 +44,6 @@ def test_export_is_faithful_and_loads_in_the_run_time(runs: Path, tmp_path: Path
         assert load_file(tmp_path / f"{network}.safetensors")
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_an_unfaithful_export_is_not_written(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,6 +51,24 @@ def test_an_unfaithful_export_is_not_written(
     with pytest.raises(ValueError, match=r"map\.onnx differs from torch"):
         export.export("map", runs / "map", tmp_path, {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_cannot_be_finished_changes_nothing(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engines, metrics = tmp_path / "engines", tmp_path / "m.json"
+    export.export("map", runs / "map", engines, {})
+    before = {path.name: path.read_bytes() for path in engines.iterdir()}
+    assert before.keys() == {"map.onnx", "map.safetensors", "manifest.json"}
+    command = ["export", "map", "--folder", str(runs / "map"), "--engines", str(engines)]
+    for content in (b"[1]", b"# no JSON", b"\xff\xfe"):
+        metrics.write_bytes(content)
+        assert main([*command, "--metrics", str(metrics)]) == 1
+        assert f"error: {metrics} is damaged, or not a JSON" in capsys.readouterr().err
+    before["manifest.json"] = b"{"
+    (engines / "manifest.json").write_bytes(b"{")
+    assert main(command) == 1
+    assert {path.name: path.read_bytes() for path in engines.iterdir()} == before
 
 
 def test_calm_weights_lie_between_before_and_after_the_discriminators(tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import shutil
+import struct
 import tarfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +18,7 @@ from realtime_unmask.faces.alignment import EYE_CENTRE, EYE_DISTANCE
 from realtime_unmask.types import Alignment
 from realtime_unmask.unmask.compositor import known_region
 from training import data
+from training.__main__ import main
 from training.prepare import corners, prepare
 from training.shards import CROP, MARGIN, STORED, Faces, load_shards
 
@@ -37,6 +41,90 @@ def test_unreadable_and_empty_pictures_are_counted(pictures: Path, tmp_path: Pat
     cv2.imwrite(str(folder / "wall.png"), np.full((300, 300, 3), 90, np.uint8))
     counts = prepare([folder], tmp_path / "out")
     assert (counts.kept, counts.unreadable, counts.no_face) == (6, 1, 1)
+
+
+def test_one_bad_file_does_not_end_it(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mixed"
+    shutil.copytree(pictures, folder)
+    (folder / "text.mp4").write_text("no video")
+    (folder / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (folder / "folder.jpg").mkdir()
+    (folder / "large.png").write_bytes(_claiming(33_000, 33_000))
+    (folder / "text.tar").write_text("no tar")
+    counts = prepare([folder], tmp_path / "out")
+    assert (counts.kept, counts.unreadable, counts.passed_over) == (6, 5, 0)
+    said = capsys.readouterr().err
+    assert "text.mp4" in said and "text.tar is no tar, or breaks off" in said
+
+
+def _claiming(width: int, height: int) -> bytes:
+    """A PNG that says that it is so large."""
+    content = bytearray(cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    content[16:24] = struct.pack(">II", width, height)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    return bytes(content)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_what_comes_before_the_break_of_a_tar_is_kept(
+    mode: Any, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with tarfile.open(tmp_path / "faces.tar", mode) as archive:
+        for path in sorted(pictures.iterdir())[:3]:
+            archive.add(path, path.name)
+    content = (tmp_path / "faces.tar").read_bytes()
+    (tmp_path / "faces.tar").write_bytes(content[: len(content) * 5 // 6])
+    counts = prepare([tmp_path / "faces.tar"], tmp_path / "out")
+    assert (counts.kept, counts.unreadable, len(load_shards(tmp_path / "out"))) == (2, 1, 2)
+    assert "faces.tar is no tar, or breaks off; what came before is kept" in capsys.readouterr().err
+
+
+def test_tars_loose_pictures_and_single_ones_are_read_and_the_rest_is_counted(
+    pictures: Path, tmp_path: Path
+) -> None:
+    folder, picture = tmp_path / "mixed", pictures / "face_00.png"
+    (folder / "sub").mkdir(parents=True)
+    shutil.copy(picture, folder / "sub" / "loose.png")
+    image = cv2.imread(str(picture))
+    assert image is not None
+    cv2.imwrite(str(folder / "old.tiff"), image)
+    cv2.imwrite(str(folder / "old.gif"), image)
+    (folder / "notes.txt").write_text("about the pictures")
+    with tarfile.open(folder / "more.tar", "w") as archive:
+        archive.add(picture, "in_tar.png")
+        archive.add(folder / "notes.txt", "in_tar.txt")
+    counts = prepare([folder, picture], tmp_path / "out")
+    assert (counts.kept, counts.passed_over, counts.unreadable) == (5, 2, 0)
+    assert set(load_shards(tmp_path / "out").name) == {
+        "sub/loose.png", "old.tiff", "old.gif", "in_tar.png", "face_00.png",
+    }  # fmt: skip
+
+
+def test_the_command_says_what_became_of_the_pictures(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(pictures), "-o", str(tmp_path / "out")]
+    assert main(["prepare", *arguments]) == 0
+    val = int((load_shards(tmp_path / "out").split == "val").sum())
+    assert capsys.readouterr().out.startswith(f"6 faces kept, {val} of them for validation")
+    assert main(["prepare", str(tmp_path / "none"), *arguments[1:]]) == 1
+    assert f"error: There is no {tmp_path / 'none'}." in capsys.readouterr().err
+
+
+def test_a_table_of_other_splits_is_refused(
+    pictures: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(pictures, tmp_path / "faces")
+    table = tmp_path / "faces" / "faces.csv"
+    for content, said in (
+        ("file,split,set,origin\nface_00.png,training,a,b\n", "split of face_00.png is 'training'"),
+        ("file,split\nface_00.png,train\n", "no column set, origin"),
+    ):
+        table.write_text(content)
+        with pytest.raises(ValueError, match=rf"faces\.csv.*{said}"):
+            prepare([tmp_path / "faces"], tmp_path / "out")
 
 
 def test_pictures_with_a_mask_are_left_out_by_name(pictures: Path, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_rare_losses_are_logged_as_they_are(tmp_path: Path) -> None:
     log = _Log(tmp_path)
     log.add({"always": torch.tensor(2.0)})
     log.add({"always": torch.tensor(4.0), "rare": torch.tensor(6.0)})
-    log.write(2, 1, {})
+    log.write(2, 1, {}, spent=1.0)
     row = (tmp_path / "log.csv").read_text().splitlines()[1].split(",")
     assert row[-2:] == ["3.0", "6.0"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -41,10 +42,13 @@ def spread(
         _one_thread_each(),
         ProcessPoolExecutor(count, context, initializer=_begin, initargs=(make,)) as pool,
     ):
-        for number, result in enumerate(pool.map(_answer, jobs, chunksize=2), 1):
-            if number % 100 == 0 or number == len(jobs):
-                print(f"{number} of {len(jobs)}", file=sys.stderr, flush=True)
-            yield result
+        try:
+            for number, result in enumerate(pool.map(_answer, jobs, chunksize=2), 1):
+                if number % 100 == 0 or number == len(jobs):
+                    print(f"{number} of {len(jobs)}", file=sys.stderr, flush=True)
+                yield result
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -65,6 +69,7 @@ def _one_thread_each() -> Iterator[None]:
 def _begin(make: Callable[[], Callable[[Any], Any]]) -> None:
     global _worker
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _worker = make()
 
