@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -262,8 +263,8 @@ class Panel(QScrollArea):
         self.badge.setText(self.tr("“AI-reconstructed” badge"))
         self.badge_why.setText(self.tr("In recordings, pictures and the virtual camera."))
         self.folder.setText(self.tr("Folder for recordings…"))
-        self.own_face.setText(self.tr("Remember it from the camera"))
-        self.own_photo.setText(self.tr("Remember it from a photo…"))
+        self.own_face.setText(self.tr("From the camera"))
+        self.own_photo.setText(self.tr("From a photo…"))
         self.forget_face.setText(self.tr("Forget it"))
         self.show_own_face(self._own_face_known)
         self._offer_fixed()
@@ -300,6 +301,9 @@ def _decimal(value: float) -> str:
 def _small_print() -> QLabel:
     label = QLabel()
     label.setWordWrap(True)
+    policy = label.sizePolicy()  # its lines are as long as the panel is wide, not the other way
+    policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+    label.setSizePolicy(policy)
     font = label.font()
     font.setPointSizeF(font.pointSizeF() * 0.9)
     label.setFont(font)

@@ -81,6 +81,16 @@ def test_without_a_picture_there_is_nothing_to_enrol(
     assert studio.enrolled == []
 
 
+def test_long_words_do_not_widen_the_panel(window: Window) -> None:
+    inside = window.panel.widget()
+    assert inside is not None
+    before = inside.sizeHint().width()
+    for label in (window.panel.own_face_now, window.panel.backend_reason):
+        label.setText("why it is so, at length: " * 20)
+        label.show()
+    assert inside.sizeHint().width() == before
+
+
 @pytest.mark.parametrize("fault", ["missing", "empty", "cut", "text", "form", "nan", "folder"])
 def test_a_damaged_file_is_no_face(tmp_path: Path, fault: str) -> None:
     path = tmp_path / "own-face.npz"

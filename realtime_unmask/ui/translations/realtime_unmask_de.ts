@@ -516,12 +516,12 @@
       <translation>Ihr Gesicht ohne Maske</translation>
     </message>
     <message>
-      <source>Remember it from the camera</source>
-      <translation>Von der Kamera merken</translation>
+      <source>From the camera</source>
+      <translation>Von der Kamera</translation>
     </message>
     <message>
-      <source>Remember it from a photo…</source>
-      <translation>Aus einem Foto merken…</translation>
+      <source>From a photo…</source>
+      <translation>Aus einem Foto…</translation>
     </message>
     <message>
       <source>Forget it</source>
