@@ -18,7 +18,7 @@ from realtime_unmask import resources
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import AssetError
 from realtime_unmask.faces.alignment import crop
-from realtime_unmask.types import Alignment, Float32, UInt8
+from realtime_unmask.types import Alignment, Float32, Float64, UInt8
 
 if TYPE_CHECKING:
     import mediapipe as mp
@@ -34,6 +34,8 @@ CONFIDENCE = 0.3
 NEAR = 2.2
 # Side of a follower's window: the mesh network takes 192 px of it.
 WINDOW_PX = 320
+# The window goes along where the face has moved by this share of its side, or has changed its size.
+MOVED, GROWN = 0.05, 0.15
 
 
 # Tasks of objects that nobody holds any more and nobody closed: a sequence ends, and its faces'
@@ -122,7 +124,9 @@ class Follower(_Task):
     """Finds one face again from frame to frame, in less than half of a Landmarker's time.
 
     Remembers where in its window the face was, so that it need not search, and smooths a little.
-    The window goes along with the face: the caller says where it is to be expected.
+    The window goes along with the face, by steps: the caller says where it is to be expected.
+    Placed anew for each frame by the answer before, window and memory feed each other, and under a
+    mask, where the mesh is partly a guess, a still face swings to and fro (by 2 % of its size).
 
     Raises:
         AssetError: the bundle is missing or altered, or mediapipe refuses it.
@@ -131,6 +135,7 @@ class Follower(_Task):
     def __init__(self) -> None:
         super().__init__("full_range", 1, CONFIDENCE, video=True)
         self._now_ms = 0.0
+        self._window = np.zeros(3)  # middle x, y and side, px of the frame
 
     def look(self, image: UInt8, expected: Float32, step_s: float) -> Float32 | None:
         """The face's mesh, (478, 3) float32 in px of the frame; None if it is not there.
@@ -140,12 +145,13 @@ class Follower(_Task):
             expected: (478, 3) float32, about where it should be.
             step_s: seconds since the look before.
         """
-        box = np.concatenate([expected[:, :2].min(0), expected[:, :2].max(0)])
-        side = NEAR * float((box[2:] - box[:2]).max())
+        low, high = expected[:, :2].min(0), expected[:, :2].max(0)
+        side = NEAR * float((high - low).max())
         if not 8 <= side < 1e5:  # also where it is not a number
             return None
-        zoom = WINDOW_PX / side
-        shift = WINDOW_PX / 2 - zoom * (box[:2] + box[2:]) / 2
+        self._place(np.array([*(low + high) / 2, side], np.float64))
+        zoom = WINDOW_PX / self._window[2]
+        shift = WINDOW_PX / 2 - zoom * self._window[:2]
         matrix = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
         self._now_ms += max(step_s * 1e3, 1.0)
         found = self._task.detect_for_video(
@@ -156,6 +162,13 @@ class Follower(_Task):
         mesh = _points(found[0]) * np.float32(WINDOW_PX)
         mesh[:, :2] -= shift.astype(np.float32)
         return mesh / np.float32(zoom)
+
+    def _place(self, wanted: Float64) -> None:
+        """Move the window only where the face would leave its middle, or no longer fills it."""
+        moved = np.abs(wanted[:2] - self._window[:2]).max() > MOVED * wanted[2]
+        grown = abs(wanted[2] - self._window[2]) > GROWN * wanted[2]
+        if moved or grown:
+            self._window = wanted
 
 
 def _points(face: Any) -> Float32:

@@ -1,4 +1,4 @@
-"""Landmarkers end where nothing is under way, however their owners forget them."""
+"""A follower's window, and the end of landmarkers: never where something is under way."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ import sys
 import threading
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from realtime_unmask.faces import landmarker
+from realtime_unmask.faces.detector import Detector
 from realtime_unmask.faces.landmarker import Follower
+
+Picture = NDArray[np.uint8]
 
 
 @pytest.fixture
@@ -42,6 +47,26 @@ def test_one_that_is_forgotten_is_not_freed_while_memory_is_collected(closed: li
     following = Follower()
     assert closed == [task] and not landmarker._left
     following.close()
+
+
+def test_the_window_stays_where_a_face_trembles_and_goes_along_where_it_moves(
+    portrait: Picture, detector: Detector
+) -> None:
+    (mesh,) = detector.find(portrait, 1)
+    width = float(np.ptp(mesh[:, 0]))
+    with Follower() as follower:
+        assert follower.look(portrait, mesh, 1 / 30) is not None
+        before = follower._window.copy()
+        follower.look(portrait, mesh + np.float32(0.03 * width), 1 / 30)
+        follower.look(portrait, (mesh - mesh.mean(0)) * np.float32(1.05) + mesh.mean(0), 1 / 30)
+        np.testing.assert_array_equal(follower._window, before)
+        step = round(0.3 * width)
+        there = np.ascontiguousarray(np.roll(portrait, step, axis=1))
+        shifted = mesh + np.array([step, 0, 0], np.float32)
+        found = follower.look(there, shifted, 1 / 30)
+        assert follower._window[0] - before[0] == pytest.approx(step, abs=0.01 * width)
+        assert found is not None  # in px of the frame, wherever the window is
+        assert np.abs(found - shifted)[:, :2].mean() < 0.03 * width
 
 
 def test_closing_twice_frees_once(closed: list[Any]) -> None:
