@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
@@ -121,6 +122,20 @@ def open_unmasker(settings: Settings) -> Unmasker:
     from realtime_unmask.unmask.unmasker import Unmasker
 
     return Unmasker.default(settings)
+
+
+def keep_clear(like: Path | None, targets: Iterable[Path | None]) -> None:
+    """Nothing that is to be written may replace the photo `like`.
+
+    Raises:
+        UsageError: one would.
+    """
+    if like is None:
+        return
+    for target in targets:
+        if target is not None and target.resolve() == like.resolve():
+            raise UsageError(f"{target} is the photo of --like: it would be overwritten. "
+                             "Choose another name or folder.")  # fmt: skip
 
 
 def follow(unmasker: Unmasker, like: Path | None) -> None:

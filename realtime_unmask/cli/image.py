@@ -17,6 +17,7 @@ from realtime_unmask.cli.common import (
     Threads,
     fail,
     follow,
+    keep_clear,
     open_unmasker,
     say,
 )
@@ -86,6 +87,7 @@ def image(
     started = time.monotonic()
     settings = Settings(backend=backend, threads=threads)
     plan = make_plan(inputs, output, maps=maps, use_maps=use_maps, report=json, force=force)
+    keep_clear(like, [json, *(path for job in plan.jobs for path in (job.result, job.map))])
     files: list[FileReport] = []
     complete = False
     try:

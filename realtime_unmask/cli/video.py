@@ -19,6 +19,7 @@ from realtime_unmask.cli.common import (
     count,
     fail,
     follow,
+    keep_clear,
     looks_like_file,
     open_unmasker,
     say,
@@ -131,6 +132,7 @@ def video(
     outputs = targets(inputs, output)
     map_outputs = targets(inputs, maps) if maps is not None else []
     check_outputs(inputs, [*outputs, *map_outputs], options)
+    keep_clear(like, [*outputs, *map_outputs])
     with open_unmasker(settings) as unmasker:
         follow(unmasker, like)
         failed = _work(inputs, outputs, map_outputs, options, unmasker, quiet)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from zipfile import BadZipFile
@@ -13,6 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from realtime_unmask.errors import OutputError
 from realtime_unmask.types import Likeness, UInt8
 from realtime_unmask.ui import problems
 from realtime_unmask.ui.background import Background
@@ -77,8 +77,13 @@ class OwnFace(QObject):
 
     def forget(self) -> None:
         """Know none any more."""
-        with suppress(OSError):  # it may not be there
-            self._path.unlink()
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            self._host.say(problems.said("own_face", OutputError(
+                f"{self._path} cannot be deleted ({error.strerror}). Delete it yourself."
+            )))  # fmt: skip
+            return
         self._set(None)
 
     def _enrol(self, find: Callable[[], Path | UInt8]) -> None:
@@ -108,8 +113,9 @@ def read(path: Path) -> Likeness | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             found = {name: stored[name] for name in _ARRAYS}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
-        return None
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error, TypeError,
+            RuntimeError, MemoryError):  # fmt: skip
+        return None  # RuntimeError: also what is encrypted, or compressed in an unknown way
     if any((found[n].shape, found[n].dtype) != form for n, form in _ARRAYS.items()):
         return None
     if not np.isfinite(found["landmarks"]).all():

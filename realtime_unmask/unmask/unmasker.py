@@ -138,11 +138,12 @@ class Unmasker(Closing):
             image: (H, W, 3) uint8 RGB.
 
         Raises:
+            TypeError, ValueError: the array is not of the form above.
             MediaUnsupported: it shows no face, several, a small one, or one in a mask.
             EngineError: the map network failed.
         """
         threshold = self._settings.mask_threshold
-        return enrol(image, self._detector, self._map_engine, CROP, threshold)
+        return enrol(Frame(image).image, self._detector, self._map_engine, CROP, threshold)
 
     def process(
         self, frame: Frame | UInt8, state: State | None = None, *, given_map: UInt8 | None = None

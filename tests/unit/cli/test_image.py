@@ -81,6 +81,15 @@ def test_a_photo_that_shows_no_bare_face_ends_it_before_anything_is_written(
     assert len(ran.err) == 1 and f"--like {like}" in ran.err[0] and words in ran.err[0]
 
 
+def test_the_photo_to_follow_is_never_overwritten(command: Command) -> None:
+    photo(Path("me.png"))
+    bare = photo(Path("out/me.png"), masked=False)
+    for more in (["-o", "out"], ["-o", "o", "--maps", "out"], ["-o", "o", "--json", "out/me.png"]):
+        ran = command("image", "me.png", *more, "--like", "out/me.png", "-f")
+        assert ran.code == 2 and "overwritten" in ran.err[0]
+        np.testing.assert_array_equal(read(Path("out/me.png")), bare)
+
+
 @pytest.mark.parametrize(("faces", "words"), [(0, "no face found"), (1, "1 face, no mask found")])
 def test_photo_without_face_or_mask_is_written_unchanged_with_an_empty_map(
     command: Command, faces: int, words: str
