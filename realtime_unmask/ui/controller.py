@@ -215,8 +215,12 @@ class Controller(QObject):
     def _follow(self) -> None:
         """Let the paint follow the wearer's own face, in front of a camera only."""
         if self.running is not None:
-            mine = not self._is_file(self.source_key)
-            self.running.follow(self.own_face.now if mine else None)
+            self.running.follow(self.own_face.now if self.before_camera else None)
+
+    @property
+    def before_camera(self) -> bool:
+        """Whether the chosen source is a camera."""
+        return not self._is_file(self.source_key)
 
     def show_demo(self) -> None:
         """Show the clip that ships with the program."""

@@ -33,6 +33,11 @@ class Host(Protocol):
     @property
     def running(self) -> Running | None: ...
 
+    @property
+    def before_camera(self) -> bool:
+        """Whether the chosen source is a camera, and no file that shows others."""
+        ...
+
     def say(self, said: Said) -> None: ...
 
 
@@ -66,7 +71,7 @@ class OwnFace(QObject):
     def from_camera(self) -> None:
         """Take the face in the picture of now."""
         running = self._host.running
-        if running is None:
+        if running is None or not self._host.before_camera:
             self._host.say(Said("own_face", self.tr("Start the camera first.")))
             return
         self._enrol(running.frame)
@@ -77,14 +82,19 @@ class OwnFace(QObject):
 
     def forget(self) -> None:
         """Know none any more."""
+        # After what is under way: else a face that is being enrolled would come back.
+        self._work.run(self._delete, lambda _: self._set(None), self._failed)
+
+    def _delete(self) -> None:
         try:
             self._path.unlink(missing_ok=True)
         except OSError as error:
-            self._host.say(problems.said("own_face", OutputError(
+            raise OutputError(
                 f"{self._path} cannot be deleted ({error.strerror}). Delete it yourself."
-            )))  # fmt: skip
-            return
-        self._set(None)
+            ) from error
+
+    def _failed(self, error: Exception) -> None:
+        self._host.say(problems.said("own_face", error))
 
     def _enrol(self, find: Callable[[], Path | UInt8]) -> None:
         self._host.say(Said("own_face", self.tr("Looking at your face…")))
@@ -99,9 +109,7 @@ class OwnFace(QObject):
             text = self.tr("From now on the paint follows your face. It is kept on this computer.")
             self._host.say(Said("own_face", text))
 
-        self._work.run(
-            work, done, lambda error: self._host.say(problems.said("own_face", error))
-        )
+        self._work.run(work, done, self._failed)
 
     def _set(self, now: Likeness | None) -> None:
         self.now = now

@@ -61,7 +61,7 @@ def enrol(
         threshold: a map value from which a pixel counts as mask.
 
     Raises:
-        MediaUnsupported: it shows no face, several, a small one, or one in a mask.
+        MediaUnsupported: it shows no face, several, a small or a cut one, or one in a mask.
     """
     meshes = sorted(detector.find_all(image), key=_area, reverse=True)
     alignment = _aligned(meshes[0], size) if meshes else None
@@ -78,6 +78,9 @@ def enrol(
     found = find_masks(mapper, normalise(pixels)[None], [None], threshold)[0]
     if is_worn(found, None):
         raise MediaUnsupported("The face in the picture wears a mask. Take one without.")
+    x, y = meshes[0][_CARRIERS, :2].T
+    if min(x.min(), y.min()) < 0 or x.max() >= image.shape[1] or y.max() >= image.shape[0]:
+        raise MediaUnsupported("The picture cuts the face in it. Take one that shows all of it.")
     known = known_region(alignment, image.shape[1], image.shape[0])
     return Likeness(pixels, to_solid(meshes[0], alignment), known)
 

@@ -109,11 +109,14 @@ def test_pictures_without_one_bare_face_are_refused(
     portrait: Picture, detector: Detector, map_engine: FakeEngine, bare_engine: FakeEngine
 ) -> None:
     two = np.hstack([portrait, portrait])
+    (mesh,) = detector.find(portrait, 1)
+    cut = np.ascontiguousarray(portrait[: int(mesh[13, 1])])  # at the mouth
     small = cv2.resize(portrait, (160, 120), interpolation=cv2.INTER_AREA).astype(np.uint8)
     for picture, engine, words in (
         (np.full_like(portrait, 90), bare_engine, "no face"),
         (two, bare_engine, "several"),
         (small, bare_engine, "small"),
+        (cut, bare_engine, "cuts"),
         (portrait, map_engine, "mask"),
     ):
         with pytest.raises(MediaUnsupported, match=words):
