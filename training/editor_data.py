@@ -7,7 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from realtime_unmask.faces.warp import thin_plate
+from realtime_unmask.faces.warp import CARRIERS, thin_plate
 from training.data import Picture, Plane, Sample, View, chw, person, tight, view
 from training.labelled import Labelled
 from training.masks.camera import frame_edge, grade, reduced
@@ -28,12 +28,6 @@ COPY_SHARE = 0.38
 HARSH_SHARE = 0.2
 # How far the guess is to be trusted.
 TRUST = (0.5, 1.0)
-
-# Mesh points that carry a face from one picture to another.
-_CARRIERS = (
-    10, 109, 338, 127, 234, 132, 172, 150, 152, 379, 397, 361, 454, 356, 105, 334, 33, 133, 362,
-    263, 168, 4, 2, 98, 327, 50, 280, 205, 425, 61, 291, 0, 13, 14, 17, 37, 267, 84, 314, 199,
-)  # fmt: skip
 
 
 def editor_maker(
@@ -137,8 +131,7 @@ def _from_another(
 ) -> tuple[Picture, Plane]:
     """Another picture of the same person, bent to this one's mesh: what enrolment gives."""
     size = hole.shape[0]
-    carriers = list(_CARRIERS)
-    x, y = thin_plate(mesh[carriers], seen.mesh[carriers], size)
+    x, y = thin_plate(mesh[CARRIERS], seen.mesh[CARRIERS], size)
     guess = cv2.remap(seen.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     known = cv2.remap(seen.valid, x, y, cv2.INTER_NEAREST, borderValue=0)
     guess = guess * np.exp(rng.normal(0, 0.05, 3)) + rng.normal(0, 0.02)

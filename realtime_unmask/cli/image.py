@@ -23,7 +23,7 @@ from realtime_unmask.cli.common import (
 )
 from realtime_unmask.cli.image_plan import Job, Plan, make_plan
 from realtime_unmask.cli.image_report import FileReport, summary, write_report
-from realtime_unmask.errors import MediaError, MediaMissing, OutputError
+from realtime_unmask.errors import MediaError, MediaMissing, OutputError, UsageError
 from realtime_unmask.settings import Settings
 
 if TYPE_CHECKING:
@@ -97,6 +97,9 @@ def image(
                 follow(unmasker, like)
                 _work(plan.jobs, unmasker, files, quiet)
         complete = True
+    except UsageError:  # the photo of --like: nothing was begun, so there is nothing to report
+        json = None
+        raise
     finally:  # also when Ctrl-C or an engine ends the run: the report says what was done
         if json is not None:
             write_report(json, files, complete=complete, seconds=time.monotonic() - started)

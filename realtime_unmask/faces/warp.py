@@ -9,6 +9,13 @@ from numpy.typing import NDArray
 Points = NDArray[np.float32]
 Plane = NDArray[np.float32]
 
+# Mesh points that carry a face from one picture to another, left and right ones in pairs: outline,
+# eye corners, cheeks, mouth; then those of the middle: nose, lips, chin.
+LEFT = (127, 234, 93, 132, 58, 172, 136, 150, 176, 148, 33, 133, 117, 50, 205, 61, 84, 37, 98)
+RIGHT = (356, 454, 323, 361, 288, 397, 365, 379, 400, 377, 263, 362, 346, 280, 425, 291, 314, 267,
+         327)  # fmt: skip
+MIDDLE = (10, 168, 197, 4, 2, 0, 13, 14, 17, 199, 152)
+CARRIERS = [*LEFT, *RIGHT, *MIDDLE]
 GRID = 33
 # How much the warp may bend away from the points, against folds in turned faces.
 STIFFNESS = 2e-3

@@ -22,7 +22,7 @@ from realtime_unmask.faces.alignment import (
     to_solid,
 )
 from realtime_unmask.faces.detector import Detector
-from realtime_unmask.faces.warp import thin_plate
+from realtime_unmask.faces.warp import CARRIERS, LEFT, RIGHT, thin_plate
 from realtime_unmask.inference.engine import Engine
 from realtime_unmask.types import Alignment, Float32, Frame, Likeness, UInt8
 from realtime_unmask.unmask.compositor import known_region
@@ -30,13 +30,6 @@ from realtime_unmask.unmask.editor import PICTURE_WEIGHT, Prior
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
 from realtime_unmask.unmask.state import Masked
 
-# Mesh points that carry the picture, left and right ones in pairs: the face's outline, eye
-# corners, cheeks, mouth; then those of the middle: nose, lips, chin.
-LEFT = (127, 234, 93, 132, 58, 172, 136, 150, 176, 148, 33, 133, 117, 50, 205, 61, 84, 37, 98)
-RIGHT = (356, 454, 323, 361, 288, 397, 365, 379, 400, 377, 263, 362, 346, 280, 425, 291, 314, 267,
-         327)  # fmt: skip
-MIDDLE = (10, 168, 197, 4, 2, 0, 13, 14, 17, 199, 152)
-_CARRIERS = [*LEFT, *RIGHT, *MIDDLE]
 # Outer eye corners closer than this show too little of a mouth, px.
 MIN_EYES_PX = 40
 # Another face in the picture is in doubt from this share of the largest one's area.
@@ -78,7 +71,7 @@ def enrol(
     found = find_masks(mapper, normalise(pixels)[None], [None], threshold)[0]
     if is_worn(found, None):
         raise MediaUnsupported("The face in the picture wears a mask. Take one without.")
-    x, y = meshes[0][_CARRIERS, :2].T
+    x, y = meshes[0][CARRIERS, :2].T
     if min(x.min(), y.min()) < 0 or x.max() >= image.shape[1] or y.max() >= image.shape[0]:
         raise MediaUnsupported("The picture cuts the face in it. Take one that shows all of it.")
     known = known_region(alignment, image.shape[1], image.shape[0])
@@ -126,12 +119,12 @@ def guess(
     bare, size = likeness.landmarks, hole.shape[0]
     scale, rotation, offset = rigid_fit(bare[POINTS].astype(np.float64), landmarks[POINTS])
     posed = (scale * bare @ rotation.T + offset)[:, :2].astype(np.float32)
-    x, y = thin_plate(posed[_CARRIERS], bare[_CARRIERS, :2], size)
+    x, y = thin_plate(posed[CARRIERS], bare[CARRIERS, :2], size)
     bent = cv2.remap(likeness.crop, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     rgb = bent.astype(np.uint8, copy=False)
     seen = cv2.remap(likeness.known, x, y, cv2.INTER_NEAREST, borderValue=0).astype(np.uint8)
     skin = np.zeros(hole.shape, np.uint8)
-    cv2.fillConvexPoly(skin, np.round(cv2.convexHull(posed[_CARRIERS])).astype(np.int32), 1)
+    cv2.fillConvexPoly(skin, np.round(cv2.convexHull(posed[CARRIERS])).astype(np.int32), 1)
     light = _light(rgb, pixels, cv2.subtract(skin & known & seen, hole).astype(np.uint8))
     turn = np.degrees(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1)))
     trust = PICTURE_WEIGHT * np.interp(turn, TURN_DEG, (1, 0))

@@ -12,7 +12,7 @@ import numpy as np
 from realtime_unmask.errors import EngineError
 from realtime_unmask.faces import tracker
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import Alignment, Face, Float32, Frame, MaskMap, UInt8
+from realtime_unmask.types import Alignment, Face, Float32, Frame, Likeness, MaskMap, UInt8
 from realtime_unmask.unmask.editor import RIM_PX, Paint
 from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, JUMP
 from realtime_unmask.unmask.faces_wanted import Choice
@@ -137,7 +137,8 @@ class Begun:
         given: a blend weight in place of the maps; None without one.
         masked: the faces that wear a mask.
         held: for each, the paint of the frame before where it serves again, else None.
-        wearer: the number of the face that there is a likeness of; None: of none.
+        likeness, wearer: the bare face in force, and the number of the face that it is
+            of; None: there is none.
         alphas: for each, the blend weight, (S, S).
         fresh: what the editor made of the others; None while it is at work.
         done: for each face, the paint after the colour match.
@@ -151,6 +152,7 @@ class Begun:
     given: Float32 | None
     masked: list[Masked]
     held: list[Paint | None]
+    likeness: Likeness | None = None
     wearer: int | None = None
     alphas: list[Float32] = field(default_factory=list)
     fresh: list[Paint] | None = None

@@ -198,7 +198,7 @@ class Unmasker(Closing):
         begun = Begun(frame, tuple(faces), settings, clock, given, masked, held)
         if self.likeness is not None and masked:
             wearer = (state.wearer if state else Choice()).keep_largest(begun.masked_faces)
-            begun.wearer = wearer.track_id
+            begun.likeness, begun.wearer = self.likeness, wearer.track_id
         with clock.stage("edit"):
             self._start(begun, 0)
         self._under_way = begun
@@ -350,14 +350,8 @@ class Unmasker(Closing):
                 self._editor_engine,
                 np.stack([one.seen.planes for one in masked]),
                 np.stack([one.hole for one in masked]).astype(np.float32),
-                [self._guess(one, begun) for one in masked],
+                [_guess(one, begun) for one in masked],
             )
-
-    def _guess(self, one: Masked, begun: Begun) -> Prior | None:
-        """What is known of a face beforehand."""
-        if self.likeness is None or one.seen.face.track_id != begun.wearer:
-            return None
-        return guess_for(one, begun.frame, self.likeness)
 
     def _fetch(self, begun: Begun) -> None:
         """Wait for the editor, and let it do what was too much for one batch."""
@@ -400,3 +394,10 @@ class Unmasker(Closing):
             with begun.clock.stage("colour"):
                 done.append(finished(one, next(fresh), begun))
         begun.done = done  # all or none: after a fault, finish() meets the same one
+
+
+def _guess(one: Masked, begun: Begun) -> Prior | None:
+    """What is known of a face beforehand."""
+    if begun.likeness is None or one.seen.face.track_id != begun.wearer:
+        return None
+    return guess_for(one, begun.frame, begun.likeness)

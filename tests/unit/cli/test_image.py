@@ -76,8 +76,10 @@ def test_a_photo_that_shows_no_bare_face_ends_it_before_anything_is_written(
     photo(Path("me.png"))
     photo(Path("nobody.png"), faces=0, masked=False)
     Path("text.png").write_text("no picture")
-    ran = command("image", "me.png", "-o", "out", "--like", like)
+    Path("report.json").write_text("of the run before")
+    ran = command("image", "me.png", "-o", "out", "--like", like, "--json", "report.json", "-f")
     assert ran.code == 2 and not Path("out").exists()
+    assert Path("report.json").read_text() == "of the run before"
     assert len(ran.err) == 1 and f"--like {like}" in ran.err[0] and words in ran.err[0]
 
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from realtime_unmask.errors import MediaUnsupported
 from realtime_unmask.faces.detector import Detector
+from realtime_unmask.faces.warp import CARRIERS
 from realtime_unmask.types import Frame, Likeness
-from realtime_unmask.unmask.likeness import LEFT, MIDDLE, RIGHT, enrol, guess, mirrored
-from realtime_unmask.unmask.unmasker import State, Unmasker
+from realtime_unmask.unmask.likeness import enrol, guess, mirrored
+from realtime_unmask.unmask.unmasker import BATCH, State, Unmasker
 from tests.unit.conftest import FakeEngine, lower_face
 
 Picture = NDArray[np.uint8]
@@ -95,9 +96,8 @@ def test_beyond_its_own_picture_it_says_nothing(likeness: Likeness) -> None:
 def test_mirrored_is_what_the_mirrored_picture_shows(likeness: Likeness) -> None:
     flipped = mirrored(likeness)
     np.testing.assert_array_equal(flipped.crop, likeness.crop[:, ::-1])
-    used = [*LEFT, *RIGHT, *MIDDLE]
     np.testing.assert_allclose(
-        mirrored(flipped).landmarks[used], likeness.landmarks[used], atol=1e-4
+        mirrored(flipped).landmarks[CARRIERS], likeness.landmarks[CARRIERS], atol=1e-4
     )
     left = guess(likeness, likeness.landmarks, likeness.crop, HOLE, KNOWN).rgb
     hole = np.ascontiguousarray(HOLE[:, ::-1])
@@ -157,3 +157,20 @@ def test_the_largest_face_is_the_wearers(
     unmasker.likeness = None
     unmasker.process(Frame(both), state)
     assert not editor_engine.calls[-1]["prior_weight"].any()
+
+
+def test_a_frame_keeps_the_likeness_that_it_was_begun_with(
+    unmasker: Unmasker, editor_engine: FakeEngine, portrait: Picture, likeness: Likeness
+) -> None:
+    unmasker.likeness = likeness
+    six = np.hstack([np.vstack([portrait] * 2)] * 3)  # more than one batch
+    given = []
+    for changed in (False, True):
+        editor_engine.calls.clear()
+        begun = unmasker.begin(Frame(six))
+        unmasker.likeness = None if changed else likeness
+        unmasker.finish(begun)
+        unmasker.likeness = likeness
+        given.append([bool(w.any()) for c in editor_engine.calls for w in c["prior_weight"]])
+    assert given[0] == given[1] and sum(given[0]) == 1
+    assert given[0].index(True) >= BATCH  # which is begun last
