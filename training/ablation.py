@@ -27,7 +27,8 @@ from training.train_editor import EditorConfig, EditorRun
 NEVER = 1_000_000_000
 # In so little time the weights of a long training would leave nothing but grain.
 WEIGHTS: dict[str, Any] = {
-    "perceptual": 1.0, "texture": 0.0, "adversarial": 0.06, "feature": 1.0, "grid": 0.0,
+    "perceptual": 1.0, "texture": 0.0, "content": 0.0,
+    "adversarial": 0.06, "feature": 1.0, "grid": 0.0,
 }  # fmt: skip
 # Share of the time after which each discriminator joins.
 JOIN = {"whole_from": 0.40, "region_from": 0.66}

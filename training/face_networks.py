@@ -152,7 +152,7 @@ def feature_distance(a: list[Tensor], b: list[Tensor], weight: Tensor) -> Tensor
     """(N,) distance of unit-length features (as Zhang et al. 2018) where `weight` (N, 1, S, S)."""
     total = torch.zeros(len(weight), device=weight.device)
     for ours, theirs in zip(a, b, strict=True):
-        near = F.adaptive_avg_pool2d(weight, ours.shape[-1])
+        near = F.adaptive_avg_pool2d(weight, (ours.shape[-2], ours.shape[-1]))
         difference = (F.normalize(ours, dim=1) - F.normalize(theirs, dim=1)) ** 2
         spread = (difference.sum(1, keepdim=True) * near).sum((1, 2, 3))
         total = total + spread / near.sum((1, 2, 3)).clamp(min=1e-3)

@@ -18,6 +18,7 @@ from training import checkpoint, data
 from training.discriminators import ADVERSARIES, Adversary, PatchDiscriminator, halved, lower
 from training.editor_data import editor_maker
 from training.face_networks import distances, load_face_network
+from training.imagenet import load_imagenet
 from training.labelled import Labelled, load_real_masks
 from training.loop import Batch, Run, RunConfig, channels_last
 from training.losses import dissimilarity, grid, grown, weighted_mean
@@ -38,9 +39,10 @@ class EditorConfig(RunConfig):
         half_life: steps after which the rate is halved, again and again; 0: never. In stages and
             not smoothly, because each rate needs a recording of its own on a GPU.
         faces: checkpoint of `train faces --design perceptual`; without one there is no
-            perceptual and no texture loss.
+            perceptual, no texture and no content loss.
         perceptual, texture: weights of its two distances: each thing in its place, and as much
             contrast as there is in the true face.
+        content: weight of an ImageNet network's distance, which minds softness more.
         whole_from: the step at which the whole-crop discriminator joins.
         region_from: the step at which the mask-region discriminator joins.
         adversarial, feature: weights of each discriminator's two losses.
@@ -63,6 +65,7 @@ class EditorConfig(RunConfig):
     faces: Path | None = None
     perceptual: float = 20.0
     texture: float = 20.0
+    content: float = 2.5
     whole_from: int = 1_000_000
     region_from: int = 1_000_000
     adversarial: float = 0.5
@@ -78,6 +81,8 @@ class EditorConfig(RunConfig):
 
 # How far around a hole the editor is asked for the picture's own colours, px.
 RIM_PX = 6
+# By how many places the view of the ImageNet network differs from step to step, down and right.
+SHIFTS = 17
 
 
 def blank(batch: Batch) -> Tensor:
@@ -98,6 +103,25 @@ def reconstruction_losses(rgb: Tensor, confidence: Tensor, batch: Batch) -> dict
         "structure": 0.5 * dissimilarity(composite, batch["target"], inside),
         "confidence": 0.1 * weighted_mean((confidence - deserved).abs(), inside),
     }
+
+
+def shifted(planes: Tensor, shift: Tensor) -> Tensor:
+    """The region in which masks are worn, cut out at another place in each step.
+
+    A network whose cells always lie in the same places lets a pattern of their size pass.
+
+    Args:
+        planes: (N, C, S, S).
+        shift: (2,) int64, 0 .. SHIFTS - 1, in 256ths of the side.
+
+    Returns:
+        (N, C, 11 S / 16, 13 S / 16).
+    """
+    size = planes.shape[-1]
+    down, right = (shift * size // CROP).unbind()
+    rows = torch.arange(11 * size // 16, device=planes.device) + size // 4 + down
+    columns = torch.arange(13 * size // 16, device=planes.device) + size // 16 + right
+    return planes.index_select(2, rows).index_select(3, columns)
 
 
 class EditorRun(Run[EditorNet]):
@@ -123,9 +147,11 @@ class EditorRun(Run[EditorNet]):
             self.networks[name] = judge
             self.optimisers[f"{name}_optimiser"] = self.judges[name].optimiser
         self.record = Recorder(self.device.type == "cuda" and self.world == 1)
-        self.face_network = None
+        self.face_network, self.imagenet = None, None
         if config.faces is not None:
             self.face_network = load_face_network(config.faces, "perceptual").to(self.device)
+            if config.content:
+                self.imagenet = channels_last(load_imagenet("lite0").to(self.device))
 
     def resume(self) -> None:
         """As of any run; a new one also takes the discriminators that `judges` names.
@@ -175,6 +201,9 @@ class EditorRun(Run[EditorNet]):
         moved = rng.random() < config.moved
         if moved:
             batch = batch | self._next_frame(batch["target"], rng)
+        if self.imagenet is not None:
+            shift = torch.from_numpy(rng.integers(0, SHIFTS, 2))
+            batch = batch | {"shift": shift.to(self.device)}
         losses = self.record(
             (joined, rate, moved), lambda batch: self._learn(batch, joined), batch
         )
@@ -214,6 +243,11 @@ class EditorRun(Run[EditorNet]):
                 features, texture = distances(self.face_network, fake, batch["target"], known)
             losses["perceptual"] = self.config.perceptual * features.float().mean()
             losses["texture"] = self.config.texture * texture.mean()
+        if self.imagenet is not None:
+            with self.autocast():
+                losses["content"] = self.config.content * self.imagenet.distance(
+                    *(shifted(planes, batch["shift"]) for planes in (fake, batch["target"], known))
+                ).mean()
         if joined:
             excess = F.relu(grid(fake, known) - grid(batch["target"], known))
             losses["grid"] = self.config.grid * excess
@@ -276,13 +310,19 @@ def validate(run: EditorRun, held: Faces, count: int = 96) -> dict[str, float]:
         psnr.append(-10 * torch.log10(weighted_mean(((rgb - batch["target"]) / 2) ** 2, inside)))
         if run.face_network is not None:
             fake = torch.lerp(batch["target"], rgb, inside)
-            apart.append(torch.cat(distances(run.face_network, fake, batch["target"], inside)))
+            parts = [*distances(run.face_network, fake, batch["target"], inside)]
+            if run.imagenet is not None:
+                parts.append(run.imagenet.distance(fake, batch["target"], inside))
+            apart.append(torch.cat(parts))
     figures = {"psnr": float(torch.stack(psnr).mean())} if psnr else {"psnr": 0.0}
     figures["score"] = figures["psnr"]
     if apart:
-        figures["perceptual"], figures["texture"] = torch.stack(apart).mean(0).tolist()
+        # Each distance counts by about how much it differs between editors.
+        worth = {"perceptual": 10, "texture": 30, "content": 10}
+        means = torch.stack(apart).mean(0).tolist()
+        figures |= dict(zip(worth, means, strict=False))
         if run.progress.step >= min(start for start, _ in run.adversaries.values()):
-            figures["score"] -= 10 * figures["perceptual"] + 30 * figures["texture"]
+            figures["score"] -= sum(worth[k] * figures[k] for k in worth if k in figures)
     return figures
 
 

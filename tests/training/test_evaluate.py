@@ -173,6 +173,7 @@ def test_a_judge_finds_the_same_picture_at_no_distance(judge: Path) -> None:
     same, apart = Judge(judge).look([picture, other], picture, inside)
     assert same.distance == pytest.approx(0, abs=1e-6) and apart.distance > 1e-4
     assert same.texture == pytest.approx(0, abs=1e-6) and apart.texture > 1e-4
+    assert same.content == pytest.approx(0, abs=1e-5) and apart.content > 1e-4
     assert np.linalg.norm(same.identity) == pytest.approx(1, abs=1e-4)
 
 
@@ -181,7 +182,8 @@ def test_with_a_judge_tables_have_distance_and_identity_and_of_many_frechet(
 ) -> None:
     made, _ = editor.evaluate(judged, ENGINES, judge=judge, workers=0)
     ours = made.tables[cases.SETS[0]]["ours"]
-    assert ours["perceptual"] > 0 and ours["texture"] > 0 and -1 <= ours["identity"] <= 1
+    assert min(ours[name] for name in ("perceptual", "texture", "content")) > 0
+    assert -1 <= ours["identity"] <= 1
     assert "frechet" not in ours
     rng = np.random.default_rng(2)
     many = [editor.Opinion({}, v, v / np.linalg.norm(v)) for v in rng.normal(size=(200, 5))]

@@ -186,7 +186,9 @@ def opinions(
     views = judge.look(pictures, case.bare, case.mask & case.valid)
     return {
         name: Opinion(
-            numbers | {"perceptual": view.distance, "texture": view.texture},
+            numbers | {
+                "perceptual": view.distance, "texture": view.texture, "content": view.content,
+            },
             view.features, view.identity,
         )
         for (name, numbers), view in zip(measured.items(), views, strict=True)
@@ -280,7 +282,9 @@ def _stacked(opinions: Iterable[Opinion]) -> NDArray[np.float64]:
 
 def _group(answers: list[Answer]) -> dict[str, float]:
     ours = row([a.true for a in answers], [a.rows[OURS] for a in answers])
-    kept = ("n", "psnr", "ssim", "l1", "area", "found", "perceptual", "texture", "identity")
+    kept = (
+        "n", "psnr", "ssim", "l1", "area", "found", "perceptual", "texture", "content", "identity",
+    )  # fmt: skip
     values = {name: ours[name] for name in kept if name in ours}
     noop = np.mean([a.rows[NOOP].numbers["psnr"] for a in answers])
     ridge = np.mean([a.rows[RIDGE].numbers["psnr"] for a in answers])
