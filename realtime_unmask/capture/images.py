@@ -124,7 +124,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         if not path.exists():
             raise MediaMissing(f"There is no file {path}. Check the name.")
         if not path.is_file():
-            raise MediaUnsupported(f"{path} is not a file. Give a picture or a folder of them.")
+            what = "a folder" if path.is_dir() else "not a file"
+            raise MediaUnsupported(f"{path} is {what}. Name a picture.")
         # Pillow warns about odd EXIF and about sizes; both are dealt with here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -158,7 +159,9 @@ def _not_a_picture(path: Path) -> MediaUnsupported | MediaDamaged:
     if path.stat().st_size == 0:
         return MediaDamaged(f"{path} is empty. Fetch the picture again from its source.")
     if path.suffix.lower() in _VIDEO_SUFFIXES:
-        return MediaUnsupported(f"{path} looks like a video. Use the `video` command for it.")
+        return MediaUnsupported(
+            f"{path} looks like a video, not like a picture. The `video` command is for those."
+        )
     if path.suffix.lower() in (".heic", ".heif", ".avif"):
         return MediaUnsupported(
             f"{path} is a {path.suffix[1:].upper()} picture, which this program cannot read. "

@@ -149,6 +149,10 @@ def follow(unmasker: Unmasker, like: Path | None) -> None:
     from realtime_unmask.capture.images import read_picture
 
     try:
-        unmasker.likeness = unmasker.enrol(read_picture(like).frame.image)
+        picture = read_picture(like)
+    except MediaError as error:  # which names the file
+        raise UsageError(f"--like: {error}") from error
+    try:
+        unmasker.likeness = unmasker.enrol(picture.frame.image)
     except MediaError as error:
         raise UsageError(f"--like {like}: {error}") from error

@@ -46,12 +46,14 @@ class EngineSpec:
         inputs: name -> shape, in order; a size of None is the batch N, 1 or more.
         outputs: likewise.
         precision: that of the arithmetic, "fp32", "bf16", "fp16", or "int8" (most of it).
+        prior_supported: whether it was trained to use its input `prior`.
     """
 
     name: str
     inputs: Mapping[str, Shape]
     outputs: Mapping[str, Shape]
     precision: str = "fp32"
+    prior_supported: bool = False
 
 
 class Engine(Protocol):
@@ -314,7 +316,10 @@ def load_engine(network: Network, settings: Settings, folder: Path | None = None
         EngineUnavailable: the backend does not work here; with "auto", none does.
     """
     files = NetworkFiles.read(network, folder)
-    spec = EngineSpec(network, files.entry.inputs, files.entry.outputs)
+    entry = files.entry
+    spec = EngineSpec(
+        network, entry.inputs, entry.outputs, prior_supported=entry.prior_supported
+    )
     if settings.backend != "auto":
         try:
             engine = backend(settings.backend).load(spec, files, settings)

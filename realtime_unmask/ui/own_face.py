@@ -68,6 +68,11 @@ class OwnFace(QObject):
         self._host, self._studio, self._path, self._work = host, studio, path, work
         self.now = read(path)
 
+    @property
+    def kept(self) -> bool:
+        """Whether there is something to forget, if only a file that makes no sense."""
+        return self.now is not None or os.path.lexists(self._path)
+
     def from_camera(self) -> None:
         """Take the face in the picture of now."""
         running = self._host.running
@@ -119,6 +124,8 @@ class OwnFace(QObject):
 def read(path: Path) -> Likeness | None:
     """What `write` wrote; None where there is nothing, or nothing that makes sense."""
     try:
+        if not path.is_file():  # a pipe, for example, would never end
+            return None
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             found = {name: stored[name] for name in _ARRAYS}
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error, TypeError,

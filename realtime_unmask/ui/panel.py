@@ -201,15 +201,15 @@ class Panel(QScrollArea):
         self.backend_reason.setText(reason)
         self.backend_reason.setVisible(bool(reason))
 
-    def show_own_face(self, known: bool) -> None:
-        """Whether the wearer's bare face is known."""
+    def show_own_face(self, known: bool, kept: bool) -> None:
+        """Whether the wearer's bare face is known, and whether there is something to forget."""
         self._own_face_known = known
         self.own_face_now.setText(
             self.tr("The paint follows your face. It is kept on this computer.")
             if known
             else self.tr("Not known yet: mouth and chin are made up. Take your mask off once.")
         )
-        self.forget_face.setEnabled(known)
+        self.forget_face.setEnabled(kept)
 
     def show_page(self, address: str) -> None:
         """The web page's address; "" while there is none."""
@@ -266,7 +266,7 @@ class Panel(QScrollArea):
         self.own_face.setText(self.tr("From the camera"))
         self.own_photo.setText(self.tr("From a photo…"))
         self.forget_face.setText(self.tr("Forget it"))
-        self.show_own_face(self._own_face_known)
+        self.show_own_face(self._own_face_known, self.forget_face.isEnabled())
         self._offer_fixed()
 
     def _offer_fixed(self) -> None:

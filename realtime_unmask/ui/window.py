@@ -271,7 +271,8 @@ class Window(QMainWindow):
             self.details.setVisible(now.details)
 
     def _show_own_face(self) -> None:
-        self.panel.show_own_face(self.controller.own_face.now is not None)
+        own_face = self.controller.own_face
+        self.panel.show_own_face(own_face.now is not None, own_face.kept)
 
     def _offer_sources(self) -> None:
         self.bar.offer_cameras(self.controller.sources(), self.controller.source_key)

@@ -70,7 +70,11 @@ def enrol(
     pixels = crop(image, alignment)
     found = find_masks(mapper, normalise(pixels)[None], [None], threshold)[0]
     if is_worn(found, None):
-        raise MediaUnsupported("The face in the picture wears a mask. Take one without.")
+        # Landmarks of a face that stands on its head are those of an upright one.
+        raise MediaUnsupported(
+            "The face in the picture wears a mask, or stands on its head. Take an upright one "
+            "without a mask."
+        )
     x, y = meshes[0][CARRIERS, :2].T
     if min(x.min(), y.min()) < 0 or x.max() >= image.shape[1] or y.max() >= image.shape[0]:
         raise MediaUnsupported("The picture cuts the face in it. Take one that shows all of it.")

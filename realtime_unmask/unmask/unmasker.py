@@ -65,7 +65,8 @@ class Unmasker(Closing):
     Attributes:
         effort: how much work each frame of a sequence gets; may be set between two frames.
         likeness: the bare face that the paint follows, from `enrol`; it is the largest masked
-            face's. May be set between two frames; None: the paint is made up.
+            face's. May be set between two frames; None: the paint is made up, as it is with an
+            editor that was not trained to follow a face.
         clock: what the stages are timed with, ns.
     """
 
@@ -140,8 +141,13 @@ class Unmasker(Closing):
         Raises:
             TypeError, ValueError: the array is not of the form above.
             MediaUnsupported: it shows no face, several, a small one, or one in a mask.
-            EngineError: the map network failed.
+            EngineError: the map network failed, or the editor was not trained to follow a face.
         """
+        if not self._editor_engine.spec.prior_supported:
+            raise EngineError(
+                "The editing network of this installation was not trained to follow a bare face. "
+                "Go on without one, or take the networks that ship with the program."
+            )
         threshold = self._settings.mask_threshold
         return enrol(Frame(image).image, self._detector, self._map_engine, CROP, threshold)
 
@@ -196,7 +202,7 @@ class Unmasker(Closing):
         note_masks(seen, masked)
         held = [self._held(one) for one in masked]
         begun = Begun(frame, tuple(faces), settings, clock, given, masked, held)
-        if self.likeness is not None and masked:
+        if self.likeness is not None and masked and self._editor_engine.spec.prior_supported:
             wearer = (state.wearer if state else Choice()).keep_largest(begun.masked_faces)
             begun.likeness, begun.wearer = self.likeness, wearer.track_id
         with clock.stage("edit"):

@@ -111,6 +111,24 @@ def test_a_damaged_file_is_no_face(tmp_path: Path, fault: str) -> None:
     assert own_face.read(path) is None
 
 
+def test_a_damaged_file_can_be_forgotten(
+    open_window: Callable[..., Window], preferences_path: Path, qtbot: QtBot
+) -> None:
+    path = preferences_path.with_name("own-face.npz")
+    path.write_bytes(b"not a face")
+    window = open_window()
+    assert "Not known yet" in window.panel.own_face_now.text()
+    window.panel.forget_face.click()
+    qtbot.waitUntil(lambda: not path.exists())
+    qtbot.waitUntil(lambda: not window.panel.forget_face.isEnabled())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_a_pipe_in_its_place_is_no_face(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "own-face.npz")
+    assert own_face.read(tmp_path / "own-face.npz") is None
+
+
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     own_face.write(tmp_path / "own-face.npz", likeness())

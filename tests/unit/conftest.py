@@ -44,7 +44,7 @@ class FakeEngine:
     """An engine whose answer is a function of its inputs."""
 
     backend = "fake"
-    spec: EngineSpec
+    spec = EngineSpec("editor", {}, {}, prior_supported=True)
 
     def __init__(self, answer: Callable[[Mapping[str, NDArray[np.float32]]], Planes]) -> None:
         self.answer = answer

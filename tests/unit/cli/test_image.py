@@ -68,19 +68,27 @@ def test_the_paint_follows_the_face_in_another_photo(command: Command, opened: O
 
 @pytest.mark.parametrize(
     ("like", "words"),
-    [("nobody.png", "shows no face"), ("text.png", "text.png"), ("gone.png", "gone.png")],
+    [
+        ("nobody.png", "--like nobody.png: The picture shows no face"),
+        ("text.png", "--like: text.png is"),
+        ("gone.png", "--like: There is no file gone.png"),
+        ("album", "--like: album is a folder. Name a picture."),
+        ("clip.mp4", "--like: clip.mp4 looks like a video, not like a picture"),
+    ],
 )
 def test_a_photo_that_shows_no_bare_face_ends_it_before_anything_is_written(
     command: Command, like: str, words: str
 ) -> None:
     photo(Path("me.png"))
     photo(Path("nobody.png"), faces=0, masked=False)
-    Path("text.png").write_text("no picture")
+    Path("album").mkdir()
+    for name in ("text.png", "clip.mp4"):
+        Path(name).write_text("no picture")
     Path("report.json").write_text("of the run before")
     ran = command("image", "me.png", "-o", "out", "--like", like, "--json", "report.json", "-f")
     assert ran.code == 2 and not Path("out").exists()
     assert Path("report.json").read_text() == "of the run before"
-    assert len(ran.err) == 1 and f"--like {like}" in ran.err[0] and words in ran.err[0]
+    assert len(ran.err) == 1 and words in ran.err[0] and ran.err[0].count(like) == 1
 
 
 def test_the_photo_to_follow_is_never_overwritten(command: Command) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime_unmask.errors import MediaUnsupported
+from realtime_unmask.errors import EngineError, MediaUnsupported
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.faces.warp import CARRIERS
 from realtime_unmask.types import Frame, Likeness
@@ -174,3 +175,14 @@ def test_a_frame_keeps_the_likeness_that_it_was_begun_with(
         given.append([bool(w.any()) for c in editor_engine.calls for w in c["prior_weight"]])
     assert given[0] == given[1] and sum(given[0]) == 1
     assert given[0].index(True) >= BATCH  # which is begun last
+
+
+def test_an_editor_that_was_not_trained_to_follow_a_face_is_given_none(
+    unmasker: Unmasker, editor_engine: FakeEngine, portrait: Picture, likeness: Likeness
+) -> None:
+    editor_engine.spec = replace(editor_engine.spec, prior_supported=False)
+    with pytest.raises(EngineError, match="not trained to follow a bare face"):
+        unmasker.enrol(portrait)
+    unmasker.likeness = likeness
+    unmasker.process(Frame(portrait))
+    assert not editor_engine.calls[-1]["prior_weight"].any()
