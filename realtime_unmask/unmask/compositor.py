@@ -45,11 +45,18 @@ def feather(hole: UInt8, width_px: float) -> Float32:
 
 def known_region(alignment: Alignment, width: int, height: int) -> UInt8:
     """(S, S) uint8, 1 where the crop lies inside the frame."""
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64) - 0.5
-    matrix = alignment.matrix
-    inside = np.zeros((alignment.size, alignment.size), np.uint8)
-    points = corners @ matrix[:, :2].T + matrix[:, 2]
-    cv2.fillConvexPoly(inside, np.round(points.clip(-1e4, 1e4)).astype(np.int32), 1)
+    size = alignment.size
+    inside = np.zeros((size, size), np.uint8)
+    # Only the frame's part near the crop: in crop pixels a large frame's corners lie too far off to
+    # be drawn to.
+    around, back = np.array([(0, 0), (3, 0), (3, 3), (0, 3)]) * size - size, alignment.inverse()
+    there = around @ back[:, :2].T + back[:, 2]
+    left, top = np.maximum(there.min(0), -0.5)
+    right, bottom = np.minimum(there.max(0), (width - 0.5, height - 0.5))
+    if left < right and top < bottom:
+        corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
+        points = corners @ alignment.matrix[:, :2].T + alignment.matrix[:, 2]
+        cv2.fillConvexPoly(inside, np.round(points).astype(np.int32), 1)
     return inside
 
 

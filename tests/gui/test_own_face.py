@@ -115,6 +115,7 @@ def test_a_damaged_file_can_be_forgotten(
     open_window: Callable[..., Window], preferences_path: Path, qtbot: QtBot
 ) -> None:
     path = preferences_path.with_name("own-face.npz")
+    path.parent.mkdir(parents=True)
     path.write_bytes(b"not a face")
     window = open_window()
     assert "Not known yet" in window.panel.own_face_now.text()

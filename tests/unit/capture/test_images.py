@@ -214,7 +214,7 @@ def test_name_too_long_for_the_system_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_folder_is_not_a_picture(tmp_path: Path) -> None:
-    with pytest.raises(MediaUnsupported, match="is not a file"):
+    with pytest.raises(MediaUnsupported, match="is a folder"):
         read_picture(tmp_path)
 
 

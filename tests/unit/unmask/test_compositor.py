@@ -116,3 +116,15 @@ def test_known_region_is_where_the_frame_is() -> None:
     known = known_region(half, 640, 480)
     assert not known[:, :127].any()
     assert known[:, 129:].all()
+
+
+@pytest.mark.parametrize("place", [(1000, 5950), (20, 20), (4000, 3000), (7990, 100)])
+def test_known_region_of_a_small_tilted_face_in_a_huge_frame(place: tuple[int, int]) -> None:
+    turn = cv2.getRotationMatrix2D((0, 0), 10, 3.1)[:, :2]
+    offset = np.array((128, 102)) - turn @ place
+    alignment = Alignment(np.hstack([turn, offset[:, None]]), 256)
+    back = alignment.inverse()
+    pixels = np.indices((256, 256))[::-1].reshape(2, -1).T
+    there = pixels @ back[:, :2].T + back[:, 2]
+    inside = ((there >= -0.5) & (there <= (7999.5, 5999.5))).all(1).reshape(256, 256)
+    assert (known_region(alignment, 8000, 6000) != inside).mean() < 0.005
