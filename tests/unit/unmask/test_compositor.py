@@ -127,4 +127,4 @@ def test_known_region_of_a_small_tilted_face_in_a_huge_frame(place: tuple[int, i
     pixels = np.indices((256, 256))[::-1].reshape(2, -1).T
     there = pixels @ back[:, :2].T + back[:, 2]
     inside = ((there >= -0.5) & (there <= (7999.5, 5999.5))).all(1).reshape(256, 256)
-    assert (known_region(alignment, 8000, 6000) != inside).mean() < 0.005
+    assert (known_region(alignment, 8000, 6000) != inside).mean() < 0.01
