@@ -17,6 +17,7 @@ from realtime_unmask.ui.background import Background
 from realtime_unmask.ui.notices import Said
 from realtime_unmask.ui.outputs import Outputs, Switchboard
 from realtime_unmask.ui.own_face import OwnFace
+from realtime_unmask.ui.sayings import Sayings
 from realtime_unmask.ui.studio import DEMO, Camera, Devices, Problem, Running, Studio
 
 # The states in which a source is on; "waiting": it gives no picture, and is tried again and again.
@@ -24,7 +25,6 @@ ON = frozenset({"opening", "waiting", "running"})
 _DISPLAY_MS = 40  # how often a picture is looked for that nobody told of
 _FIGURES_MS = 500
 _SAVE_MS = 800
-_FADE_MS = 12_000  # good news stays for so long
 _FINISH_S = 30.0  # a recording may take so long to be finished when the window is closed
 _SEARCH_MS = 2000  # between two looks for a camera while there is none
 # What a running source takes over between two frames.
@@ -66,13 +66,15 @@ class Controller(QObject):
         self.state = "looking"
         self.source_key = first_source or self.preferences.camera
         self._given_source = first_source
+        self._sized = self.preferences.camera  # the camera that the resolution is for
         self._cameras: tuple[Camera, ...] = ()
         self._devices = Devices()
         self.running: Running | None = None
         self._last: Running | None = None  # the one that was started last; the work thread's
         self._wanted = True
         self._visible = False
-        self._said: dict[str, Said] = {}
+        self.sayings = Sayings(self)
+        self.sayings.changed.connect(self.notices_changed)
         self._work = Background("window commands", self)
         self._looking = Background("window devices", self)
         self.switches = Switchboard(self, self._work, self)
@@ -83,8 +85,6 @@ class Controller(QObject):
         self._came.connect(self._look_for_picture)  # queued, since it is emitted by the worker
         self._watch = self._timer(_FIGURES_MS, self._look_at_figures)
         self._search = self._timer(_SEARCH_MS, self.look_for_cameras)
-        self._fade = self._timer(_FADE_MS, self._forget_good_news)
-        self._fade.setSingleShot(True)
         self._save = self._timer(_SAVE_MS, self._write_preferences)
         self._save.setSingleShot(True)
 
@@ -99,17 +99,18 @@ class Controller(QObject):
         if self._given_source:
             self.start()
         self.look_for_cameras()
-        self._looking.run(self._studio.devices, self._take_devices, self._device_trouble)
+        self.look_for_devices()
 
     def close(self, timeout_s: float) -> bool:
         """Stop everything and remember; False: something is stuck and is left behind."""
-        for timer in (self._display, self._watch, self._search, self._fade, self._save):
+        for timer in (self._display, self._watch, self._search, self.sayings.fade, self._save):
             timer.stop()
         self._write_preferences()
         running, self.running = self.running, None
-        if running is not None and self.outputs.recording_s is not None:
-            timeout_s += _FINISH_S
+        if running is not None:
             self.switches.end_all(running)
+        if self.switches.finishing:
+            timeout_s += _FINISH_S
         self._work.run(self._close_last)
         ended = [self._looking.close(timeout_s / 2), self._work.close(timeout_s)]
         return all(ended)
@@ -140,13 +141,13 @@ class Controller(QObject):
             self._set_state("looking")
             self.look_for_cameras()
             return
-        self._forget("session")
+        self.sayings.forget("session")
         self._set_state("opening")
         key, preferences = self.source_key, self.preferences
 
-        def begin() -> Running:
+        def begin() -> tuple[Running, remembered.Preferences]:
             self._last = self._studio.start(key, preferences)
-            return self._last
+            return self._last, preferences
 
         self._work.run(begin, self._started, self._start_failed)
 
@@ -166,7 +167,7 @@ class Controller(QObject):
         running, self.running = self.running, None
         if running is not None:
             self.switches.end_all(running)
-        self._forget_passing()
+        self.sayings.forget_passing()
         if running is None:
             if self.state not in ON:  # else it is let go as soon as it has started
                 self._set_state("ready")
@@ -180,13 +181,16 @@ class Controller(QObject):
 
         self._work.run(running.close, stopped, self._start_failed)
 
-    def _started(self, running: Running) -> None:
+    def _started(self, begun: tuple[Running, remembered.Preferences]) -> None:
+        (running, used), now = begun, self.preferences
         self.running = running
         if not self._wanted:
             self._let_go()
             return
-        if running.key != self.source_key:  # another one was chosen meanwhile
-            running.choose(self.source_key, self.preferences)
+        if now != used:  # something was changed meanwhile
+            running.update(now)
+        if (running.key, used.resolution) != (self.source_key, now.resolution):
+            running.choose(self.source_key, now)
         self._follow()
         running.set_visible(self._visible)
         running.tell(self._came.emit)
@@ -200,9 +204,14 @@ class Controller(QObject):
     def choose_source(self, key: str) -> None:
         """Show another source; a camera is remembered for the next time."""
         if key == self.source_key:
+            if self.running is None:
+                self.start()
             return
+        if self.before_camera:
+            self._sized = self.source_key
         self.source_key = key
-        self.change("resolution", "")  # of the other camera
+        if self.before_camera and key != self._sized:
+            self.change("resolution", "")  # of the other camera
         if any(camera.key == key for camera in self._cameras):
             self.change("camera", key)
         self.sources_changed.emit()
@@ -284,6 +293,10 @@ class Controller(QObject):
         if not self._looking.busy:
             self._looking.run(self._studio.cameras, self._take_cameras, self._device_trouble)
 
+    def look_for_devices(self) -> None:
+        """Ask again what else there is."""
+        self._looking.run(self._studio.devices, self._take_devices, self._device_trouble)
+
     def _take_cameras(self, cameras: tuple[Camera, ...]) -> None:
         if cameras != self._cameras:
             self._cameras = cameras
@@ -313,7 +326,8 @@ class Controller(QObject):
             self._set_state("none")
 
     def _is_file(self, key: str) -> bool:
-        return key == DEMO or key == self._given_source != ""
+        given = key == self._given_source != "" and not key.startswith("camera:")
+        return key == DEMO or given
 
     def sources(self) -> list[tuple[str, str]]:
         """What can be chosen as source, as (text, key)."""
@@ -322,6 +336,7 @@ class Controller(QObject):
         if self.source_key and self.source_key not in keys and not self._is_file(self.source_key):
             gone = self.tr("{name} (not connected)")
             options.append((gone.format(name=self._studio.text(self.source_key)), self.source_key))
+            keys.append(self.source_key)
         if self._given_source and self._given_source not in (*keys, DEMO):
             options.append((self._studio.text(self._given_source), self._given_source))
         return [*options, (self.tr("Demo clip"), DEMO)]
@@ -359,46 +374,17 @@ class Controller(QObject):
         self.switches.tick(running)
 
     def _take_problems(self, found: tuple[Problem, ...]) -> None:
-        self._forget_passing(emit=False)
-        for problem in found:
-            if problem.output:
-                # It has ended for good: said until it was read.
-                self._said[problem.output] = problems.said(problem.output, problem)
-                self.switches.ended(problem.output)
-            else:
-                key = f"live {problem.kind}"
-                self._said[key] = problems.said(key, problem, passing=True)
+        self.sayings.say_problems(found, self.switches.ended)
         if self.state == "opening" and any(problem.grave for problem in found):
             self._set_state("waiting")
-        self._tell_notices()
-
-    def _forget_passing(self, emit: bool = True) -> None:
-        self._said = {key: said for key, said in self._said.items() if not said.passing}
-        if emit:
-            self._tell_notices()
 
     def say(self, said: Said) -> None:
         """Say something above the picture, until it is closed; good news fades by itself."""
-        self._said.pop(said.key, None)
-        self._said[said.key] = said
-        if not said.grave:
-            self._fade.start()
-        self._tell_notices()
-
-    def _forget_good_news(self) -> None:
-        self._said = {key: said for key, said in self._said.items() if said.grave or said.passing}
-        self._tell_notices()
-
-    def _forget(self, key: str) -> None:
-        if self._said.pop(key, None) is not None:
-            self._tell_notices()
+        self.sayings.say(said)
 
     def close_notice(self, key: str) -> None:
         """A person has read that one."""
-        self._forget(key)
-
-    def _tell_notices(self) -> None:
-        self.notices_changed.emit(tuple(self._said.values()))
+        self.sayings.forget(key)
 
     def _set_state(self, state: str) -> None:
         if state != self.state:

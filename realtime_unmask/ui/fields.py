@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QGuiApplication, QWheelEvent
+from PyQt6.QtCore import QEvent, Qt, pyqtSignal
+from PyQt6.QtGui import QGuiApplication, QKeyEvent, QWheelEvent
 from PyQt6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -15,6 +15,7 @@ from PyQt6.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QSlider,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -25,9 +26,11 @@ class Choice(QComboBox):
 
     Signals:
         chosen(value): by the person, not by the program.
+        opened(): the person opened the list.
     """
 
     chosen = pyqtSignal(object)
+    opened = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -40,6 +43,9 @@ class Choice(QComboBox):
 
     def offer(self, options: Sequence[tuple[str, Any]], value: Any) -> None:
         """Offer (text, value) pairs, and show `value`; nothing is shown if it is not offered."""
+        if [(self.itemText(i), self.itemData(i)) for i in range(self.count())] == [*options]:
+            self.show_value(value)  # an open list is left alone
+            return
         self.blockSignals(True)
         self.clear()
         for text, data in options:
@@ -47,6 +53,14 @@ class Choice(QComboBox):
             self.setItemData(self.count() - 1, text, Qt.ItemDataRole.ToolTipRole)
         self.show_value(value)
         self.blockSignals(False)
+        view = self.view()
+        if view is not None and view.isVisible():
+            super().showPopup()  # as long as what is offered now
+
+    def showPopup(self) -> None:
+        """The person opens the list."""
+        self.opened.emit()  # before: where the list is the system's own, this waits for its end
+        super().showPopup()
 
     def show_value(self, value: Any) -> None:
         """Show `value` as the one that is in force."""
@@ -71,6 +85,27 @@ class _CalmSlider(QSlider):
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         if event is not None:
             event.ignore()
+
+
+class CalmSpinBox(QSpinBox):
+    """A number that is typed or stepped; a wheel over it scrolls what it is in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        """See Choice."""
+        if event is not None:
+            event.ignore()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Letters are no part of a number: they stay the keys of the window."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride:
+            if event.text().isalpha():
+                event.ignore()
+                return False
+        return super().event(event)
 
 
 class Amount(QWidget):

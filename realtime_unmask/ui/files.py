@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MakeUnmasker = Callable[[Settings], "Unmasker"]
 _TELL_EVERY_S = 0.1
+# They cannot be read, which is said of a photo; as a video, some seem to have one frame.
+_PHOTOS_TOO = frozenset({".heic", ".heif", ".avif"})
 
 
 class _Cancelled(UnmaskError):
@@ -58,7 +60,7 @@ class FileJobs(QObject):
         began(path, number, count): a file's turn has come; the number-th of count.
         progressed(share, text): share 0..1, or -1 where the length is unknown; frames so far.
         done(Done): of one file.
-        ended(cancelled): of all files that were added together.
+        ended(cancelled): nothing that was added is left to do; was the last of it cancelled?
     """
 
     began = pyqtSignal(object, int, int)
@@ -82,9 +84,10 @@ class FileJobs(QObject):
         """Unmask these, after those that were added before."""
         if self._thread is None:
             self._thread = Background("window files", self)
-        if not self.busy:
-            self._cancel.clear()
-        self._thread.run(lambda: self._work(tuple(paths), settings), self.ended.emit, self._failed)
+        if self._cancel.is_set():  # those before: they still have to see it
+            self._cancel = threading.Event()
+        files, cancel = tuple(paths), self._cancel
+        self._thread.run(lambda: self._work(files, settings, cancel), self._end, self._failed)
 
     def cancel(self) -> None:
         """Stop after the frame under way; nothing of an unfinished file remains."""
@@ -100,38 +103,42 @@ class FileJobs(QObject):
 
     def _failed(self, error: Exception) -> None:
         self.done.emit(Done(Path(), None, error=problems.sentence(error)))
-        self.ended.emit(False)
+        self._end(False)
+
+    def _end(self, cancelled: bool) -> None:
+        if not self.busy:  # else the end of the last ones tells of these too
+            self.ended.emit(cancelled)
 
     # On the thread
 
-    def _work(self, paths: tuple[Path, ...], settings: Settings) -> bool:
+    def _work(self, paths: tuple[Path, ...], settings: Settings, cancel: threading.Event) -> bool:
         """Was it cancelled?"""
-        if self._cancel.is_set():
+        if cancel.is_set():
             return True
         self.began.emit(paths[0], 1, len(paths))
         with self._make(settings) as unmasker:
             for number, path in enumerate(paths, start=1):
-                if self._cancel.is_set():
+                if cancel.is_set():
                     break
                 self.began.emit(path, number, len(paths))
                 try:
-                    self.done.emit(self._one(path, unmasker))
+                    self.done.emit(self._one(path, unmasker, cancel))
                 except _Cancelled:
                     break
                 except UnmaskError as error:
                     self.done.emit(Done(path, None, error=str(error)))
-        return self._cancel.is_set()
+        return cancel.is_set()
 
-    def _one(self, path: Path, unmasker: Unmasker) -> Done:
+    def _one(self, path: Path, unmasker: Unmasker, cancel: threading.Event) -> Done:
         from realtime_unmask.capture.images import SUFFIXES
 
         if path.is_dir():
             raise MediaUnsupported(
                 f"{path} is a folder. Drop files, or use the command `realtime-unmask image`."
             )
-        if path.suffix.lower() in SUFFIXES:
+        if path.suffix.lower() in SUFFIXES | _PHOTOS_TOO:
             return self._photo(path, unmasker)
-        return self._video(path, unmasker)
+        return self._video(path, unmasker, cancel)
 
     def _photo(self, path: Path, unmasker: Unmasker) -> Done:
         from realtime_unmask.pipeline.photo import convert_photo
@@ -147,18 +154,21 @@ class FileJobs(QObject):
             photo=result,
         )
 
-    def _video(self, path: Path, unmasker: Unmasker) -> Done:
+    def _video(self, path: Path, unmasker: Unmasker, cancel: threading.Event) -> Done:
         from realtime_unmask.pipeline.convert import convert_video, suffix_for
 
+        def progress(so_far: Progress) -> None:
+            if cancel.is_set():
+                raise _Cancelled("cancelled")
+            self._tell(so_far)
+
         target = free_name(path, suffix_for(path))
-        report = convert_video(path, target, unmasker, progress=self._progress)
+        report = convert_video(path, target, unmasker, progress=progress)
         return Done(
             path, report.output, report.frames_painted, report.frames_with_face, report.frames
         )
 
-    def _progress(self, progress: Progress) -> None:
-        if self._cancel.is_set():
-            raise _Cancelled("cancelled")
+    def _tell(self, progress: Progress) -> None:
         now = time.monotonic()
         if now - self._last_told < _TELL_EVERY_S:
             return

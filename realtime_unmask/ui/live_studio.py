@@ -14,7 +14,7 @@ from realtime_unmask.capture.stream import CameraSpec, SourceSpec, spec_of
 from realtime_unmask.errors import CameraError, OutputError, UnmaskError
 from realtime_unmask.settings import BACKENDS, Settings
 from realtime_unmask.ui.preferences import Preferences
-from realtime_unmask.ui.studio import DEMO, Camera, Devices, Figures, Picture, Problem
+from realtime_unmask.ui.studio import DEMO, Camera, Devices, Figures, Options, Picture, Problem
 
 if TYPE_CHECKING:
     from realtime_unmask.capture.audio import Microphone
@@ -45,10 +45,7 @@ class LiveStudio:
         """See Studio."""
         from realtime_unmask.capture.devices import cameras
 
-        return tuple(
-            Camera(info.identity, info.name, tuple(_format(f) for f in info.formats))
-            for info in cameras()
-        )
+        return tuple(Camera(info.identity, info.name, _formats(info.formats)) for info in cameras())
 
     def devices(self) -> Devices:
         """See Studio."""
@@ -244,7 +241,7 @@ class LiveRunning:
             return made[0]
 
         self._session.attach("virtual_camera", make)
-        return made[0].device if made else device
+        return made[0].name if made else device
 
     def page(self, on: bool) -> str:
         """See Running."""
@@ -286,6 +283,11 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(
             f"The folder {folder} cannot be used ({error.strerror}). Choose another one."
         ) from error
+
+
+def _formats(offered: tuple[CameraFormat, ...]) -> Options:
+    # A size that is offered in two pixel formats is one choice.
+    return tuple(dict.fromkeys(_format(one) for one in offered))
 
 
 def _format(offered: CameraFormat) -> tuple[str, str]:

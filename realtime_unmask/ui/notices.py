@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import (
     QFrame,
@@ -81,6 +81,13 @@ class NoticeBar(QWidget):
         for notice in self._shown:
             self._column.addWidget(self._row(notice))
         self.setVisible(bool(self._shown))
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Dark or light may have changed."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.PaletteChange and self._shown:
+            shown, self._shown = self._shown, ()
+            self.show_notices(shown)
 
     def _row(self, notice: Said) -> QFrame:
         row = QFrame()

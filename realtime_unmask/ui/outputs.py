@@ -58,31 +58,46 @@ class Switchboard(QObject):
         super().__init__(parent)
         self._host, self._work = host, work
         self._busy: set[str] = set()
+        self._ending = 0
         self.now = Outputs()
 
     def end_all(self, running: Running) -> None:
         """The source is going to be stopped: a recording is finished before."""
         if self.now.recording_s is not None:
-            self._work.run(running.stop_recording, self._recorded, self._failed_to_record)
+            self._ending += 1
+            self._work.run(running.stop_recording, self._finished, self._failed_to_finish)
         self._set(Outputs())
+
+    @property
+    def finishing(self) -> bool:
+        """Whether a recording of a source that is stopped is not finished yet."""
+        return self._ending > 0
+
+    def _finished(self, path: Path | None) -> None:
+        self._ending -= 1
+        self._recorded(path)
 
     def _recorded(self, path: Path | None) -> None:
         if path is not None:
             text = self.tr("The recording is complete: {path}").format(path=path)
             self._host.say(Said("record", text, buttons=(("show_folder", self.tr("Open folder")),)))
 
-    def _failed_to_record(self, error: Exception) -> None:
+    def _failed_to_finish(self, error: Exception) -> None:
+        self._ending -= 1
         self._host.say(problems.said("record", error))
 
-    def ended(self, name: str) -> None:
-        """An output ended by itself: its disk is full, or its device is gone."""
+    def ended(self, name: str) -> bool:
+        """An output ended by itself: its disk is full, or its device is gone. Was it on?"""
         off: dict[str, dict[str, Any]] = {
             "record": {"recording_s": None},
             "virtual_camera": {"virtual_camera": False},
             "page": {"page": ""},
         }
-        if name in off:
-            self._set(replace(self.now, **off[name]))
+        now = replace(self.now, **off.get(name, {}))
+        if now == self.now:
+            return False
+        self._set(now)
+        return True
 
     def tick(self, running: Running) -> None:
         """Half a second has gone by."""
@@ -121,10 +136,10 @@ class Switchboard(QObject):
         """Switch the virtual camera on or off."""
         preferences, on = self._host.preferences, not self.now.virtual_camera
 
-        def switched(device: str) -> None:
+        def switched(name: str) -> None:
             self._set(replace(self.now, virtual_camera=on))
-            if on:
-                text = self.tr("In the call, choose the camera “{name}”.").format(name=device)
+            if on and name:
+                text = self.tr("In the call, choose the camera “{name}”.").format(name=name)
                 self._host.say(Said("virtual_camera", text))
 
         self._switch(

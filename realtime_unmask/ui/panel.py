@@ -13,12 +13,11 @@ from PyQt6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from realtime_unmask.ui.fields import Amount, Choice, Copyable, labelled
+from realtime_unmask.ui.fields import Amount, CalmSpinBox, Choice, Copyable, labelled
 from realtime_unmask.ui.preferences import Preferences
 
 Options = list[tuple[str, Any]]
@@ -70,7 +69,7 @@ class Panel(QScrollArea):
         self.backend_reason = _small_print()
         self.microphone = self._switch("microphone")
         self.microphone_device = self._choice("microphone_device")
-        self.audio_offset = QSpinBox()
+        self.audio_offset = CalmSpinBox()
         self.audio_offset.setRange(-1000, 1000)
         self.audio_offset.setSingleStep(10)
         self.audio_offset.setSuffix(" ms")
@@ -176,6 +175,8 @@ class Panel(QScrollArea):
         """The camera's formats, as (text, value)."""
         self.resolution.offer([(self.tr("Automatic"), ""), *options], self._preferences.resolution)
         self.resolution.setEnabled(bool(options))
+        # The demo clip has none; what was chosen for the camera waits for it.
+        self.resolution.setPlaceholderText("" if options else self.tr("Automatic"))
 
     def offer_microphones(self, options: Options) -> None:
         """The microphones, as (text, value)."""

@@ -15,6 +15,7 @@ V4L2LOOPBACK = (
     'sudo modprobe v4l2loopback devices=1 exclusive_caps=1 card_label="Realtime Unmask"'
 )
 OPEN_VIDEO = "sudo usermod -aG video $USER"
+_GAVE_UP = "the CPU goes on."  # so ends what is said of a GPU that could not be got ready
 
 
 translate = QCoreApplication.translate
@@ -131,6 +132,7 @@ def _states() -> dict[str, str]:
         "gpu": translate(
             "problems", "A faster engine is being made ready; it takes over by itself."
         ),
+        "gpu_failed": translate("problems", "The GPU could not be made ready; the CPU goes on."),
         "quality": translate("problems", "This computer is busy: some work is left out."),
         "choose_face": translate("problems", "Click a face to see it without its mask."),
         "disk_full": translate("problems", "The disk is full."),
@@ -147,6 +149,8 @@ def _text(kind: str, given: str) -> str:
 
     What comes from below is in English, and says more than the kind: names and numbers.
     """
+    if kind == "gpu" and given.endswith(_GAVE_UP):
+        kind = "gpu_failed"
     words = _states().get(kind, "")
     english = QLocale().language() in (QLocale.Language.English, QLocale.Language.C)
     return given if given and (english or not words) else words

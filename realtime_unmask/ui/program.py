@@ -6,6 +6,8 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from PyQt6.QtCore import QTimer
+
 from realtime_unmask.settings import Settings
 from realtime_unmask.ui import preferences
 from realtime_unmask.ui.app import Language, make_application
@@ -16,6 +18,8 @@ from realtime_unmask.ui.window import Window
 
 if TYPE_CHECKING:
     from realtime_unmask.unmask.unmasker import Unmasker
+
+_HEAR_MS = 250  # Ctrl-C in the terminal is heard within so long
 
 
 def make_unmasker(settings: Settings) -> Unmasker:
@@ -58,8 +62,11 @@ def run_window(source: str = "", backend: str = "", *, serve: bool = False) -> i
         controller.change("backend", backend)
     if serve:
         _serve_when_running(controller)
-    # Python sees a signal between two lines of its own; the window's timers see to those.
+    # Python sees a signal between two lines of its own: the timer sees to those.
     signal.signal(signal.SIGINT, lambda *_: window.close())
+    timer = QTimer()
+    timer.timeout.connect(lambda: None)
+    timer.start(_HEAR_MS)
     window.show()
     controller.begin()
     return application.exec()

@@ -113,6 +113,9 @@ class Window(QMainWindow):
         controller.devices_changed.connect(self._offer_devices)
         controller.own_face.changed.connect(self._show_own_face)
         self.bar.camera.chosen.connect(controller.choose_source)
+        self.bar.camera.opened.connect(controller.look_for_cameras)
+        for choice in (self.panel.microphone_device, self.panel.virtual_camera):
+            choice.opened.connect(controller.look_for_devices)
         self.panel.changed.connect(controller.change)
         self.panel.asked.connect(lambda name: self.ask(name))
         self.start_page.asked.connect(self.ask)

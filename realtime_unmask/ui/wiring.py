@@ -31,7 +31,7 @@ def connect_actions(window: Window) -> None:
     def following(name: str) -> None:
         choice = getattr(panel, name)
         value = choice.after(getattr(controller.preferences, name))
-        if value is not None:
+        if value is not None and choice.isEnabled():
             controller.change(name, value)
 
     def next_camera() -> None:

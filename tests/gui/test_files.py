@@ -131,6 +131,43 @@ def test_a_file_that_fails_does_not_stop_the_others(
     assert photo.with_name("me-unmasked.png").exists()
 
 
+def test_files_dropped_while_others_are_at_work_take_nothing_away_from_their_results(
+    idle: Window, photo: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    ends: list[bool] = []
+    idle.jobs.ended.connect(ends.append)
+    drop(idle, broken)
+    drop(idle, photo)
+    qtbot.waitUntil(lambda: finished(idle) and not idle.jobs.busy)
+    shown = idle.card.text.text()
+    assert str(broken) in shown and "me-unmasked.png" in shown
+    assert ends == [False]
+
+
+def test_files_dropped_right_after_cancel_are_unmasked(
+    idle: Window, photo: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    drop(idle, make_video(tmp_path / "talk.mp4", 600))
+    qtbot.waitUntil(lambda: idle.card.bar.maximum() == 1000, timeout=10_000)
+    QTest.mouseClick(idle.card.cancel, Qt.MouseButton.LeftButton)
+    drop(idle, photo)
+    qtbot.waitUntil(lambda: finished(idle), timeout=10_000)
+    assert "me-unmasked.png" in idle.card.text.text()
+    assert not (tmp_path / "talk-unmasked.mp4").exists()
+
+
+@pytest.mark.parametrize("name", ["me.heic", "me.HEIF", "me.avif"])
+def test_photos_that_cannot_be_read_are_called_photos(
+    idle: Window, tmp_path: Path, qtbot: QtBot, name: str
+) -> None:
+    (tmp_path / name).write_bytes(bytes(12))
+    drop(idle, tmp_path / name)
+    qtbot.waitUntil(lambda: finished(idle))
+    assert "Save it as JPEG or PNG first." in idle.card.text.text()
+
+
 def test_folder_and_result_can_be_opened(
     idle: Window, photo: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

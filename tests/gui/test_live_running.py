@@ -9,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from realtime_unmask.capture import devices
+from realtime_unmask.capture.devices import CameraFormat, CameraInfo
 from realtime_unmask.capture.scripted import ScriptedCamera, Step
 from realtime_unmask.errors import OutputError
 from realtime_unmask.pipeline.live import LiveSession
+from realtime_unmask.sinks import virtual_camera
 from realtime_unmask.sinks.live_recording import LiveRecording
-from realtime_unmask.ui.live_studio import LiveRunning
+from realtime_unmask.types import Frame
+from realtime_unmask.ui.live_studio import LiveRunning, LiveStudio
 from realtime_unmask.ui.preferences import Preferences
 from tests.unit.pipeline.live_fakes import FakeUnmasker, wait_until
 
@@ -65,3 +69,40 @@ def test_a_recording_that_could_not_be_finished_is_not_called_complete_later(
         running.stop_recording()
     assert running.stop_recording() is None
     running.close()
+
+
+class _Loopback:
+    """A virtual camera that nobody watches."""
+
+    name, device, interval_s = "Realtime Unmask", "/dev/video9", 1.0
+
+    def __init__(self, width: int, height: int, *, device: str = "") -> None:
+        pass
+
+    def write(self, frame: Frame) -> None:
+        pass
+
+    def tick(self, trouble: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    abort = close
+
+
+def test_a_virtual_camera_is_called_what_a_call_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(virtual_camera, "VirtualCamera", _Loopback)
+    running = _running(ScriptedCamera(), monkeypatch)
+    try:
+        assert running.virtual_camera(Preferences()) == "Realtime Unmask"
+    finally:
+        running.close()
+
+
+def test_a_size_in_two_pixel_formats_is_one_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    formats = tuple(CameraFormat(640, 480, 30.0, name) for name in ("mjpeg", "yuyv422"))
+    info = CameraInfo("camera:A@usb-1", "A", "/dev/video0", "v4l2", formats)
+    monkeypatch.setattr(devices, "cameras", lambda: (info,))
+    (camera,) = LiveStudio().cameras()
+    assert camera.formats == (("640 × 480, 30/s", "640x480@30"),)

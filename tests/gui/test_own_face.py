@@ -19,7 +19,7 @@ from .stand_ins import FakeStudio, likeness
 
 
 def _texts(window: Window) -> str:
-    return " ".join(said.text for said in window.controller._said.values())
+    return " ".join(said.text for said in window.controller.sayings.now)
 
 
 def test_the_face_before_the_camera_is_enrolled_followed_and_remembered(

@@ -180,7 +180,7 @@ def test_what_to_do_about_a_full_disk_is_said_once(
 def test_good_news_fades_and_trouble_stays(window: Window, qtbot: QtBot) -> None:
     window.controller.say(Said("a", "Saved."))
     window.controller.say(Said("b", "Broken.", grave=True))
-    window.controller._fade.start(50)
+    window.controller.sayings.fade.start(50)
     qtbot.waitUntil(lambda: words(window) == "Broken.")
 
 

@@ -829,6 +829,10 @@
       <translation>Ein schnelleres Backend wird bereitet; es übernimmt von selbst.</translation>
     </message>
     <message>
+      <source>The GPU could not be made ready; the CPU goes on.</source>
+      <translation>Die GPU konnte nicht bereit gemacht werden; die CPU macht weiter.</translation>
+    </message>
+    <message>
       <source>This computer is busy: some work is left out.</source>
       <translation>Der Rechner ist ausgelastet: Manche Arbeit wird ausgelassen.</translation>
     </message>
