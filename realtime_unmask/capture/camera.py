@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import time
 from collections.abc import Iterator, Mapping
 
 import av
@@ -11,6 +10,7 @@ import numpy as np
 
 from realtime_unmask.capture.camera_process import Shot
 from realtime_unmask.capture.devices import CameraInfo, best_format, find_camera
+from realtime_unmask.capture.packets import decodable
 from realtime_unmask.errors import CameraError
 from realtime_unmask.media import DECODER_FAULTS, reason
 
@@ -53,11 +53,9 @@ def read_device(camera: CameraInfo, options: Mapping[str, str]) -> Iterator[Shot
         stream = container.streams.video[0]
         stream.thread_type = "SLICE"  # frames in parallel would come late
         try:
-            for packet in container.demux(stream):
-                captured_ns = time.monotonic_ns()
-                for picture in packet.decode():
-                    image = picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-                    yield captured_ns, image
+            for captured_ns, picture in decodable(container, stream):
+                image = picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                yield captured_ns, image
         except DECODER_FAULTS as error:
             raise CameraError(
                 f"The camera “{camera.name}” gives no more pictures ({reason(error)}): "

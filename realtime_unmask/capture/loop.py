@@ -17,6 +17,8 @@ from realtime_unmask.types import Frame
 PICTURES = SUFFIXES - {".gif"}  # those may move
 # How often a photo is given, and for how long each of a folder is shown.
 PHOTO_FPS, PHOTO_S = 10, 3
+# A picture that stays longer is given again so often: else its source would seem to have stalled.
+_AGAIN_S = Fraction(3, 10)
 # After a pause (a suspended machine, a slow disk) time goes on from now.
 _LATE_S = 0.5
 
@@ -34,6 +36,8 @@ class LoopingSource:
         self._stop = threading.Event()
         self._frames = _for_ever(path)
         self._next: Frame | None = None
+        self._last: Frame | None = None
+        self._gave = 0.0  # when the last one was given
         self._began: float | None = None  # when a frame with pts 0 would be due
         self._index = 0
 
@@ -52,12 +56,20 @@ class LoopingSource:
         if self._began is None or now - (self._began + pts) > _LATE_S:
             self._began = now - pts
         wait = self._began + pts - now
+        again = max(0.0, self._gave + float(_AGAIN_S) - now)
+        last = self._last if again < wait else None  # it is to be given once more
+        if last is not None:
+            wait = again
         if wait > timeout_s:
             self._stop.wait(timeout_s)
             return None
         if wait > 0 and self._stop.wait(wait):
             return None
-        frame, self._next = self._next, None
+        if last is not None:
+            frame = replace(last, pts=(last.pts or 0) + _AGAIN_S)
+        else:
+            frame, self._next = self._next, None
+        self._last, self._gave = frame, time.monotonic()
         self._index += 1
         return replace(frame, captured_ns=time.monotonic_ns(), index=self._index - 1)
 

@@ -10,6 +10,7 @@ import av
 import numpy as np
 
 from realtime_unmask.capture.camera_process import Shot
+from realtime_unmask.capture.packets import decodable
 from realtime_unmask.errors import CameraError
 from realtime_unmask.media import DECODER_FAULTS, reason
 
@@ -44,10 +45,11 @@ def read_url(url: str) -> Iterator[Shot]:
     with container:
         if not container.streams.video:
             raise CameraError(f"{name} has no pictures.", "no_stream")
-        container.streams.video[0].thread_type = "SLICE"  # frames in parallel would come late
+        stream = container.streams.video[0]
+        stream.thread_type = "SLICE"  # frames in parallel would come late
         try:
             began: float | None = None
-            for picture in container.decode(video=0):
+            for _, picture in decodable(container, stream):
                 # A file on a server comes faster than it is to be shown; a live stream, which has
                 # no length, is not held up.
                 if container.duration is not None and picture.time is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from fractions import Fraction
+from itertools import chain
 from math import ceil
 from pathlib import Path
 from typing import cast
@@ -19,6 +20,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from realtime_unmask.capture.clock import PictureClock
 from realtime_unmask.capture.probe import probe
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import MediaDamaged, MediaUnsupported, UsageError
@@ -26,7 +28,6 @@ from realtime_unmask.media import (
     DECODER_FAULTS,
     SWS_FLAGS,
     VideoInfo,
-    leaps,
     open_input,
     packets_of,
     reason,
@@ -37,9 +38,9 @@ from realtime_unmask.types import Frame
 _TOLERANCE_S = Fraction(1, 20)
 # In these codecs every packet is one picture, so that a picture that does not come is a loss.
 _ONE_PICTURE_A_PACKET = frozenset({"h264", "hevc"})
+# Here FFmpeg guesses some times from those before: a second after a seek they are right.
+_GUESSED_TIMES = frozenset({"avi", "mpeg"})
 _HUGE_PIXELS = 4096 * 2304
-# A longer wait for the next picture is a gap.
-_GAP_STEPS = Fraction(5, 2)
 # Incomplete packets so near before a jump back of the clock are the end of a recording.
 _NEAR = 8
 _MARKS_KEPT = 1000
@@ -63,6 +64,7 @@ class VideoSource(Closing):
         info: what is known before reading.
         notes: sentence parts on what was met in reading; complete after the last frame.
         end_pts: seconds; when the last frame delivered so far ends.
+        jumps: see PictureClock.
         deep_image: the last frame delivered, (H, W, 3) uint16, all of its bits; None where the
             file has 8 bits a component.
 
@@ -78,36 +80,44 @@ class VideoSource(Closing):
         self.notes: list[str] = []
         self.end_pts = Fraction(0)
         self.deep_image: NDArray[np.uint16] | None = None
-        self._starts_late = start is not None and start > 0
+        self._start = start or Fraction(0)
+        self._starts_late = self._start > 0
         self._resources = ExitStack()
-        self._container = self._resources.enter_context(open_input(path))
+        self._open()
+        self._reformatter = VideoReformatter()
+        self._clock = PictureClock(self.info, self.notes)
+        self.jumps = self._clock.jumps
+        self._frames = 0
+        self._packets = 0
+        self._pictures = 0
+        self._other_end = Fraction(0)
+
+    def _open(self) -> None:
+        """Begin at the beginning of the file, once more perhaps; nothing is wrong with it yet."""
+        self._resources.close()
+        self._container = self._resources.enter_context(open_input(self.info.path))
         self._stream = cast(VideoStream, self._container.streams[self.info.stream_index])
         # Threads that decode whole pictures each hold one: too much above 4K.
         huge = self.info.width * self.info.height > _HUGE_PIXELS
         self._stream.thread_type = "SLICE" if huge else "AUTO"
-        self._reformatter = VideoReformatter()
-        self._clock = _Clock(self.info, self.notes)
-        self._frames = 0
         self._faults = 0
         self._first_fault: Fraction | None = None
         self._marked: list[tuple[int, Fraction]] = []  # incomplete packets: number, position
         self._last_dts = -(2**63)
-        self._packets = 0
-        self._pictures = 0
-        self._other_end = Fraction(0)
         self._cut_short: str | None = None
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames; see `Source`. May be called once."""
-        self._seek()
         until = self.info.until
-        for picture in self._pictures_in_order():
+        for picture in self._pictures_from_start():
             pts, end = self._clock.time(picture)
             if self._starts_late and pts < 0:
                 continue  # decoded for its successors only
             if until is not None and pts >= until - self.info.origin:
                 break
             self.end_pts = end
+            if not self._frames and any(part.is_alpha for part in picture.format.components):
+                self.notes.append("its transparency is left out")
             # Not kept in a variable: this would hold it while the next one is made.
             yield Frame(self._upright(picture), pts, 0, self._frames)
             self._frames += 1
@@ -119,16 +129,35 @@ class VideoSource(Closing):
         """Free everything; safe to call again."""
         self._resources.close()
 
-    def _seek(self) -> None:
-        if not self._starts_late or not self.info.timed:
-            return
-        with suppress(*DECODER_FAULTS):  # without an index, all before is read and passed over
-            self._container.seek(
-                int(self.info.origin / self._stream_base()), stream=self._stream, backward=True
-            )
+    def _pictures_from_start(self) -> Iterator[av.VideoFrame]:
+        """The pictures from the start on, and some before them.
 
-    def _stream_base(self) -> Fraction:
-        return self._stream.time_base or self.info.time_base
+        A seek may end behind the key frame that is needed: in a transport stream at any packet,
+        elsewhere at one that is decoded before the start and shown after it. Then it is repeated
+        from further back, and finally all is read.
+        """
+        if not self.info.timed:
+            return self._pictures_in_order()
+        base = self._stream.time_base or self.info.time_base
+        back = Fraction(self.info.container in _GUESSED_TIMES)
+        while back < self._start:
+            with suppress(*DECODER_FAULTS):  # without an index, all before is read and passed over
+                place = int((self.info.origin - back) / base)
+                self._container.seek(place, stream=self._stream, backward=True)
+            pictures = self._pictures_in_order()
+            first = next(pictures, None)
+            if first is not None and self._time(first) <= self.info.origin:
+                self._faults, self._first_fault = 0, None  # of those without their key frame
+                return chain((first,), pictures)
+            back = max(2 * back, Fraction(1))
+            self._open()
+        return self._pictures_in_order()
+
+    def _time(self, picture: av.VideoFrame) -> Fraction:
+        """Seconds in the file's own clock; where it has none, the start is taken for reached."""
+        stamp = picture.pts if picture.pts is not None else picture.dts
+        base = picture.time_base or self.info.time_base
+        return self.info.origin if stamp is None else stamp * base
 
     def _pictures_in_order(self) -> Iterator[av.VideoFrame]:
         """All pictures that can be decoded; faults are counted on the way."""
@@ -172,7 +201,8 @@ class VideoSource(Closing):
                 near = self._packets - _NEAR
                 self._marked = [one for one in self._marked if one[0] < near]
             self._last_dts = packet.dts
-        if packet.is_corrupt and len(self._marked) < _MARKS_KEPT:
+        wanted = packet.is_corrupt and not self._before_start(packet)
+        if wanted and len(self._marked) < _MARKS_KEPT:
             self._marked.append((self._packets, self._position(packet)))
 
     def _position(self, packet: Packet[VideoStream] | None) -> Fraction:
@@ -180,7 +210,16 @@ class VideoSource(Closing):
             return self.end_pts
         return max(Fraction(0), packet.pts * packet.time_base - self.info.origin)
 
+    def _before_start(self, packet: Packet[VideoStream] | None) -> bool:
+        """Is it decoded for its successors only?"""
+        if packet is None or not self._starts_late:
+            return False
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        return stamp is not None and stamp * packet.time_base < self.info.origin
+
     def _fault(self, packet: Packet[VideoStream] | None) -> None:
+        if self._before_start(packet):
+            return
         self._faults += 1
         if self._first_fault is None:
             self._first_fault = self._position(packet)
@@ -275,56 +314,6 @@ def _merged(picture: av.VideoFrame) -> NDArray[np.uint8]:
     )
     merged: NDArray[np.uint8] = cv2.merge([red, green, blue]).astype(np.uint8, copy=False)
     return merged
-
-
-class _Clock:
-    """Gives each picture a time that rises strictly."""
-
-    def __init__(self, info: VideoInfo, notes: list[str]) -> None:
-        self._info = info
-        self._notes = notes
-        self._last: Fraction | None = None
-        self._shift = Fraction(0)
-        self._gaps = 0
-        self._first_gap: tuple[Fraction, Fraction] | None = None  # when, how long
-
-    def time(self, picture: av.VideoFrame) -> tuple[Fraction, Fraction]:
-        """(when it is shown, when it ends), seconds from the origin."""
-        info = self._info
-        base = picture.time_base or info.time_base
-        stamp = (picture.pts if picture.pts is not None else picture.dts) if info.timed else None
-        step = picture.duration * base if picture.duration and info.timed else info.step
-        if stamp is None:
-            last = self._last
-            pts = last + step if last is not None else -info.origin
-        else:
-            pts = stamp * base - info.origin + self._shift
-        if self._last is not None and leaps(pts, self._last, info):
-            self._note(f"the clock jumps at {float(self._last):.2f} s: time goes on from there")
-            self._shift += self._last + step - pts
-            pts = self._last + step
-        elif self._last is not None and pts <= self._last:
-            pts = self._last + info.time_base
-        elif self._last is not None and pts - self._last > _GAP_STEPS * info.step:
-            self._gaps += 1
-            self._first_gap = self._first_gap or (self._last, pts - self._last)
-        self._last = pts
-        return pts, pts + step
-
-    def note_gaps(self, frames: int) -> None:
-        """Note pauses, where they are so rare that they look like a loss and not like a habit."""
-        info = self._info
-        if info.exact_index or self._first_gap is None or self._gaps * 100 > max(frames, 100):
-            return
-        when, length = map(float, self._first_gap)
-        self._note(
-            f"the pictures pause for {length:.2f} s at {when:.2f} s "
-            f"({self._gaps} such pauses): something may be missing there"
-        )
-
-    def _note(self, note: str) -> None:
-        if len(self._notes) < 20:
-            self._notes.append(note)
 
 
 def _cut(info: VideoInfo, start: Fraction | None, end: Fraction | None) -> VideoInfo:

@@ -27,7 +27,7 @@ from realtime_unmask.errors import (
 from realtime_unmask.media import Colour, VideoInfo
 from realtime_unmask.pipeline.overlap import ReadAhead, WriteBehind
 from realtime_unmask.sinks.encoding import Encoding
-from realtime_unmask.sinks.partial import SUFFIXES, check_target
+from realtime_unmask.sinks.partial import SUFFIXES, check_target, partial_of
 from realtime_unmask.sinks.tracks import fit_mp4
 from realtime_unmask.sinks.video import VideoSink
 from realtime_unmask.types import Frame, FrameResult, UInt8
@@ -143,7 +143,7 @@ def convert_video(
     check_outputs([source_path], [out_path], options)
     with ExitStack() as stack:
         source = stack.enter_context(VideoSource(source_path, options.start, options.end))
-        sinks = _Sinks(source.info, out_path, options)
+        sinks = _Sinks(source, out_path, options)
         stack.callback(sinks.abort)
         room = _room(source.info)
         writing = stack.enter_context(WriteBehind(sinks.write, room))
@@ -201,6 +201,8 @@ def convert_video(
 def check_outputs(sources: list[Path], outputs: list[Path], options: ConvertOptions) -> None:
     """May all `outputs` and options.maps be written, none of them twice or over a source?
 
+    Each is also written under its partial name, which replaces what has that name.
+
     Raises:
         UsageError: no.
     """
@@ -209,17 +211,22 @@ def check_outputs(sources: list[Path], outputs: list[Path], options: ConvertOpti
     seen: dict[object, Path] = {}
     for number, path in enumerate(targets):
         source = sources[number % len(sources)]  # of results and maps alike
-        if _identity(path) in inputs:
-            raise UsageError(f"{path} is an input: it would be overwritten. Choose another name.")
-        if _identity(path) in seen:
-            other = seen[_identity(path)]
-            if other is source:
-                raise UsageError(f"{path} would be written twice. Choose another name.")
-            raise UsageError(
-                f"{other} and {source} would both be written to {path}. "
-                "Rename one, or use two folders."
-            )
-        seen[_identity(path)] = source
+        for one in (path, partial_of(path)) if path.name else (path,):
+            if _identity(one) in inputs:
+                while_writing = "" if one is path else f" while {path} is being written"
+                raise UsageError(
+                    f"{one} is an input: it would be overwritten{while_writing}. "
+                    "Choose another name."
+                )
+            if _identity(one) in seen:
+                other = seen[_identity(one)]
+                if other is source:
+                    raise UsageError(f"{one} would be written twice. Choose another name.")
+                raise UsageError(
+                    f"{other} and {source} would both be written to {one}. "
+                    "Rename one, or use two folders."
+                )
+            seen[_identity(one)] = source
         check_target(path, force=options.force)
 
 
@@ -311,10 +318,13 @@ def _progress(frames: int, end: Fraction, info: VideoInfo, began: float) -> Prog
 class _Sinks:
     """The pictures' file and, where asked for, that of the maps."""
 
-    def __init__(self, like: VideoInfo, path: Path, options: ConvertOptions) -> None:
+    def __init__(self, source: VideoSource, path: Path, options: ConvertOptions) -> None:
+        like = source.info
         self._side_by_side = options.side_by_side
         size = (2 * like.width, like.height) if options.side_by_side else None
-        self._main = VideoSink(path, like, options.encoding, size=size, force=options.force)
+        self._main = VideoSink(
+            path, like, options.encoding, size=size, force=options.force, jumps=source.jumps
+        )
         self._maps: VideoSink | None = None
         if options.maps is not None:
             grey = replace(like, bit_depth=8, chroma="420", colour=_MAP_COLOUR)

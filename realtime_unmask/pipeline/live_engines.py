@@ -66,6 +66,7 @@ class Engines:
             )
             self._workers.append(worker)
             self._said.pop("engines", None)
+            self._said.pop("engine_lost", None)
             worker.start()
 
     def end(self) -> None:

@@ -85,5 +85,7 @@ def encoder_options(codec: str, encoding: Encoding, like: VideoInfo, pixels: int
     if not encoding.reorder:
         parameters += ":bframes=0"
     if keeps_fields(codec, like):
-        parameters += ":tff=1" if like.field_order == "top" else ":bff=1"
+        # Upside down, the rows of the first field are those of the second one.
+        top_first = (like.field_order == "top") != like.orientation.flip_y
+        parameters += ":tff=1" if top_first else ":bff=1"
     return {**options, "x264-params": parameters}

@@ -125,8 +125,11 @@ class LiveRecording:
     def tick(self, trouble: str) -> None:
         """No picture comes: the sound goes on, and the last picture stays."""
         self._waited = Fraction(time.monotonic_ns() - self._began_ns, 10**9)
-        if self._track is not None:
-            self._track.collect()
+        try:
+            self._video.wait(self._waited)
+        except OutputError:
+            self._end_sound()
+            raise
 
     def close(self) -> None:
         """See Sink."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from typing import Any, Protocol, cast
@@ -19,6 +19,8 @@ from realtime_unmask.media import DECODER_FAULTS, VideoInfo, leaps, open_input, 
 from realtime_unmask.sinks import timed_text
 from realtime_unmask.sinks.timed_text import TimedText
 
+# Where two recordings are glued together, a track may end so far, seconds, from the pictures.
+_SEAM_S = 5
 _COPIED = ("audio", "subtitle", "attachment")
 _LANGUAGE_AND_TITLE = ("language", "title", "handler_name")
 
@@ -67,17 +69,26 @@ class TrackCopier:
         like: the video; only packets from like.origin to like.until are copied where it was cut.
         output: not yet started.
         notes: takes sentence parts on what is left out.
+        jumps: how far the pictures' times are shifted, seconds, after each jump of the file's
+            clock; grows while they are read. The tracks then jump with them; None: by themselves.
     """
 
-    def __init__(self, like: VideoInfo, output: OutputContainer, notes: list[str]) -> None:
+    def __init__(
+        self,
+        like: VideoInfo,
+        output: OutputContainer,
+        notes: list[str],
+        jumps: Sequence[Fraction] | None = None,
+    ) -> None:
         self._notes = notes
+        self._jumps = jumps
         self._like = like
         self._output = output
         self._resources = ExitStack()
         self._tracks: dict[int, _Track] = {}
         self._texts: list[TimedText] = []
         self._refused = 0
-        self._held: tuple[Packet[Any], Fraction] | None = None
+        self._held: tuple[Packet[Any], Fraction | None] | None = None
         self._input = self._resources.enter_context(open_input(like.path))
         for stream in self._input.streams:
             if stream.index != like.stream_index:
@@ -119,7 +130,7 @@ class TrackCopier:
         )
         target.disposition = stream.disposition
         if name != timed_text.CODEC and stream.type != "attachment":
-            self._tracks[stream.index] = _Track(stream, target, self._like)
+            self._tracks[stream.index] = _Track(stream, target, self._like, self._jumps)
             if name == "aac" and self._output.format.name != "matroska":
                 self._tracks[stream.index].strip_headers()
 
@@ -164,15 +175,18 @@ class TrackCopier:
                 if packet is None:
                     self._copy_texts(time)
                     return
-                track = self._tracks[packet.stream_index]
-                self._held = packet, track.place(packet)
+                self._held = packet, None
             packet, begins = self._held
-            if time is not None and begins > time:
+            track = self._tracks[packet.stream_index]
+            if begins is None:
+                begins = track.place(packet, time)
+                self._held = packet, begins
+            if begins is None or (time is not None and begins > time):
                 self._copy_texts(time)
                 return
             self._copy_texts(begins)
             self._held = None
-            if self._wanted(begins):
+            if self._wanted(begins) and not track.overlaps:
                 self._copy(packet)
 
     def _copy(self, packet: Packet[Any]) -> None:
@@ -234,15 +248,29 @@ def _is_hollow(stream: Stream) -> bool:
 
 
 class _Track:
-    """One track on its way from file to file."""
+    """One track on its way from file to file.
 
-    def __init__(self, source: Stream, stream: Stream, like: VideoInfo) -> None:
+    Attributes:
+        overlaps: the packet placed last would be heard together with those before a jump.
+    """
+
+    def __init__(
+        self,
+        source: Stream,
+        stream: Stream,
+        like: VideoInfo,
+        jumps: Sequence[Fraction] | None,
+    ) -> None:
         self._like = like
+        self._jumps = jumps
+        self._followed = 0  # of the jumps
+        self.overlaps = False
         self.source = source
         self.stream = stream
         self._shift = 0
         self._next: int | None = None
         self._last: int | None = None
+        self._seen = 0  # the last one's, also where that overlaps
         self._filter: BitStreamFilterContext | None = None
 
     def strip_headers(self) -> None:
@@ -264,8 +292,13 @@ class _Track:
             one.time_base = base
         return packets
 
-    def place(self, packet: Packet[Any]) -> Fraction:
-        """Give `packet` its times in the output, rising; seconds at which it begins."""
+    def place(self, packet: Packet[Any], time: Fraction | None) -> Fraction | None:
+        """Give `packet` its times in the output, rising.
+
+        Returns:
+            seconds at which it begins; None where that depends on pictures that come after
+            `time`, seconds.
+        """
         base = packet.time_base
         moved = round(self._like.origin / base) - self._shift
         dts = packet.dts if packet.dts is not None else packet.pts
@@ -273,12 +306,44 @@ class _Track:
             dts = (self._next or 0) + moved
         pts = packet.pts if packet.pts is not None else dts
         lead, dts = max(0, pts - dts), dts - moved
-        if self._last is not None and leaps(dts * base, self._last * base, self._like):
+        if self._last is not None and leaps(dts * base, self._seen * base, self._like):
             expected = self._next if self._next is not None else self._last + 1
-            self._shift += expected - dts
-            dts = expected
-        elif self._last is not None and dts <= self._last:
+            shift = self._shift_after((self._shift + expected - dts) * base, expected * base, time)
+            if shift is None:
+                return None
+            dts += round(shift / base) - self._shift
+            self._shift = round(shift / base)
+            self.overlaps = True  # perhaps
+        if self._last is None or dts > self._last:
+            self.overlaps = False
+        elif not self.overlaps:
             dts = self._last + 1
-        self._last, self._next = dts, dts + (packet.duration or 1)
+        if not self.overlaps:
+            self._last, self._next = dts, dts + (packet.duration or 1)
+        self._seen = dts
         packet.dts, packet.pts = dts, dts + lead
         return packet.pts * base
+
+    def _shift_after(
+        self, own: Fraction, expected: Fraction, time: Fraction | None
+    ) -> Fraction | None:
+        """The shift after a jump: that of the pictures if they jump here as well, else `own`.
+
+        Args:
+            own: with which the track would go on without a gap, at `expected`; seconds.
+
+        Returns:
+            None where the pictures written up to `time` may jump yet.
+        """
+        if self._jumps is None:
+            return own
+        near = [
+            (abs(jump - own), number, jump)
+            for number, jump in enumerate(self._jumps)
+            if number >= self._followed and abs(jump - own) <= _SEAM_S
+        ]
+        if near:
+            _, number, jump = min(near)
+            self._followed = number + 1
+            return jump
+        return None if time is not None and time <= expected + _SEAM_S else own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -65,6 +66,7 @@ class VideoSink:
         tracks: copy sound and subtitles from like.path; or what makes other tracks, given the
             output before it is started.
         force: replace `path` and a partial file of an earlier run.
+        jumps: of the source, where the tracks are copied; see TrackCopier.
 
     Attributes:
         notes: sentence parts on what could not be carried over.
@@ -84,6 +86,7 @@ class VideoSink:
         notice: bool = True,
         tracks: bool | MakeTracks = True,
         force: bool = False,
+        jumps: Sequence[Fraction] | None = None,
     ) -> None:
         check_target(path, force=force)
         self.path = path
@@ -91,6 +94,7 @@ class VideoSink:
         self.notes: list[str] = []
         self._force = force
         self._like = like
+        self._jumps = jumps
         self._size = size or (like.width, like.height)
         self._colour = yuv_colour(like)
         self._reformatter = VideoReformatter()
@@ -134,7 +138,7 @@ class VideoSink:
         if callable(tracks):
             self._tracks = tracks(self._container)
         elif tracks:
-            self._tracks = TrackCopier(like, self._container, self.notes)
+            self._tracks = TrackCopier(like, self._container, self.notes, self._jumps)
         self._container.start_encoding()
 
     def _add_video(self, codec: str, encoding: Encoding) -> VideoStream:
@@ -191,6 +195,16 @@ class VideoSink:
             waiting, self._waiting = self._waiting, None
             self._guarded(lambda: self._encode(waiting, begins))
         self._waiting = _Waiting(self._yuv(frame, deep), begins)
+
+    def wait(self, until: Fraction) -> None:
+        """No frame comes before `until`, seconds: the other tracks are written up to there.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        tracks = self._tracks
+        if tracks is not None:
+            self._guarded(lambda: tracks.copy_until(until))
 
     def close(self, end: Fraction | None = None) -> None:
         """Finish; see `Sink`.

@@ -12,6 +12,7 @@ import av
 import numpy as np
 from av.audio.stream import AudioStream
 from av.subtitles.stream import SubtitleStream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -168,6 +169,20 @@ def join(path: Path, *parts: Path) -> Path:
     return path
 
 
+def shortened(path: Path, source: Path, kind: str, seconds: float) -> Path:
+    """`source` without the last `seconds` of its tracks of this kind, "video" or "audio"."""
+    with av.open(str(source)) as old, av.open(str(path), "w") as out:
+        streams = {s.index: out.add_stream_from_template(s) for s in old.streams}
+        packets = [p for p in old.demux() if p.size]
+        end = max((p.dts or 0) * p.time_base for p in packets if p.stream.type == kind)
+        for packet in packets:
+            cut = (packet.dts or 0) * packet.time_base > end - seconds
+            if packet.stream.type != kind or not cut:
+                packet.stream = streams[packet.stream.index]
+                out.mux(packet)
+    return path
+
+
 def with_cover(path: Path, cover_only: Path) -> Path:
     """An M4A whose only "video" is the cover picture."""
     with av.open(str(cover_only)) as source, av.open(str(path), "w", format="mp4") as out:
@@ -182,6 +197,25 @@ def with_cover(path: Path, cover_only: Path) -> Path:
             if packet.dts is not None:
                 packet.stream = sound
                 out.mux(packet)
+    return path
+
+
+def mjpeg(path: Path, frames: int, other: dict[int, bytes]) -> Path:
+    """An AVI of JPEGs as a camera gives them; `other`: what is in place of some of them."""
+    encoder = VideoCodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = 64, 48, "yuvj422p"
+    encoder.time_base = tick = Fraction(1, 25)
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj422p"
+        for index in range(frames):
+            frame = av.VideoFrame.from_ndarray(picture(index, 64, 48))
+            frame.pts, frame.time_base = index, tick
+            (whole,) = encoder.encode(frame.reformat(format="yuvj422p"))
+            packet = av.Packet(other.get(index, bytes(whole)))
+            packet.stream, packet.time_base, packet.is_keyframe = stream, tick, True
+            packet.pts = packet.dts = index
+            out.mux(packet)
     return path
 
 

@@ -10,11 +10,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
+from realtime_unmask.capture.camera import read_device
 from realtime_unmask.capture.camera_process import ProcessSource
+from realtime_unmask.capture.devices import CameraInfo
 from realtime_unmask.errors import CameraError
 from realtime_unmask.types import Frame
+from tests.media.make import mjpeg
 from tests.unit.capture import devices_for_tests as devices
 
 
@@ -132,6 +136,29 @@ def test_a_process_that_dies_is_noticed(
     with pytest.raises(CameraError, match="ended unexpectedly"):
         while True:
             source.read(10.0)
+
+
+@pytest.mark.parametrize("kind", ["garbage", "cut", "byte", "empty"])
+def test_one_broken_picture_of_a_camera_is_passed_over(tmp_path: Path, kind: str) -> None:
+    path = mjpeg(tmp_path / "whole.avi", 8, {})
+    with av.open(str(path)) as container:
+        whole = bytes(next(container.demux(video=0)))
+    bad = {"garbage": bytes(500), "cut": whole[:200], "byte": b"\0", "empty": b""}[kind]
+    path = mjpeg(tmp_path / "camera.avi", 8, {3: bad})
+    given = 0
+    with pytest.raises(CameraError, match="has ended"):
+        for _ in read_device(CameraInfo("camera:x@y", "x", str(path), "avi"), {}):
+            given += 1
+    assert given == 7
+
+
+def test_a_camera_of_which_nothing_can_be_decoded_is_given_up(tmp_path: Path) -> None:
+    path = mjpeg(tmp_path / "camera.avi", 60, {n: bytes(500) for n in range(10, 60)})
+    given = 0
+    with pytest.raises(CameraError, match="gives no more pictures"):
+        for _ in read_device(CameraInfo("camera:x@y", "x", str(path), "avi"), {}):
+            given += 1
+    assert given == 10
 
 
 def test_ffmpeg_devices_are_read() -> None:

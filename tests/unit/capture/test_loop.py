@@ -6,6 +6,7 @@ import http.server
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,10 @@ from PIL import Image
 
 from realtime_unmask.capture.loop import LoopingSource
 from realtime_unmask.capture.stream import CameraSpec, FileSpec, UrlSpec, spec_of
-from realtime_unmask.capture.stream_url import without_password
+from realtime_unmask.capture.stream_url import read_url, without_password
 from realtime_unmask.errors import CameraError, MediaError, MediaMissing, MediaUnsupported
 from realtime_unmask.types import Frame
-from tests.media.make import Video, write
+from tests.media.make import Video, mjpeg, write
 
 LONG = 30.0
 
@@ -48,6 +49,19 @@ def test_a_frame_that_is_not_due_is_not_given(tmp_path: Path) -> None:
     with closing(LoopingSource(path)) as source:
         assert source.read(LONG) is not None
         assert source.read(0.01) is None
+
+
+def test_a_picture_that_stays_is_given_again(tmp_path: Path) -> None:
+    path = write(tmp_path / "v.mp4", Video(frames=2, rate=1))
+    with closing(LoopingSource(path)) as source:
+        frames = _read(source, 5)
+    assert [bool((f.image == frames[0].image).all()) for f in frames] == [True] * 4 + [False]
+    assert [f.index for f in frames] == list(range(5))
+    times = [float(f.pts or 0) for f in frames]
+    assert times == pytest.approx([0, 0.3, 0.6, 0.9, 1])
+    captured = [(f.captured_ns - frames[0].captured_ns) / 1e9 for f in frames]
+    assert captured == pytest.approx(times, abs=0.25)
+    assert all(b > a for a, b in pairwise(captured))
 
 
 def test_interrupt_ends_the_wait_for_a_frame(tmp_path: Path) -> None:
@@ -99,6 +113,19 @@ def test_a_word_names_a_file_an_address_or_a_camera() -> None:
 
 def test_a_password_is_not_shown() -> None:
     assert without_password("rtsp://me:secret@cam:554/x?token=1") == "rtsp://cam:554/x"
+
+
+@pytest.mark.parametrize("broken", [1, 30])
+def test_a_stream_with_broken_packets_goes_on_until_they_are_many(
+    address: str, tmp_path: Path, broken: int
+) -> None:
+    mjpeg(tmp_path / "b.avi", 40, {3 + n: bytes(500) for n in range(broken)})
+    given = 0
+    what = "has ended" if broken == 1 else "gives no more pictures"
+    with pytest.raises(CameraError, match=what):
+        for _ in read_url(f"{address}/b.avi"):
+            given += 1
+    assert given == (39 if broken == 1 else 3)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -135,6 +136,71 @@ def test_start_and_end_take_the_frames_between_and_count_from_start(tmp_path: Pa
     part = frames_of(path, start=Fraction(1), end=Fraction(3, 2))
     assert [frame.pts for frame in part] == [(frame.pts or 0) - 1 for frame in whole]
     assert all((a.image == b.image).all() for a, b in zip(part, whole, strict=True))
+
+
+_LONG_GROUPS = {
+    "preset": "ultrafast",
+    "x264-params": "keyint=50:min-keyint=50:scenecut=0:bframes=2",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "more"),
+    [
+        ("a.ts", "libx264", {}),
+        ("a.mts", "libx264", {"container": "mpegts"}),
+        ("a.vob", "mpeg2video", {"container": "vob"}),
+        ("a.flv", "libx264", {}),
+        ("a.avi", "libx264", {}),
+        ("a.mp4", "libx264", {"container_options": {"movflags": "frag_keyframe+empty_moov"}}),
+    ],
+)
+def test_no_picture_after_the_start_is_lost(
+    tmp_path: Path, name: str, codec: str, more: dict[str, Any]
+) -> None:
+    """Where a seek ends behind the key frame that is needed, or at one that is shown later."""
+    tick = Fraction(1, 25)
+    video = Video(170, rate=25, time_base=tick, codec=codec, options=_LONG_GROUPS, **more)
+    path = write(tmp_path / name, video)
+    whole = frames_of(path)
+    assert len(whole) == 170
+    for index in (10, 48, 49, 52, 80, 98, 99, 130, 165):
+        start = whole[index].pts
+        assert start is not None
+        with VideoSource(path, start=start) as source:
+            part = list(source)
+            assert not source.notes
+        assert len(part) == 170 - index
+        assert part[0].pts == pytest.approx(0, abs=1e-4)
+        assert all((a.image == b.image).all() for a, b in zip(part, whole[index:], strict=True))
+
+
+def test_what_is_wrong_before_the_start_is_not_noted(tmp_path: Path) -> None:
+    times = [index * 40 + (3000 if index >= 10 else 0) for index in range(60)]
+    video = Video(frames=60, rate=25, pts=times, time_base=Fraction(1, 1000), codec="mpeg4")
+    path = write(tmp_path / "a.mkv", video)
+    with av.open(str(path)) as container:
+        packets = [p for p in container.demux(video=0) if p.size]
+        keys = [n for n, p in enumerate(packets) if p.is_keyframe]
+        broken = bytes(packets[keys[0] + 6])
+    path.write_bytes(path.read_bytes().replace(broken, bytes(len(broken))))
+    with VideoSource(path) as source:
+        with pytest.raises(MediaDamaged, match="1 picture is broken"):
+            list(source)
+        assert any("pause" in note for note in source.notes)
+    start = Fraction(times[11], 1000)
+    assert keys[:2] == [0, 12]  # all is decoded from the first picture on
+    with VideoSource(path, start=start) as source:
+        assert len(list(source)) == 60 - 11
+        assert not source.notes
+
+
+def test_transparency_is_left_out_with_a_note(tmp_path: Path) -> None:
+    for form, notes in (("argb", ["its transparency is left out"]), ("rgb24", [])):
+        path = write(tmp_path / f"{form}.mov", Video(frames=3, codec="qtrle", pix_fmt=form))
+        with VideoSource(path) as source:
+            assert len(list(source)) == 3
+            assert source.notes == notes
 
 
 def test_a_start_after_the_end_of_the_video_is_refused(tmp_path: Path) -> None:

@@ -340,6 +340,8 @@ def test_a_lost_device_goes_on_with_the_cpu(start: Start) -> None:
     _wait_done(session)
     (notice,) = [n for n in session.notices() if n.kind == "engine_lost"]
     assert "out of memory" in notice.text and "CPU" in notice.text
+    session.replace_unmasker(make)
+    assert "engine_lost" not in _kinds(session)
     session.update(strength=0.5)  # still in force with another backend than was asked for
     wait_until(lambda: session.settings.strength == 0.5, "the change")
 

@@ -11,14 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime_unmask.capture.probe import probe
 from realtime_unmask.errors import EngineError, MediaDamaged, OutputError, UsageError
-from realtime_unmask.pipeline.convert import ConvertOptions, ConvertReport, Progress, convert_video
+from realtime_unmask.pipeline.convert import (
+    ConvertOptions,
+    ConvertReport,
+    Progress,
+    check_outputs,
+    convert_video,
+)
 from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.sinks.encoding import Encoding
 from realtime_unmask.sinks.video import NOTICE, VideoSink
 from realtime_unmask.types import Frame, FrameResult
 from tests.media.look import Look, corners, look, playable
-from tests.media.make import TICK, Video, join, picture, write
+from tests.media.make import TICK, Video, join, picture, shortened, write
 
 FAST = ConvertOptions(Encoding(preset="ultrafast"))
 
@@ -176,6 +183,20 @@ def test_interlaced_pictures_stay_interlaced(tmp_path: Path) -> None:
     assert convert(source, tmp_path / "out.mp4")[1].interlaced
 
 
+@pytest.mark.parametrize(
+    ("rotation", "order"),
+    [((0, True, False), "top"), ((0, False, True), "bottom"), ((180, False, False), "bottom")],
+)
+def test_the_first_field_stays_the_first_one_upside_down(
+    tmp_path: Path, rotation: tuple[int, bool, bool], order: str
+) -> None:
+    options = {"preset": "ultrafast", "x264-params": "tff=1"}
+    source = write(tmp_path / "in.mp4", Video(frames=5, options=options, rotation=rotation))
+    assert probe(source).field_order == "top"
+    convert(source, tmp_path / "out.mp4")
+    assert probe(tmp_path / "out.mp4").field_order == order
+
+
 def test_a_part_begins_at_zero_with_its_sound(tmp_path: Path) -> None:
     source = write(tmp_path / "in.mp4", Video(frames=90, sound=1))
     options = replace(FAST, start=Fraction(1), end=Fraction(2))
@@ -237,6 +258,37 @@ def test_glued_recordings_keep_sound_and_pictures_together(tmp_path: Path) -> No
     assert float(times[-1] - found.pts[-1]) == pytest.approx(0, abs=0.1)
 
 
+@pytest.mark.parametrize("ends_first", ["video", "audio"])
+def test_sound_and_pictures_of_glued_recordings_jump_as_one(
+    tmp_path: Path, ends_first: str
+) -> None:
+    one = write(tmp_path / "one.ts", Video(frames=75, sound=1, container="mpegts"))
+    one = shortened(tmp_path / "part.ts", one, ends_first, 0.5)
+    source = join(tmp_path / "three.ts", one, one, one)
+    found = convert(source, tmp_path / "out.mp4")[1]
+    frames = len(found.pts) // 3
+    assert frames == (60 if ends_first == "video" else 75)
+    parts = [float(found.pts[n * frames] - found.pts[0]) for n in range(3)]
+    word = look(one).packets[1][40][7:]  # a second after the beginning, without its header
+    heard = [time for time, data in spoken(found, 1) if data == word]
+    assert [float(time - heard[0]) for time in heard] == pytest.approx(parts, abs=2e-3)
+    longest = 0.55 if ends_first == "audio" else 0.05
+    assert all(0.01 < b - a < longest for a, b in pairwise(found.packet_times[1]))
+
+
+def test_sound_whose_clock_alone_jumps_goes_on_without_the_pictures(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.ts", Video(frames=270, sound=1, container="mpegts"))
+    two = write(tmp_path / "two.ts", Video(frames=60, sound=1, container="mpegts"))
+    source = join(
+        tmp_path / "back.ts",
+        shortened(tmp_path / "1.ts", one, "audio", 7),
+        shortened(tmp_path / "2.ts", two, "video", 10),
+    )
+    found = convert(source, tmp_path / "out.mp4")[1]
+    assert len(found.packets[1]) == len(look(source).packets[1]) > 180
+    assert all(0.01 < b - a < 0.05 for a, b in pairwise(found.packet_times[1]))
+
+
 @pytest.mark.parametrize("name", ["ü ✓ '$(x)'.mp4", "-dash.mp4", "http:colon.mp4", "a%03d.mp4"])
 def test_any_file_name_will_do(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -263,6 +315,31 @@ def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="is an input"):
             convert_video(source, target, untouched, replace(FAST, force=True))
     assert source.read_bytes() == data
+
+
+@pytest.mark.parametrize("maps", [False, True])
+def test_an_input_is_not_overwritten_while_the_result_is_being_written(
+    tmp_path: Path, maps: bool
+) -> None:
+    source = write(tmp_path / "talk.partial.mp4", Video(frames=3))
+    data = source.read_bytes()
+    target, options = tmp_path / "talk.mp4", replace(FAST, force=True)
+    if maps:
+        target, options = tmp_path / "out.mp4", replace(options, maps=target)
+    with pytest.raises(UsageError, match=r"is an input: .* while .*talk\.mp4 is being written"):
+        convert_video(source, target, untouched, options)
+    assert source.read_bytes() == data
+    assert [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
+def test_no_result_has_the_partial_name_of_another_one(tmp_path: Path) -> None:
+    forced = replace(FAST, force=True)
+    whole, partial = tmp_path / "a.mp4", tmp_path / "a.partial.mp4"
+    for one, other in ((whole, partial), (partial, whole)):
+        with pytest.raises(UsageError, match=r"a\.partial\.mp4 would be written twice"):
+            check_outputs([Path("in.mp4")], [one], replace(forced, maps=other))
+        with pytest.raises(UsageError, match=r"both be written to .*a\.partial\.mp4"):
+            check_outputs([Path("1.mp4"), Path("2.mp4")], [one, other], forced)
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt(), EngineError("The engine is gone.")])

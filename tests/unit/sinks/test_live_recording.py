@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime_unmask.errors import UsageError
+from realtime_unmask.errors import OutputError, UsageError
 from realtime_unmask.sinks import live_recording
 from realtime_unmask.sinks.live_recording import LiveRecording
 from realtime_unmask.types import AudioBlock, Frame
@@ -151,6 +151,52 @@ def test_sound_ends_with_the_last_picture(tmp_path: Path) -> None:
     with av.open(str(path)) as container:
         length = sum(f.samples for f in container.decode(audio=0)) / RATE
     assert length == pytest.approx(1.04, abs=0.045)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_sound_goes_into_the_file_while_no_picture_comes(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"gone{suffix}"
+    sound = Sound(_clicks(125, [100.0]), round(5e9))
+    recording = LiveRecording(path, _frame(5), sound)
+    for number in range(26):
+        sound.take_until(round((5 + number / 25) * 1e9))
+        recording.write(_frame(5 + number / 25))
+    for second in range(2, 120):
+        sound.take_until(now := round((5 + second) * 1e9))
+        monkeypatch.setattr(time, "monotonic_ns", lambda now=now: now)
+        recording.tick("The camera is gone.")
+    assert recording._track is not None
+    assert sum(len(samples) for samples in recording._track._waiting) < RATE
+    with av.open(str(recording.partial)) as container:
+        length = sum(f.samples for f in container.decode(audio=0)) / RATE
+    assert length > 117
+    sound.take_until(round(126e9))
+    recording.write(_frame(125.5, 255))
+    recording.close()
+    assert _heard(path) == pytest.approx([100.0], abs=0.045)
+    assert _seen(path) == pytest.approx([120.5], abs=0.021)
+    with av.open(str(path)) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    assert times == pytest.approx([*(n / 25 for n in range(26)), 120.5], abs=1e-3)
+
+
+def test_a_disk_that_is_full_while_no_picture_comes_ends_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = Sound(_clicks(30, []), round(5e9))
+    recording = LiveRecording(tmp_path / "full.mp4", _frame(5), sound)
+    for number in range(26):
+        sound.take_until(round((5 + number / 25) * 1e9))
+        recording.write(_frame(5 + number / 25))
+
+    recording._video._file.error = OSError(28, "No space left on device")
+    sound.take_until(round(35e9))
+    monkeypatch.setattr(time, "monotonic_ns", lambda: round(35e9))
+    with pytest.raises(OutputError, match="No space left"):
+        recording.tick("The camera is gone.")
+    assert sound.closed
 
 
 def test_pictures_keep_the_times_at_which_they_were_taken(tmp_path: Path) -> None:
