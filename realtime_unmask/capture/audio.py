@@ -16,6 +16,8 @@ from realtime_unmask.types import AudioBlock, Float32
 _BLOCK_S = 0.02
 # Blocks that wait while nobody takes them: ten seconds.
 _MOST = 500
+# After so long without a block the microphone is gone, or dead.
+_LOST_NS = 2_000_000_000
 
 
 class Microphone(Protocol):
@@ -28,6 +30,11 @@ class Microphone(Protocol):
 
     rate: int
     channels: int
+
+    @property
+    def lost(self) -> bool:
+        """Whether it has stopped by itself: nothing comes any more."""
+        ...
 
     def take(self) -> Sequence[AudioBlock]:
         """What was recorded since the last call; returns at once."""
@@ -52,6 +59,7 @@ class SystemMicrophone(Closing):
         sounddevice = _sounddevice()
         self._lock = threading.Lock()
         self._blocks: deque[AudioBlock] = deque(maxlen=_MOST)
+        self._heard_ns = time.monotonic_ns()
         try:
             info = sounddevice.query_devices(device or None, "input")
             self.rate = int(info["default_samplerate"])
@@ -64,13 +72,22 @@ class SystemMicrophone(Closing):
                 blocksize=round(self.rate * _BLOCK_S),
                 callback=self._take_block,
             )
-            self._stream.start()
+            try:
+                self._stream.start()
+            except BaseException:
+                self._stream.close()
+                raise
         except (sounddevice.PortAudioError, ValueError) as error:
             raise CameraError(
                 f"The microphone cannot be used ({error}). Choose another one, or record "
                 "without sound.",
                 "no_microphone",
             ) from error
+
+    @property
+    def lost(self) -> bool:
+        """See Microphone."""
+        return not self._stream.active or time.monotonic_ns() - self._heard_ns > _LOST_NS
 
     def take(self) -> Sequence[AudioBlock]:
         """See Microphone."""
@@ -88,7 +105,8 @@ class SystemMicrophone(Closing):
         age_s = max(0.0, times.currentTime - times.inputBufferAdcTime)
         if not 0 < age_s < 1:  # some systems do not tell
             age_s = frames / self.rate
-        began = time.monotonic_ns() - round(age_s * 1e9)
+        self._heard_ns = time.monotonic_ns()
+        began = self._heard_ns - round(age_s * 1e9)
         with self._lock:
             self._blocks.append(AudioBlock(data.copy(), began))
 
@@ -112,6 +130,11 @@ class ScriptedMicrophone(Closing):
     def began_ns(self) -> int:
         """time.monotonic_ns() of the first sample."""
         return self._began_ns
+
+    @property
+    def lost(self) -> bool:
+        """See Microphone."""
+        return False
 
     def take(self) -> Sequence[AudioBlock]:
         """See Microphone."""

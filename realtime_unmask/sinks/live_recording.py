@@ -41,6 +41,11 @@ class SoundSource(Protocol):
     rate: int
     channels: int
 
+    @property
+    def lost(self) -> bool:
+        """Whether it has stopped by itself."""
+        ...
+
     def take(self) -> Sequence[AudioBlock]:
         """What was recorded since the last call."""
         ...
@@ -111,6 +116,12 @@ class LiveRecording:
         """How much was recorded."""
         return max(0.0, float(self._last))
 
+    @property
+    def sound_lost(self) -> bool:
+        """Whether the microphone has gone while it is recorded: from there on there is silence."""
+        sound = self._sound  # another thread's, which may end it
+        return sound is not None and sound.lost
+
     def write(self, frame: Frame) -> None:
         """See Sink."""
         pts = (frame.pts or Fraction(0)) - self._began
@@ -148,8 +159,9 @@ class LiveRecording:
         self._end_sound()
 
     def _end_sound(self) -> None:
-        if self._sound is not None:
-            self._sound.close()
+        sound, self._sound = self._sound, None
+        if sound is not None:
+            sound.close()
 
 
 class _SoundTrack:

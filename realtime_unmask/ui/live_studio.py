@@ -147,6 +147,9 @@ class LiveRunning:
             found.insert(0, Problem("choose_face", ""))
         if self._silent:
             found.append(Problem("no_sound", self._silent))
+        elif self._recording is not None and self._recording.sound_lost:
+            lost = "The microphone gives no sound any more: the recording goes on without."
+            found.append(Problem("sound_lost", lost, True))
         return tuple(found)
 
     def recorded_s(self) -> float:

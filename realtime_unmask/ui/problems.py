@@ -135,6 +135,9 @@ def _states() -> dict[str, str]:
         "gpu_failed": translate("problems", "The GPU could not be made ready; the CPU goes on."),
         "quality": translate("problems", "This computer is busy: some work is left out."),
         "choose_face": translate("problems", "Click a face to see it without its mask."),
+        "sound_lost": translate(
+            "problems", "The microphone gives no sound any more: the recording goes on without."
+        ),
         "disk_full": translate("problems", "The disk is full."),
         "camera_busy": translate("problems", "The camera is used by another program."),
         "camera_denied": translate("problems", "This program may not use the camera."),

@@ -106,3 +106,21 @@ def test_a_size_in_two_pixel_formats_is_one_choice(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(devices, "cameras", lambda: (info,))
     (camera,) = LiveStudio().cameras()
     assert camera.formats == (("640 × 480, 30/s", "640x480@30"),)
+
+
+def test_a_microphone_that_goes_while_it_is_recorded_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gone = threading.Event()
+    monkeypatch.setattr(LiveRecording, "sound_lost", property(lambda _: gone.is_set()))
+    running = _running(ScriptedCamera(), monkeypatch)
+    try:
+        running.record(tmp_path, Preferences(microphone=False))
+        assert not any(one.kind == "sound_lost" for one in running.problems())
+        gone.set()
+        (problem,) = [one for one in running.problems() if one.kind == "sound_lost"]
+        assert "gives no sound any more" in problem.text and not problem.output
+        running.stop_recording()
+        assert not any(one.kind == "sound_lost" for one in running.problems())
+    finally:
+        running.close()

@@ -809,6 +809,10 @@
       <translation>Das erste Bild wird erwartet.</translation>
     </message>
     <message>
+      <source>The microphone gives no sound any more: the recording goes on without.</source>
+      <translation>Das Mikrofon gibt keinen Ton mehr: Die Aufnahme geht ohne ihn weiter.</translation>
+    </message>
+    <message>
       <source>The picture has stalled: waiting for it.</source>
       <translation>Das Bild steht: Es wird auf die Kamera gewartet.</translation>
     </message>

@@ -37,7 +37,7 @@ class Sound:
             for number, at in enumerate(range(0, len(signal) - BLOCK + 1, BLOCK))
             if number not in lost
         ]
-        self.closed = False
+        self.closed = self.lost = False
 
     def take_until(self, now_ns: int) -> None:
         """From now on take() gives what was recorded before `now_ns`."""
@@ -270,3 +270,15 @@ def test_a_file_is_not_overwritten_and_the_microphone_let_go(tmp_path: Path) -> 
     with pytest.raises(UsageError, match="exists already"):
         LiveRecording(path, _frame(0), sound)
     assert sound.closed
+
+
+def test_a_microphone_that_is_gone_is_told_of_while_it_is_recorded(tmp_path: Path) -> None:
+    sound = Sound(np.zeros(RATE, np.float32), 0)
+    sound.take_until(0)
+    recording = LiveRecording(tmp_path / "lost.mp4", _frame(0), sound)
+    recording.write(_frame(0))
+    assert not recording.sound_lost
+    sound.lost = True
+    assert recording.sound_lost
+    recording.close()
+    assert not recording.sound_lost  # it was let go
