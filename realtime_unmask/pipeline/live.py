@@ -320,9 +320,9 @@ class LiveSession(Closing):
     def publish(self, result: FrameResult, sequence: Sequence, done: bool, rung: int) -> None:
         """See live_worker.Host."""
         captured_ns = result.frame.captured_ns
-        shown = result.output
+        # Also where no networks looked: then all faces that were painted just now are lost.
+        shown, lost = sequence.lost.choose(result, self.options.lost, captured_ns)
         if done:
-            shown, lost = sequence.lost.choose(result, self.options.lost, captured_ns)
             status = "lost" if lost else "done"
         else:
             status = "starting" if self._engines.current is None else "late"

@@ -178,6 +178,7 @@ class Turn:
                 return False
             before, self.sequence = self.sequence, Sequence(kind=self.sequence.kind)
             self.sequence.state.choice.box = before.state.choice.box
+            self.sequence.lost = before.lost  # which only he touches who has the turn
             return True
 
 

@@ -5,14 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from realtime_unmask.capture.scripted import ScriptedCamera, ScriptedSource
 from realtime_unmask.capture.stream import SourceSpec
 from realtime_unmask.pipeline.live import LiveSession
+from realtime_unmask.pipeline.live_values import LiveFrame, LiveOptions
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import Frame
+from realtime_unmask.types import (
+    Alignment,
+    Face,
+    Frame,
+    FrameResult,
+    MaskMap,
+    Reconstruction,
+)
+from realtime_unmask.unmask.unmasker import State
 from tests.unit.pipeline.live_fakes import FakeUnmasker, books_balance, live_threads, wait_until
 
 Start = Callable[..., LiveSession]
@@ -23,8 +34,8 @@ def start() -> Iterator[Start]:
     """Starts a session; afterwards it is stopped, its books balance, no thread is left."""
     made: list[LiveSession] = []
 
-    def begin(source: SourceSpec, make=FakeUnmasker) -> LiveSession:  # type: ignore[no-untyped-def]
-        made.append(LiveSession(source, make))
+    def begin(source: SourceSpec, make=FakeUnmasker, **more) -> LiveSession:  # type: ignore[no-untyped-def]  # noqa: E501
+        made.append(LiveSession(source, make, **more))
         made[-1].start()
         return made[-1]
 
@@ -102,6 +113,49 @@ def test_networks_that_hung_go_on_with_a_memory_that_nobody_else_has(start: Star
     wait_until(lambda: len(made[0].states) > warm + 1, "the next frame")
     held, after = made[0].states[warm : warm + 2]
     assert held is not after
+
+
+class Hanging(FakeUnmasker):
+    """Paints one face over in each frame, and from the tenth on hangs until `gate` is set."""
+
+    def process(self, frame: Frame, state: State) -> FrameResult:
+        if len(self.states) >= 10 and self.gate is not None:
+            self.gate.wait(20)
+        self.states.append(state)
+        box = np.array([10, 8, 40, 40], np.float32)
+        face = Face(1, box, np.zeros((478, 3), np.float32))
+        none = np.zeros((4, 4), np.float32)
+        made = Reconstruction(
+            1, np.zeros((4, 4, 3), np.uint8), MaskMap(none, 0.0), none,
+            Alignment(np.eye(3)[:2], 4), none,
+        )  # fmt: skip
+        output = replace(frame, image=255 - frame.image)
+        return FrameResult(frame, output, None, (face,), (made,))
+
+
+@pytest.mark.parametrize("lost", ["masked", "hold", "blur"])
+def test_faces_that_were_painted_are_lost_while_the_networks_are_late(
+    start: Start, lost: str
+) -> None:
+    gate = threading.Event()
+    session = start(
+        ScriptedCamera(),
+        lambda settings: Hanging(settings, gate=gate if settings.backend == "auto" else None),
+        options=LiveOptions(lost=lost),
+    )
+    late: list[LiveFrame] = []
+
+    def look() -> bool:
+        frame = session.latest.take(1.0)
+        if frame is not None and frame.status == "late":
+            late.append(frame)
+        return bool(late)
+
+    wait_until(look, "a frame without networks")
+    gate.set()
+    came, shown = late[0].result.frame.image, late[0].shown.image
+    assert (shown is came) == (lost == "masked")  # the pictures are of one colour: blur keeps it
+    assert np.array_equal(came, shown) == (lost != "hold")
 
 
 def test_networks_that_fail_on_the_cpu_as_well_are_not_built_for_ever(start: Start) -> None:
