@@ -234,7 +234,7 @@ class EditorRun(Run[EditorNet]):
     def _judged(
         self, rgb: Tensor, batch: Batch, joined: tuple[str, ...]
     ) -> dict[str, Tensor]:
-        """What the face network and the discriminators that have joined say of the pictures."""
+        """What both frozen networks and the discriminators that have joined say of the pictures."""
         known = batch["map"] * batch["valid"]
         fake = torch.lerp(batch["target"], rgb, known)
         losses = {}

@@ -377,15 +377,21 @@ def test_the_face_network_asks_for_texture_and_discriminators_bring_the_grid_los
     hole = torch.zeros(2, 1, 64, 64)
     hole[..., 4:60, 4:60] = 1
     batch = {"target": target, "map": hole, "valid": torch.ones_like(hole)}
+    batch["shift"] = torch.tensor([3, 9])
     soft = 0.1 * target
     stairs = F.interpolate(F.avg_pool2d(target, 4), (64, 64))
-    for rgb, joined, wanted in ((soft, [], "texture"), (stairs, ["region"], "grid")):
+    for rgb, joined, wanted in (
+        (soft, (), "texture"), (soft, (), "content"), (stairs, ("region",), "grid"),
+    ):  # fmt: skip
         rgb.requires_grad_()
         losses = run._judged(rgb, batch, joined)
         assert ("grid" in losses) == bool(joined)
         (gradient,) = torch.autograd.grad(losses[wanted], rgb)
         assert losses[wanted].item() > 0.1 and gradient.abs().max() > 0
-    assert run._judged(target, batch, ["region"])["grid"].item() == 0
+    same = run._judged(target, batch, ("region",))
+    assert same["grid"].item() == 0 and same["content"].item() == pytest.approx(0, abs=1e-4)
+    without = EditorRun(editor_config(tmp_path, faces=face_weights, content=0.0), faces)
+    assert "content" not in without._judged(soft, batch, ())
 
 
 def test_discriminators_go_on_in_another_run(
