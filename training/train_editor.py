@@ -65,7 +65,7 @@ class EditorConfig(RunConfig):
     faces: Path | None = None
     perceptual: float = 20.0
     texture: float = 20.0
-    content: float = 2.5
+    content: float = 8.0
     whole_from: int = 1_000_000
     region_from: int = 1_000_000
     adversarial: float = 0.5
