@@ -33,12 +33,12 @@ from realtime_unmask.inference.engine import (
     PREFERENCE,
     BackendEngine,
     Engine,
-    EngineSpec,
     NetworkFiles,
     backend,
     version,
 )
 from realtime_unmask.inference.plans import Key, PlanCache
+from realtime_unmask.inference.spec import EngineSpec
 from realtime_unmask.inference.warm_up import blank
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32

@@ -16,14 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from realtime_unmask.errors import EngineDamaged, EngineUnavailable
-from realtime_unmask.inference.engine import (
-    BackendEngine,
-    EngineSpec,
-    NetworkFiles,
-    check_signature,
-    first_line,
-)
+from realtime_unmask.inference.engine import BackendEngine, NetworkFiles, first_line
 from realtime_unmask.inference.plans import Key, PlanCache
+from realtime_unmask.inference.spec import EngineSpec, check_signature
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32
 

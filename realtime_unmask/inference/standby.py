@@ -25,7 +25,6 @@ from realtime_unmask.inference import cuda
 from realtime_unmask.inference.engine import (
     ON_CPU,
     ON_GPU,
-    EngineSpec,
     NetworkFiles,
     backend,
     load_engine,
@@ -33,6 +32,7 @@ from realtime_unmask.inference.engine import (
 )
 from realtime_unmask.inference.manifest import INPUTS, Network
 from realtime_unmask.inference.plans import PlanCache
+from realtime_unmask.inference.spec import EngineSpec
 from realtime_unmask.inference.tensorrt import stored_or_built
 from realtime_unmask.inference.tensorrt_build import RTX, TENSORRT, Flavour, precision
 from realtime_unmask.inference.torch import is_apple

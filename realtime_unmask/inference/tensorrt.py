@@ -21,13 +21,9 @@ from realtime_unmask.errors import (
 )
 from realtime_unmask.inference import cuda
 from realtime_unmask.inference.cuda_memory import CudaMemory, Launch, open_memory
-from realtime_unmask.inference.engine import (
-    BackendEngine,
-    EngineSpec,
-    NetworkFiles,
-    check_signature,
-)
+from realtime_unmask.inference.engine import BackendEngine, NetworkFiles
 from realtime_unmask.inference.plans import Key, PlanCache
+from realtime_unmask.inference.spec import EngineSpec, check_signature
 from realtime_unmask.inference.tensorrt_build import (
     MAX_BATCH,
     TENSORRT,

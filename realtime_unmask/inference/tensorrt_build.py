@@ -9,9 +9,10 @@ from typing import Any
 
 from realtime_unmask.errors import EngineDamaged, EngineUnavailable
 from realtime_unmask.inference import cuda
-from realtime_unmask.inference.engine import EngineSpec, NetworkFiles, first_line
+from realtime_unmask.inference.engine import NetworkFiles, first_line
 from realtime_unmask.inference.onnx_half import to_half
 from realtime_unmask.inference.plans import Key
+from realtime_unmask.inference.spec import EngineSpec
 from realtime_unmask.settings import Settings
 
 MAX_BATCH = 4

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from realtime_unmask.inference.engine import EngineSpec, NetworkFiles
+from realtime_unmask.inference.engine import NetworkFiles
+from realtime_unmask.inference.spec import EngineSpec
 from realtime_unmask.inference.tensorrt import TensorRtEngine, load_flavour, probe_flavour
 from realtime_unmask.inference.tensorrt_build import RTX
 from realtime_unmask.settings import Settings

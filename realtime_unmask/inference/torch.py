@@ -15,13 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from realtime_unmask.errors import EngineDamaged, EngineLost, EngineUnavailable
 from realtime_unmask.inference import cuda
-from realtime_unmask.inference.engine import (
-    BackendEngine,
-    EngineSpec,
-    NetworkFiles,
-    first_line,
-)
+from realtime_unmask.inference.engine import BackendEngine, NetworkFiles, first_line
 from realtime_unmask.inference.safetensors_file import read_tensors
+from realtime_unmask.inference.spec import EngineSpec
 from realtime_unmask.inference.torch_graph import ALONE, Run
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from realtime_unmask.inference.engine import EngineSpec
+from realtime_unmask.inference.spec import EngineSpec
 from realtime_unmask.types import Float32
 
 if TYPE_CHECKING:

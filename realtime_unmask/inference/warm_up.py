@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from realtime_unmask.inference.engine import ON_GPU, Engine, EngineSpec
+from realtime_unmask.inference.engine import ON_GPU, Engine
+from realtime_unmask.inference.spec import EngineSpec
 from realtime_unmask.types import Float32
 
 

@@ -107,8 +107,8 @@ def test_torch_and_onnx_are_the_same_network(network: Network) -> None:
 
 @pytest.mark.parametrize("network", ["map", "editor"])
 def test_normalisation_folds_into_the_convolutions(network: Network) -> None:
-    from realtime_unmask.inference.engine import EngineSpec
     from realtime_unmask.inference.manifest import INPUTS, OUTPUTS
+    from realtime_unmask.inference.spec import EngineSpec
     from realtime_unmask.inference.torch import build, fuse
 
     files = NetworkFiles.read(network)
@@ -228,8 +228,8 @@ class Cuda:
 
 @pytest.fixture
 def cuda_engine(monkeypatch: pytest.MonkeyPatch) -> Any:
-    from realtime_unmask.inference.engine import EngineSpec
     from realtime_unmask.inference.manifest import INPUTS, OUTPUTS
+    from realtime_unmask.inference.spec import EngineSpec
     from realtime_unmask.inference.torch import CudaEngine
     from realtime_unmask.inference.torch_graph import Run
 

@@ -19,7 +19,7 @@ from PyQt6.QtCore import QCoreApplication, QEvent, QTimer
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from realtime_unmask.ui.app import make_application
+from realtime_unmask.ui.app import Language, make_application
 from realtime_unmask.ui.controller import Controller
 from realtime_unmask.ui.files import FileJobs
 from realtime_unmask.ui.window import Window
@@ -109,3 +109,12 @@ def window(open_window: Callable[..., Window], qtbot: QtBot) -> Window:
     opened = open_window()
     qtbot.waitUntil(lambda: opened.controller.state == "running")
     return opened
+
+
+@pytest.fixture
+def german(qapp: QApplication) -> Iterator[None]:
+    """The window speaks German."""
+    language = Language(qapp)
+    language.choose("de")
+    yield
+    language.choose("en")

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QApplication, QFrame, QLabel
 from pytestqt.qtbot import QtBot
 
 from realtime_unmask.ui import problems
-from realtime_unmask.ui.app import Language
 from realtime_unmask.ui.notices import NoticeBar, Said
 from realtime_unmask.ui.studio import Problem
-
-
-@pytest.fixture
-def german(qapp: QApplication) -> Iterator[None]:
-    language = Language(qapp)
-    language.choose("de")
-    yield
-    language.choose("en")
 
 
 def _contrast(bar: NoticeBar) -> int:

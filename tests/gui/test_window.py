@@ -303,14 +303,6 @@ def test_remembered_camera_that_is_gone_gives_way_to_another(
 # Words and letters
 
 
-@pytest.fixture
-def german(qapp: QApplication) -> Iterator[None]:
-    language = Language(qapp)
-    language.choose("de")
-    yield
-    language.choose("en")
-
-
 def test_language_changes_at_once(window: Window, qapp: QApplication, qtbot: QtBot) -> None:
     language = Language(qapp)
     window.controller.preferences_changed.connect(lambda now: language.choose(now.language))

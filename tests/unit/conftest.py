@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime_unmask.faces.detector import Detector
-from realtime_unmask.inference.engine import EngineSpec
+from realtime_unmask.inference.spec import EngineSpec
 
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo.mp4"
 Planes = dict[str, NDArray[np.float32]]

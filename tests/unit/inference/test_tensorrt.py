@@ -13,9 +13,10 @@ import pytest
 from realtime_unmask.errors import EngineDamaged, EngineLost, EngineUnavailable
 from realtime_unmask.inference import cuda
 from realtime_unmask.inference.cuda_memory import CudaMemory
-from realtime_unmask.inference.engine import EngineSpec, NetworkFiles, load_engine
+from realtime_unmask.inference.engine import NetworkFiles, load_engine
 from realtime_unmask.inference.manifest import INPUTS, OUTPUTS, Network
 from realtime_unmask.inference.plans import PlanCache
+from realtime_unmask.inference.spec import EngineSpec
 from realtime_unmask.inference.tensorrt import TensorRtEngine
 from realtime_unmask.inference.tensorrt_build import RTX, TENSORRT, build_plan
 from realtime_unmask.settings import Settings

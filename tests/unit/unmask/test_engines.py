@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime_unmask.errors import AssetError, EngineUnavailable
-from realtime_unmask.inference.engine import EngineSpec
 from realtime_unmask.inference.manifest import INPUTS, OUTPUTS, Network
+from realtime_unmask.inference.spec import EngineSpec
 from realtime_unmask.settings import Settings
 from realtime_unmask.unmask import unmasker as unmaskers
 from realtime_unmask.unmask.unmasker import Unmasker
