@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
+from realtime_unmask.errors import UsageError
 from realtime_unmask.types import Frame
 
 
@@ -154,8 +156,18 @@ class CameraSpec:
 
 
 def spec_of(text: str) -> SourceSpec:
-    """The source that `text` names: a camera's identity, an address, or a file or folder."""
+    """The source that `text` names: a camera's identity, an address, or a file or folder.
+
+    Raises:
+        UsageError: it begins like an address and is none.
+    """
     if text.startswith(("http://", "https://", "rtsp://", "rtsps://")):
+        try:
+            urlsplit(text)
+        except ValueError as error:
+            raise UsageError(
+                f"{text} is not an address ({error}). Check what was typed."
+            ) from error
         return UrlSpec(text)
     if text.startswith("camera:"):
         return CameraSpec(text)

@@ -51,8 +51,8 @@ class StartPage(QWidget):
         self.show_state("looking")
 
     def show_state(self, state: str) -> None:
-        """What is the matter: "looking", "opening", "waiting", "ready", "none",
-        "problem", "stopping"."""
+        """What is the matter: "looking", "opening", "waiting", "ready" (with a camera),
+        "ready_clip", "none", "problem", "stopping"."""
         self._state = state
         busy = state in ("looking", "opening", "stopping")
         self.wait.setVisible(busy)
@@ -74,6 +74,10 @@ class StartPage(QWidget):
                 self.tr("See yourself without the mask"),
                 self.tr("Sit before the camera with a face mask on, and press Start."),
             ),
+            "ready_clip": (
+                self.tr("The clip was stopped"),
+                self.tr("Play it again, or choose a camera below."),
+            ),
             "none": (
                 self.tr("No camera was found"),
                 self.tr(
@@ -91,7 +95,9 @@ class StartPage(QWidget):
             ),
         }
         heading, text = words[self._state]
-        if self._state == "none":
+        if self._state == "ready_clip":
+            self.start.setText(self.tr("Play again"))
+        elif self._state == "none":
             self.start.setText(self.tr("Look again"))
         elif self._state in ("waiting", "problem"):
             self.start.setText(self.tr("Try again"))

@@ -225,7 +225,8 @@ class Window(QMainWindow):
         self.bar.show_running(state in ON)
         self.commands["start"].setEnabled(state != "stopping")
         if not running:
-            self.start_page.show_state(state)
+            clip = state == "ready" and not self.controller.before_camera
+            self.start_page.show_state("ready_clip" if clip else state)
             self.strip.show_nothing()
             self.details.show_stages({})
             self.pages.setCurrentWidget(self.start_page)

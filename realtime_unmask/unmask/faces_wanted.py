@@ -1,4 +1,7 @@
-"""Whose masks are painted over: everybody's, the largest face's, or that of a face clicked at."""
+"""Whose masks are painted over: everybody's, the largest face's, or that of a face clicked at.
+
+Also whose face the bare one is that was enrolled.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,49 @@ class Choice:
             largest = before
         self.largest = largest.track_id
         return largest
+
+
+@dataclass(slots=True)
+class Wearer:
+    """The person whose bare face is known; part of the unmasker's State.
+
+    Whoever was seen beside the wearer is somebody else, and remains so when the wearer has left.
+
+    Attributes:
+        track_id: the number of the wearer's face; None before there was one in a mask.
+        area: how large it was when it was seen last, px^2.
+        others: the numbers of the faces in sight that are somebody else's.
+    """
+
+    track_id: int | None = None
+    area: float = 0.0
+    others: frozenset[int] = frozenset()
+
+    def among(self, faces: Sequence[Face], masked: Sequence[Face]) -> int | None:
+        """The number of the wearer's face; None while none is known.
+
+        At first it is the largest one in a mask; later a newcomer's where the wearer is lost, or
+        that of somebody who has come closer than the wearer.
+
+        Args:
+            faces: all that the frame shows.
+            masked: those of them that wear a mask.
+        """
+        here = {one.track_id: one for one in faces}
+        self.others &= here.keys()
+        if self.track_id in here:
+            self.area = _area(here[self.track_id])
+            self.others |= here.keys() - {self.track_id}
+        able = [
+            one
+            for one in masked
+            if one.track_id not in self.others or _area(one) >= LARGER * self.area
+        ]
+        found = max(able, key=_area, default=None)
+        if found is not None and found.track_id != self.track_id:
+            self.track_id, self.area = found.track_id, _area(found)
+            self.others = frozenset(here.keys() - {found.track_id})
+        return self.track_id
 
 
 def wanted(faces: list[Face], which: str, choice: Choice | None) -> list[Face]:

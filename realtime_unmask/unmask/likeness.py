@@ -24,11 +24,11 @@ from realtime_unmask.faces.alignment import (
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.faces.warp import CARRIERS, LEFT, RIGHT, thin_plate
 from realtime_unmask.inference.engine import Engine
-from realtime_unmask.types import Alignment, Float32, Frame, Likeness, UInt8
+from realtime_unmask.types import Alignment, Float32, Likeness, UInt8
 from realtime_unmask.unmask.compositor import known_region
 from realtime_unmask.unmask.editor import PICTURE_WEIGHT, Prior
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
-from realtime_unmask.unmask.state import Masked
+from realtime_unmask.unmask.state import Begun, Masked
 
 # Outer eye corners closer than this show too little of a mouth, px.
 MIN_EYES_PX = 40
@@ -40,6 +40,9 @@ TURN_DEG = (35.0, 60.0)
 # Skin differs in light, not without bound.
 GAINS = (0.3, 3.0)
 MIN_SKIN_PX = 200
+# A bare face of which nine tenths are darker than this, of 255, cannot be brought into the light
+# of another picture.
+DARK = 60
 
 
 def enrol(
@@ -54,7 +57,8 @@ def enrol(
         threshold: a map value from which a pixel counts as mask.
 
     Raises:
-        MediaUnsupported: it shows no face, several, a small or a cut one, or one in a mask.
+        MediaUnsupported: it shows no face, several, a small, a cut or a dark one, or one in a
+            mask.
     """
     meshes = sorted(detector.find_all(image), key=_area, reverse=True)
     alignment = _aligned(meshes[0], size) if meshes else None
@@ -79,7 +83,11 @@ def enrol(
     if min(x.min(), y.min()) < 0 or x.max() >= image.shape[1] or y.max() >= image.shape[0]:
         raise MediaUnsupported("The picture cuts the face in it. Take one that shows all of it.")
     known = known_region(alignment, image.shape[1], image.shape[0])
-    return Likeness(pixels, to_solid(meshes[0], alignment), known)
+    bare = Likeness(pixels, to_solid(meshes[0], alignment), known)
+    skin = _within(bare.landmarks[CARRIERS, :2], size).astype(bool)
+    if np.percentile(pixels[skin].max(1), 90) < DARK:
+        raise MediaUnsupported("The face in the picture is too dark. Take one in good light.")
+    return bare
 
 
 def _aligned(mesh: Float32, size: int) -> Alignment | None:
@@ -101,12 +109,14 @@ def mirrored(likeness: Likeness) -> Likeness:
     return Likeness(next(flipped), landmarks, next(flipped))
 
 
-def guess_for(one: Masked, frame: Frame, likeness: Likeness) -> Prior:
-    """The bare face in the pose and the light of a face of `frame`."""
-    seen = one.seen
+def guess_for(one: Masked, begun: Begun) -> Prior | None:
+    """The bare face in the pose and the light of a face of `begun`; None for anybody else's."""
+    seen, frame = one.seen, begun.frame
+    if begun.likeness is None or seen.face.track_id != begun.wearer:
+        return None
     solid = to_solid(seen.face.landmarks, seen.alignment)
     known = known_region(seen.alignment, frame.width, frame.height)
-    return guess(likeness, solid, seen.crop, one.hole, known)
+    return guess(begun.likeness, solid, seen.crop, one.hole, known)
 
 
 def guess(
@@ -127,12 +137,19 @@ def guess(
     bent = cv2.remap(likeness.crop, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     rgb = bent.astype(np.uint8, copy=False)
     seen = cv2.remap(likeness.known, x, y, cv2.INTER_NEAREST, borderValue=0).astype(np.uint8)
-    skin = np.zeros(hole.shape, np.uint8)
-    cv2.fillConvexPoly(skin, np.round(cv2.convexHull(posed[CARRIERS])).astype(np.int32), 1)
+    skin = _within(posed[CARRIERS], size)
     light = _light(rgb, pixels, cv2.subtract(skin & known & seen, hole).astype(np.uint8))
     turn = np.degrees(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1)))
     trust = PICTURE_WEIGHT * np.interp(turn, TURN_DEG, (1, 0))
     return Prior(np.minimum(rgb * light, 255).astype(np.float32), seen * np.float32(trust))
+
+
+def _within(points: Float32, size: int) -> UInt8:
+    """(size, size) uint8, 1 in the convex hull of (N, 2) points, px."""
+    plane = np.zeros((size, size), np.uint8)
+    return cv2.fillConvexPoly(plane, np.round(cv2.convexHull(points)).astype(np.int32), 1).astype(
+        np.uint8, copy=False
+    )
 
 
 def _light(bare: UInt8, pixels: UInt8, skin: UInt8) -> Float32:

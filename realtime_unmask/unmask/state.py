@@ -15,7 +15,7 @@ from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Face, Float32, Frame, Likeness, MaskMap, UInt8
 from realtime_unmask.unmask.editor import RIM_PX, Paint
 from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, JUMP
-from realtime_unmask.unmask.faces_wanted import Choice
+from realtime_unmask.unmask.faces_wanted import Choice, Wearer
 from realtime_unmask.unmask.map import MapMemory, held_mask
 
 
@@ -52,14 +52,14 @@ class State:
 
     Attributes:
         choice: the face that was clicked, where settings.faces is "chosen"; or the largest one.
-        wearer: the face that an unmasker's likeness is of.
+        wearer: whose face an unmasker's likeness is.
     """
 
     def __init__(self) -> None:
         self.tracks = tracker.Tracks()
         self.faces: dict[int, FaceMemory] = {}
         self.choice = Choice()
-        self.wearer = Choice()
+        self.wearer = Wearer()
 
 
 @dataclass(frozen=True, slots=True)

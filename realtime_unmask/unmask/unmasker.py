@@ -17,19 +17,12 @@ from realtime_unmask.faces.detector import Detector
 from realtime_unmask.inference.engine import Engine, load_engine
 from realtime_unmask.inference.warm_up import warm_up
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import (
-    Face,
-    Frame,
-    FrameResult,
-    Likeness,
-    MaskMap,
-    UInt8,
-)
+from realtime_unmask.types import Face, Frame, FrameResult, Likeness, MaskMap, UInt8
 from realtime_unmask.unmask.card import fetched, finishing_on_card
 from realtime_unmask.unmask.compositor import support
-from realtime_unmask.unmask.editor import Paint, Prior, start_painting
+from realtime_unmask.unmask.editor import Paint, start_painting
 from realtime_unmask.unmask.effort import Effort
-from realtime_unmask.unmask.faces_wanted import Choice, wanted
+from realtime_unmask.unmask.faces_wanted import Wearer, wanted
 from realtime_unmask.unmask.finishing import blend_weight, composited, finished
 from realtime_unmask.unmask.given import as_weight, under
 from realtime_unmask.unmask.likeness import enrol, guess_for
@@ -64,9 +57,9 @@ class Unmasker(Closing):
 
     Attributes:
         effort: how much work each frame of a sequence gets; may be set between two frames.
-        likeness: the bare face that the paint follows, from `enrol`; it is the largest masked
-            face's. May be set between two frames; None: the paint is made up, as it is with an
-            editor that was not trained to follow a face.
+        likeness: the bare face that the paint follows, from `enrol`; in a sequence it stays with
+            the face that was the largest masked one at first. May be set between two frames;
+            None: the paint is made up, as it is with an editor that cannot follow a face.
         clock: what the stages are timed with, ns.
     """
 
@@ -202,9 +195,11 @@ class Unmasker(Closing):
         note_masks(seen, masked)
         held = [self._held(one) for one in masked]
         begun = Begun(frame, tuple(faces), settings, clock, given, masked, held)
-        if self.likeness is not None and masked and self._editor_engine.spec.prior_supported:
-            wearer = (state.wearer if state else Choice()).keep_largest(begun.masked_faces)
-            begun.likeness, begun.wearer = self.likeness, wearer.track_id
+        if self.likeness is not None and self._editor_engine.spec.prior_supported:
+            wearer = state.wearer if state else Wearer()
+            begun.likeness, begun.wearer = self.likeness, wearer.among(faces, begun.masked_faces)
+        elif state is not None:
+            state.wearer = Wearer()  # another bare face may be another person's
         with clock.stage("edit"):
             self._start(begun, 0)
         self._under_way = begun
@@ -356,7 +351,7 @@ class Unmasker(Closing):
                 self._editor_engine,
                 np.stack([one.seen.planes for one in masked]),
                 np.stack([one.hole for one in masked]).astype(np.float32),
-                [_guess(one, begun) for one in masked],
+                [guess_for(one, begun) for one in masked],
             )
 
     def _fetch(self, begun: Begun) -> None:
@@ -400,10 +395,3 @@ class Unmasker(Closing):
             with begun.clock.stage("colour"):
                 done.append(finished(one, next(fresh), begun))
         begun.done = done  # all or none: after a fault, finish() meets the same one
-
-
-def _guess(one: Masked, begun: Begun) -> Prior | None:
-    """What is known of a face beforehand."""
-    if begun.likeness is None or one.seen.face.track_id != begun.wearer:
-        return None
-    return guess_for(one, begun.frame, begun.likeness)

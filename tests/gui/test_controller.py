@@ -133,6 +133,7 @@ def test_the_demo_can_be_shown_again_after_it_was_stopped(
     window.controller.show_demo()
     window.controller.stop()
     qtbot.waitUntil(_state(window, "ready"))
+    assert window.start_page.start.text() == "Play again"  # not "Start the camera"
     QTest.mouseClick(window.start_page.demo, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(_state(window, "running"))
     assert [one.key for one in studio.started] == [DEMO, DEMO]  # the first began as the camera

@@ -563,6 +563,18 @@
       <translation>Sehen Sie sich ohne die Maske</translation>
     </message>
     <message>
+      <source>The clip was stopped</source>
+      <translation>Der Film wurde angehalten</translation>
+    </message>
+    <message>
+      <source>Play it again, or choose a camera below.</source>
+      <translation>Spielen Sie ihn noch einmal ab, oder wählen Sie unten eine Kamera.</translation>
+    </message>
+    <message>
+      <source>Play again</source>
+      <translation>Noch einmal abspielen</translation>
+    </message>
+    <message>
       <source>Sit before the camera with a face mask on, and press Start.</source>
       <translation>Setzen Sie sich mit einer Maske vor die Kamera und drücken Sie auf Starten.</translation>
     </message>

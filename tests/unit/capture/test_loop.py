@@ -16,7 +16,7 @@ from PIL import Image
 from realtime_unmask.capture.loop import LoopingSource
 from realtime_unmask.capture.stream import CameraSpec, FileSpec, UrlSpec, spec_of
 from realtime_unmask.capture.stream_url import read_url, without_password
-from realtime_unmask.errors import CameraError, MediaError, MediaMissing, MediaUnsupported
+from realtime_unmask.errors import CameraError, MediaError, MediaMissing, MediaUnsupported, UsageError
 from realtime_unmask.types import Frame
 from tests.media.make import Video, mjpeg, write
 
@@ -108,6 +108,8 @@ def test_a_word_names_a_file_an_address_or_a_camera() -> None:
     assert spec_of("clip.mp4") == FileSpec(Path("clip.mp4"))
     assert spec_of("rtsp://cam/1") == UrlSpec("rtsp://cam/1")
     assert spec_of("camera:HD@usb-1") == CameraSpec("camera:HD@usb-1")
+    with pytest.raises(UsageError, match="is not an address"):
+        spec_of("http://[1")
     assert spec_of("camera:HD@usb-1").name == "HD"
 
 

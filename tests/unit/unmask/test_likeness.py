@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from realtime_unmask.errors import EngineError, MediaUnsupported
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.faces.warp import CARRIERS
-from realtime_unmask.types import Frame, Likeness
+from realtime_unmask.types import Face, Frame, Likeness
+from realtime_unmask.unmask.faces_wanted import Wearer
 from realtime_unmask.unmask.likeness import enrol, guess, mirrored
 from realtime_unmask.unmask.unmasker import BATCH, State, Unmasker
 from tests.unit.conftest import FakeEngine, lower_face
@@ -118,6 +119,7 @@ def test_pictures_without_one_bare_face_are_refused(
         (two, bare_engine, "several"),
         (small, bare_engine, "small"),
         (cut, bare_engine, "cuts"),
+        (portrait // 5, bare_engine, "too dark"),
         (portrait, map_engine, "mask"),
     ):
         with pytest.raises(MediaUnsupported, match=words):
@@ -158,6 +160,36 @@ def test_the_largest_face_is_the_wearers(
     unmasker.likeness = None
     unmasker.process(Frame(both), state)
     assert not editor_engine.calls[-1]["prior_weight"].any()
+
+
+def _face(track_id: int, side: float) -> Face:
+    box = np.array([0, 0, side, side], np.float32)
+    return Face(track_id, box, np.zeros((478, 3), np.float32))
+
+
+def test_who_was_seen_beside_the_wearer_is_not_taken_for_the_wearer() -> None:
+    wearer, me, other = Wearer(), _face(0, 100), _face(1, 90)
+    assert wearer.among([me, other], [me, other]) == 0
+    assert wearer.among([me, other], [other]) == 0  # with the mask off
+    assert wearer.among([other], [other]) == 0  # who is not in sight
+    back = _face(2, 60)
+    assert wearer.among([other, back], [other, back]) == 2
+    assert wearer.among([_face(1, 64), back], [_face(1, 64), back]) == 2
+    assert wearer.among([other, back], [other, back]) == 1, "who comes closer takes over"
+    assert wearer.among([other, back], [back]) == 1
+    assert wearer.among([back], [back]) == 1, "and whose place it was is somebody else now"
+
+
+def test_another_bare_face_may_be_another_persons(
+    unmasker: Unmasker, portrait: Picture, likeness: Likeness
+) -> None:
+    state = State()
+    unmasker.likeness = likeness
+    unmasker.process(portrait, state)
+    assert state.wearer.track_id is not None
+    unmasker.likeness = None
+    unmasker.process(portrait, state)
+    assert state.wearer.track_id is None
 
 
 def test_a_frame_keeps_the_likeness_that_it_was_begun_with(
