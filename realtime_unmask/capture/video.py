@@ -38,8 +38,10 @@ from realtime_unmask.types import Frame
 _TOLERANCE_S = Fraction(1, 20)
 # In these codecs every packet is one picture, so that a picture that does not come is a loss.
 _ONE_PICTURE_A_PACKET = frozenset({"h264", "hevc"})
-# Here FFmpeg guesses some times from those before: a second after a seek they are right.
-_GUESSED_TIMES = frozenset({"avi", "mpeg"})
+# In AVI FFmpeg guesses some times from those before: so long after a seek they are right. In a
+# program stream, where a packet may hold many pictures, they need not be even then.
+_SETTLED_S = Fraction(1)
+_NO_SEEKING = "mpeg"
 _HUGE_PIXELS = 4096 * 2304
 # Incomplete packets so near before a jump back of the clock are the end of a recording.
 _NEAR = 8
@@ -136,10 +138,10 @@ class VideoSource(Closing):
         elsewhere at one that is decoded before the start and shown after it. Then it is repeated
         from further back, and finally all is read.
         """
-        if not self.info.timed:
+        if not self.info.timed or self.info.container == _NO_SEEKING:
             return self._pictures_in_order()
         base = self._stream.time_base or self.info.time_base
-        back = Fraction(self.info.container in _GUESSED_TIMES)
+        back = _SETTLED_S if self.info.container == "avi" else Fraction(0)
         while back < self._start:
             with suppress(*DECODER_FAULTS):  # without an index, all before is read and passed over
                 place = int((self.info.origin - back) / base)

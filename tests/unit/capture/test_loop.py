@@ -16,7 +16,13 @@ from PIL import Image
 from realtime_unmask.capture.loop import LoopingSource
 from realtime_unmask.capture.stream import CameraSpec, FileSpec, UrlSpec, spec_of
 from realtime_unmask.capture.stream_url import read_url, without_password
-from realtime_unmask.errors import CameraError, MediaError, MediaMissing, MediaUnsupported, UsageError
+from realtime_unmask.errors import (
+    CameraError,
+    MediaError,
+    MediaMissing,
+    MediaUnsupported,
+    UsageError,
+)
 from realtime_unmask.types import Frame
 from tests.media.make import Video, mjpeg, write
 
