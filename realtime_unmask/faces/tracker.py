@@ -7,13 +7,15 @@ from fractions import Fraction
 
 import numpy as np
 
-from realtime_unmask.faces import flow
+from realtime_unmask.faces import flow, newcomers
 from realtime_unmask.faces.detector import SETTLED, Detector, overlap
 from realtime_unmask.faces.landmarker import Follower
 from realtime_unmask.types import Face, Float32, Frame, UInt8
 
-# A look at the whole frame for newcomers comes this often; between, each face is followed.
+# A look at the whole frame for newcomers comes this often, and after every GLANCE_EVERY frames
+# where something has come into it; between, each face is followed.
 SEARCH_EVERY = 15
+GLANCE_EVERY = 5
 # Where nobody is seen, a face that fills the frame is looked for after every n-th frame.
 CLOSE_EVERY = 3
 # One-euro filter (Casiez et al. 2012): cut-off at rest in Hz, and its rise in Hz for each
@@ -45,6 +47,7 @@ class Tracks:
     next_id: int = 0
     frames: int = 0
     pts: Fraction | None = None
+    sketch: Float32 | None = None  # of the last frame that was glanced at
     search: tuple[UInt8, int] | None = None  # a frame that may show newcomers; how many in all
     close: tuple[UInt8, int] | None = None  # one in which nobody was seen, likewise
 
@@ -81,10 +84,12 @@ def track(
     tracks.known = kept
     if not kept:
         _add(detector.find(frame.image, max_faces), frame.image, max_faces, tracks)
+        tracks.sketch = newcomers.sketch(frame.image)
         if not tracks.known and tracks.frames % CLOSE_EVERY == 0:
             tracks.close = frame.image, max_faces
-    elif tracks.frames % SEARCH_EVERY == 0 and len(kept) < max_faces:
-        tracks.search = frame.image, max_faces
+    elif tracks.frames % GLANCE_EVERY == 0 and len(kept) < max_faces:
+        if _newcomer_likely(frame.image, tracks):
+            tracks.search = frame.image, max_faces
     tracks.frames += 1
     return [as_face(one.smooth, one.track_id) for one in tracks.known]
 
@@ -105,6 +110,15 @@ def catch_up(detector: Detector, tracks: Tracks) -> None:
     close, tracks.close = tracks.close, None
     if close is not None:
         _add(detector.find_close(*close), *close, tracks)
+
+
+def _newcomer_likely(image: UInt8, tracks: Tracks) -> bool:
+    """Whether the frame is worth a look for newcomers."""
+    before, tracks.sketch = tracks.sketch, newcomers.sketch(image)
+    if tracks.frames % SEARCH_EVERY == 0:
+        return True
+    meshes = [one.raw for one in tracks.known]
+    return newcomers.came(tracks.sketch, before, meshes, image.shape[1])
 
 
 def _add(found: list[Float32], image: UInt8, max_faces: int, tracks: Tracks) -> None:

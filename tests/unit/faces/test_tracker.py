@@ -129,6 +129,33 @@ def test_a_frame_with_known_faces_waits_for_no_landmarker(
     assert looks.count("between") >= tracker.SEARCH_EVERY
 
 
+def test_a_newcomer_beside_a_known_face_is_seen_soon(
+    clip: list[NDArray[np.uint8]], detector: Detector
+) -> None:
+    tracks, seen = Tracks(), []
+    for number in range(14):
+        image = clip[number % len(clip)]
+        beside = image if number > 6 else np.full_like(image, 100)
+        both = np.ascontiguousarray(np.hstack([image, beside]))
+        seen.append(len(track(Frame(both, Fraction(number, 30), 0, number), detector, tracks, 4)))
+    assert seen == [1] * 11 + [2] * 3  # glanced at in number 10
+
+
+def test_nobody_is_looked_for_while_nothing_comes(
+    clip: list[NDArray[np.uint8]], detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    find = Detector.find
+    monkeypatch.setattr(Detector, "find", lambda *a: looks.append(number) or find(*a))
+    tracks = Tracks()
+    for number in range(2 * tracker.SEARCH_EVERY + 2):
+        lit = clip[0].astype(np.int16) + 10 * (number % 2)  # as a camera that flickers
+        image = np.clip(lit, 0, 255).astype(np.uint8)
+        track(Frame(image, Fraction(number, 30), 0, number), detector, tracks, 4)
+    known = [number for number in looks if number]
+    assert known == [tracker.SEARCH_EVERY + 1, 2 * tracker.SEARCH_EVERY + 1]
+
+
 def test_a_face_that_the_look_does_not_find_is_gone_in_the_next_frame(
     clip: list[NDArray[np.uint8]], detector: Detector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
