@@ -8,7 +8,7 @@ import sys
 import typing
 from pathlib import Path
 from tarfile import TarError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from realtime_unmask.errors import UnmaskError
 from realtime_unmask.inference.manifest import Network
@@ -24,6 +24,9 @@ from training.options import (
     words,
     writable,
 )
+
+if TYPE_CHECKING:
+    from training.evaluation.editor import Report
 
 DATA = Path("data/prepared")
 REAL = Path("data/real_masks.npz")
@@ -230,22 +233,25 @@ def _sheet(options: argparse.Namespace) -> None:
     from training.data import Stream, map_sample, training_faces
     from training.editor_data import editor_maker
     from training.shards import load_shards
-    from training.sheet import sheet
+    from training.sheet import of_samples
 
     writable(options.out)
     faces = training_faces(load_shards(options.data))
     make = map_sample if options.network == "map" else editor_maker(faces)
     stream = Stream(faces, make, options.seed)
-    sheet([stream.sample(number) for number in range(options.count)], options.out)
+    of_samples([stream.sample(number) for number in range(options.count)], options.out)
     print(options.out)
 
 
 def _evaluate_map(options: argparse.Namespace) -> None:
     from training.evaluation import maps, report
     from training.shards import load_shards
+    from training.sheet import sheet
 
     _check_written(options, options.sheet, options.photo_sheet)
     _check_engines(options.engines, "map")
+    if options.masked:
+        _check_mediapipe()
     judged, painted, photos = maps.evaluate(
         load_shards(options.data), options.engines, masked=options.masked,
         limit=options.limit, workers=options.workers,
@@ -256,18 +262,25 @@ def _evaluate_map(options: argparse.Namespace) -> None:
         report.save(options.json, judged.as_json(), text)
     for cells, path in ((painted, options.sheet), (photos, options.photo_sheet)):
         if path and cells:
-            report.sheet(report.some(cells, 120), 12, path)
+            sheet(report.some(cells, 120), 12, path)
 
 
 def _evaluate_editor(options: argparse.Namespace) -> None:
     from training.evaluation import editor, moving, prior, report, steady
+    from training.face_networks import load_face_network
     from training.shards import load_shards
+    from training.sheet import sheet
 
+    # First all that can be wrong: hours are spent later.
     _check_written(options, options.sheet)
     faces = load_shards(options.data)
     for folder in filter(None, (options.engines, options.against)):
         _check_engines(folder, "map", "editor")
-    if options.prior:  # before hours are spent
+    if options.faces:
+        load_face_network(options.faces, "judge")
+    if options.prior or options.steady or options.clips:
+        _check_mediapipe()
+    if options.prior:
         prior.plan(faces)
     clips = {}
     if options.clips:  # first, since they may turn out to show no face
@@ -277,28 +290,42 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
         against=options.against, judge=options.faces, limit=options.limit,
         workers=options.workers,
     )  # fmt: skip
+    if options.sheet:
+        sheet(report.some([answer.thumbs for answer in answers], 60), 4, options.sheet)
+    if clips:
+        judged.tables["clips, unseen painter"] = clips
+    _editor_report(options, judged)
     if options.prior:
         judged.tables["guesses, unseen painter"] = prior.evaluate(
             faces, options.engines,
             judge=options.faces, limit=options.limit, workers=options.workers,
         )  # fmt: skip
+        _editor_report(options, judged)
     if options.steady:
         judged.tables["a minute of a still head"] = steady.evaluate(
             faces, options.engines, workers=options.workers
         )
-    if clips:
-        judged.tables["clips, unseen painter"] = clips
+    print(_editor_report(options, judged))
+
+
+def _editor_report(options: argparse.Namespace, judged: Report) -> str:
+    """The tables so far, which are also written: a later one may fail."""
+    from training.evaluation import report
+
     title = f"Editor, evaluation set {judged.digest}"
     text = report.document(title, judged.tables | judged.groups)
-    print(text)
     if options.json:
         report.save(options.json, judged.as_json(), text)
-    if options.sheet:
-        report.sheet(report.some([answer.thumbs for answer in answers], 60), 4, options.sheet)
+    return text
 
 
 def _check_written(options: argparse.Namespace, *sheets: Path | None) -> None:
     writable(options.json, options.json and options.json.with_suffix(".md"), *sheets)
+
+
+def _check_mediapipe() -> None:
+    """Raise ImportError here rather than after all that needs none."""
+    import mediapipe  # noqa: F401
 
 
 def _check_engines(folder: Path, *networks: Network) -> None:

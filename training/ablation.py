@@ -21,10 +21,10 @@ from training import data
 from training.editor_data import editor_maker
 from training.face_networks import FaceNet, distances, load_face_network
 from training.losses import weighted_mean
+from training.options import NEVER
 from training.shards import Faces
 from training.train_editor import EditorConfig, EditorRun
 
-NEVER = 1_000_000_000
 # In so little time the weights of a long training would leave nothing but grain.
 WEIGHTS: dict[str, Any] = {
     "perceptual": 1.0, "texture": 0.0, "content": 0.0,
@@ -71,7 +71,7 @@ def ablate(
     size: int = 128,
     count: int = 320,
 ) -> str:
-    """Train every variant that is not yet done; the table in Markdown.
+    """Train every variant that is not yet done for so long; the table in Markdown.
 
     Args:
         folder: one run folder a variant; finished ones are only judged again.
@@ -102,7 +102,8 @@ def _trained(
     config: EditorConfig, variant: Variant, faces: Faces, minutes: float
 ) -> EditorRun:
     held, chosen = data.validation_faces(faces), data.training_faces(faces)
-    done = (config.folder / "done").exists()
+    mark, kind = config.folder / "done", f"{minutes:g} minutes at {config.size} px\n"
+    done = mark.exists() and mark.read_text() == kind
     if not done and config.folder.exists():  # half a variant would get more time than the others
         shutil.rmtree(config.folder)
     make = editor_maker(chosen, config.size)
@@ -123,7 +124,7 @@ def _trained(
         run = EditorRun(now, held, variant.make)
         run.resume()
         run.go(data.batches(stream, now, run.progress.step))
-    (config.folder / "done").touch()
+    mark.write_text(kind)
     return run
 
 

@@ -12,7 +12,8 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from realtime_unmask.sinks.partial import sync_folder
 
 # Networks that every checkpoint holds.
 REQUIRED = ("network", "average")
@@ -39,7 +42,8 @@ class Progress:
         step: optimiser steps done.
         best: the highest validation score so far.
         warm: the run began with trained weights, which its average need not forget.
-        seed, batch: with which the run was begun; None where that was not noted.
+        seed, batch: with which the run was begun, `batch` of all processes together; None where
+            that was not noted.
     """
 
     step: int = 0
@@ -97,6 +101,18 @@ def load(
     return _progress(header)
 
 
+def load_parts(path: Path, architecture: str, networks: dict[str, nn.Module]) -> None:
+    """Fill some networks from a checkpoint that holds them all.
+
+    Raises:
+        CheckpointError: damaged, made for another architecture, or without one of them.
+    """
+    _, tensors = _read(path, architecture)
+    _check_there(path, tensors, networks)
+    for part, network in networks.items():
+        _fill(network, _under(tensors, part), path, part)
+
+
 def excerpt(source: Path, target: Path, architecture: str, parts: Sequence[str]) -> None:
     """Write some networks of a checkpoint, in fp16, as another one.
 
@@ -104,15 +120,12 @@ def excerpt(source: Path, target: Path, architecture: str, parts: Sequence[str])
         CheckpointError: damaged, made for another architecture, or without one of the parts.
     """
     header, tensors = _read(source, architecture)
-    lacking = [part for part in parts if not _under(tensors, part)]
-    if lacking:
-        raise CheckpointError(f"{source} holds no {' and no '.join(lacking)}.")
+    _check_there(source, tensors, parts)
     chosen = {
         name: value.half() if value.is_floating_point() else value
         for name, value in tensors.items() if name.split("/")[0] in parts
     }  # fmt: skip
     _write(target, header, chosen)
-    target.chmod(0o644)  # safetensors lets nobody else read it
 
 
 def load_weights(path: Path, architecture: str, network: nn.Module) -> Progress:
@@ -145,12 +158,37 @@ def _progress(header: dict[str, Any]) -> Progress:
     return Progress(int(header["step"]), best, warm, seed, batch)
 
 
+def _check_there(path: Path, tensors: dict[str, Tensor], parts: Iterable[str]) -> None:
+    lacking = [part for part in parts if not _under(tensors, part)]
+    if lacking:
+        raise CheckpointError(f"{path} holds no {' and no '.join(lacking)}.")
+
+
 def _write(path: Path, header: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     header = header | {"sha256": _digest(tensors)}
+    write_tensors(path, tensors, {"training": json.dumps(header)})
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str]) -> None:
+    """Write a safetensors file; it has its name only when it is whole and on the disk.
+
+    Raises:
+        OSError: it cannot be written; a file of that name stays as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, {"training": json.dumps(header)})
+    try:
+        save_file(tensors, partial, about)
+    except SafetensorError as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(
+            f"{path} cannot be written ({error}). Make room and go on: what was there stays."
+        ) from error
+    partial.chmod(0o644)  # safetensors lets nobody else read it
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
     partial.replace(path)
+    sync_folder(path.parent)
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

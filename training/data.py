@@ -25,7 +25,7 @@ from training.masks.cloth import paint
 from training.masks.occluders import beard, glasses, occlude
 from training.masks.pasted import paste, tied, yaw
 from training.masks.shape import random_shape
-from training.shards import CLIPS, CROP, STORED, Faces
+from training.shards import CLIPS, CROP, STORED, Faces, inside
 
 Plane = NDArray[np.float32]
 Picture = NDArray[np.float32]
@@ -164,9 +164,7 @@ def view(
         stored, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     mesh = faces.landmarks[index] @ linear.T + offset
-    corners = faces.corners[index] @ linear.T + offset
-    valid = np.zeros((size, size), np.uint8)
-    cv2.fillConvexPoly(valid, np.round(corners.clip(-4000, 4000)).astype(np.int32), 1)
+    valid = inside(faces.corners[index] @ linear.T + offset, size)
     return View(
         image.astype(np.float32) / 255.0, mesh.astype(np.float32), valid.astype(np.float32)
     )

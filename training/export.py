@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import nn
 
 from realtime_unmask.inference import manifest
@@ -95,7 +94,6 @@ def export_face_network(design: Design, run: Path, weights: Path = WEIGHTS) -> P
         checkpoint.CheckpointError: no usable checkpoint.
     """
     network = load_face_network(_chosen(run), design)
-    weights.mkdir(parents=True, exist_ok=True)
     path = weights / f"{design}.safetensors"
     _save_half(network, architecture(design), path)
     return path
@@ -120,8 +118,7 @@ def _chosen(run: Path) -> Path:
 def _save_half(network: nn.Module, form: str, path: Path) -> None:
     half = {name: value.half().contiguous() for name, value in network.state_dict().items()
             if value.is_floating_point()}  # fmt: skip
-    save_file(half, path, {"architecture": form})
-    path.chmod(0o644)  # safetensors lets nobody else read it
+    checkpoint.write_tensors(path, half, {"architecture": form})
 
 
 def _averaged(network: Network, run: Path, calm: float) -> tuple[nn.Module, int]:

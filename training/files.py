@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+
+from realtime_unmask.errors import UsageError
 
 
 @contextmanager
@@ -36,6 +40,33 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     ) as error:  # fmt: skip
         what = f"no '{error.args[0]}' in it" if isinstance(error, KeyError) else error
         raise ValueError(f"{path} is damaged, or not {kind} ({what}).") from error
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """While nobody else works in a folder, which is made; where the system has locks.
+
+    Raises:
+        UsageError: another run does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network folders have no locks
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UsageError(
+                    f"Another run works in {folder}. Wait for it, or choose another --folder."
+                ) from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training import files
 from training.masks.pasted import Texture, mirrored, recolour, yaw
-from training.shards import CROP, STORED, Faces, pieces, unpacked
+from training.shards import CROP, STORED, Faces, inside, pieces, unpacked
 
 Plane = NDArray[np.float32]
 Picture = NDArray[np.float32]
@@ -120,10 +120,8 @@ class Labelled:
             weight = target[..., None]
             image = image * (1 - weight) + weight * recolour(image, target, rng)
         corners = self.real.faces.corners[index] @ matrix[:, :2].T + matrix[:, 2]
-        inside = np.zeros((CROP, CROP), np.uint8)
-        cv2.fillConvexPoly(inside, np.round(corners.clip(-4000, 4000)).astype(np.int32), 1)
         mesh = self.real.faces.landmarks[index] @ matrix[:, :2].T + matrix[:, 2]
-        valid = (known & (inside > 0)).astype(np.float32)
+        valid = (known & (inside(corners, CROP) > 0)).astype(np.float32)
         return image.astype(np.float32), mesh.astype(np.float32), target, valid
 
 

@@ -1,8 +1,8 @@
 """What every training run shares: resume, time, checkpoints, log, device, several GPUs.
 
 A run's folder holds last.safetensors (everything that it needs to go on), best.safetensors (the
-averaged weights with the highest validation score so far; an editor's begins anew when a
-discriminator joins) and log.csv (a row a checkpoint).
+averaged weights with the highest validation score so far; an editor's begins anew when the
+first discriminator joins) and log.csv (a row a checkpoint).
 
 Several GPUs: `torchrun --nproc-per-node 8 -m training train editor ...`. Each process takes its
 own samples, and the gradients are averaged after each backward pass.
@@ -16,7 +16,7 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -76,7 +76,7 @@ class Run(ABC, Generic[Network]):
         self.average = channels_last(average.to(self.device).eval())
         self.networks: dict[str, nn.Module] = {"network": self.network, "average": self.average}
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
-        self.progress = checkpoint.Progress(seed=config.seed, batch=config.batch)
+        self.progress = checkpoint.Progress(seed=config.seed, batch=config.batch * self.world)
         # Whether all losses so far were numbers; for a GPU, whose answers are not waited for.
         self.sound = torch.ones((), dtype=torch.bool, device=self.device)
         self._config = config
@@ -116,15 +116,16 @@ class Run(ABC, Generic[Network]):
     def _check_begun(self) -> None:
         """Whether the run was begun as it is to go on; of older ones that is not known."""
         config, progress = self._config, self.progress
-        for name in ("seed", "batch"):
-            now, begun = getattr(config, name), getattr(progress, name)
+        for name, now in (("seed", config.seed), ("batch", config.batch * self.world)):
+            begun = getattr(progress, name)
             if begun not in (None, now):
+                each = f" in {self.world} processes" if name == "batch" and self.world > 1 else ""
                 raise checkpoint.CheckpointError(
-                    f"{config.folder} was begun with --{name} {begun}, and --{name} {now} would "
-                    "show it other samples. Go on with what it was begun with, or choose another "
-                    "--folder."
+                    f"{config.folder} was begun with --{name} {begun}, and "
+                    f"--{name} {getattr(config, name)}{each} would show it other samples. Go on "
+                    "with what it was begun with, or choose another --folder."
                 )
-        progress.seed, progress.batch = config.seed, config.batch
+            setattr(progress, name, now)
         if config.weights is not None and not self.rank:
             print(f"{config.folder} has begun: it goes on from its own weights, and --weights is "
                   "for new runs.", flush=True)  # fmt: skip
@@ -199,7 +200,16 @@ class Run(ABC, Generic[Network]):
             raise StoppedByNan(NO_NUMBER.format(step=self.progress.step))
 
     def go(self, feed: Iterable[Batch]) -> None:
-        """Train until the time or the steps are over; then, and now and then, look and save."""
+        """Train until the time or the steps are over; then, and now and then, look and save.
+
+        Raises:
+            StoppedByNan: see `descend`.
+            UsageError: another run works in the folder.
+        """
+        with nullcontext() if self.rank else files.alone(self._config.folder):
+            self._go(feed)
+
+    def _go(self, feed: Iterable[Batch]) -> None:
         config, progress = self._config, self.progress
         source, log = iter(feed), _Log(config.folder)
         if progress.step >= config.steps and not self.rank:
@@ -303,6 +313,11 @@ class _Log:
             writer.writeheader()
             writer.writerows([*old, row])
         partial.replace(self.path)
+
+
+def cosine(share: float) -> float:
+    """What is left of a rate after a share of the steps: 1 at first, 0.05 from 1 on."""
+    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
 
 
 def channels_last(network: Network) -> Network:

@@ -78,7 +78,12 @@ def grid(picture: Tensor, weight: Tensor, period: int = 4, cells: int = 9) -> Te
     """
     grey = picture.mean(1, keepdim=True)
     fine = F.pixel_unshuffle(grey - F.avg_pool2d(grey, 5, 1, 2), period)
-    steps = [F.pixel_unshuffle((grey - grey.roll(1, axis)).square(), period) for axis in (3, 2)]
+    # Towards the pixel before; the first one of all has none.
+    before = F.pad(grey, (1, 0, 1, 0), mode="replicate")
+    steps = [
+        F.pixel_unshuffle((grey - one).square(), period)
+        for one in (before[..., 1:, :-1], before[..., :-1, 1:])
+    ]
     known = (F.avg_pool2d(weight, period) > 0.99).to(picture.dtype)
 
     def around(x: Tensor) -> Tensor:

@@ -27,6 +27,18 @@ def whole(least: int) -> Callable[[str], int]:
     return read
 
 
+def multiple(of: int, high: int) -> Callable[[str], int]:
+    """A whole multiple of `of` that is at most `high`."""
+
+    def read(text: str) -> int:
+        value = whole(of)(text)
+        if value % of or value > high:
+            raise ArgumentTypeError(f"must be a multiple of {of} up to {high}, not {text}")
+        return value
+
+    return read
+
+
 def number(low: float, high: float, *, without: tuple[float, ...] = ()) -> Callable[[str], float]:
     """A number from `low` to `high`, but none of `without`."""
     borders = f"{low:g} to {high:g}" if math.isfinite(high) else f"{low:g} on"
@@ -60,10 +72,12 @@ CONFIG: dict[str, Callable[[str], int | float]] = {
     # A larger one throws every weight away at the first step.
     "rate": number(0, 1, without=(0,)),
     "average": number(0, 1, without=(1,)),
-    "size": whole(64),
+    "size": multiple(32, 256),
     "half_life": whole(0),
+    "half_from": whole(0),
     "perceptual": WEIGHT,
     "texture": WEIGHT,
+    "content": WEIGHT,
     "whole_from": whole(0),
     "region_from": whole(0),
     "adversarial": WEIGHT,

@@ -47,7 +47,10 @@ def plot(run: Path, out: Path) -> Path:
 
     columns = read(run / LOG)
     steps = columns["step"]
-    panels = {name: values for name, values in columns.items() if name not in HIDDEN}
+    panels = {
+        name: values for name, values in columns.items()
+        if name not in HIDDEN and np.isfinite(values).any()
+    }  # fmt: skip
     across = min(3, max(1, len(panels)))
     down = max(1, math.ceil(len(panels) / across))
     figure, axes = pyplot.subplots(

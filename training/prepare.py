@@ -27,7 +27,7 @@ from realtime_unmask.capture.video import VideoSource
 from realtime_unmask.errors import MediaError
 from realtime_unmask.faces.alignment import EYE_DISTANCE, align, crop, to_crop
 from realtime_unmask.faces.landmarker import Landmarker
-from realtime_unmask.types import Alignment, UInt8
+from realtime_unmask.types import Alignment, Float32, UInt8
 from training import files
 from training.shards import CLIPS, CROP, MARGIN, MAX_SHARD_BYTES, STORED, Faces, save_shard
 
@@ -101,26 +101,32 @@ def prepare(inputs: list[Path], out: Path, exclude: Path | None = None) -> Count
     counts = Counts()
     rows: list[_Row] = []
     number, weight = 0, 0
-    with Landmarker("full_range", max_faces=2) as wide, Landmarker("short_range") as near:
-        for name, image, labels in _told_apart(chain(_everything(inputs), _clips(inputs))):
-            if {name, _base(name)} & excluded:
-                counts.excluded += 1
-                continue
-            row = _prepare_one(name, image, labels, (wide, near), counts)
-            if row is None:
-                continue
+    try:
+        for row in _prepared(inputs, excluded, counts):
             rows.append(row)
             weight += len(row.coded) + 4 * row.landmarks.size // 2
             if weight > MAX_SHARD_BYTES:
                 _flush(out, number, rows)
                 rows, weight, number = [], 0, number + 1
                 print(f"shard {number}: {counts}", flush=True)
+    finally:  # also after Ctrl-C: it may have taken long
+        if rows:
+            _flush(out, number, rows)
     if counts.kept == 0:
         places = ", ".join(str(p) for p in inputs)
         raise ValueError(f"No usable face was found in {places} ({counts}).")
-    if rows:
-        _flush(out, number, rows)
     return counts
+
+
+def _prepared(inputs: list[Path], excluded: set[str], counts: Counts) -> Iterator[_Row]:
+    with Landmarker("full_range", max_faces=2) as wide, Landmarker("short_range") as near:
+        for name, image, labels in _told_apart(chain(_everything(inputs), _clips(inputs))):
+            if {name, _base(name)} & excluded:
+                counts.excluded += 1
+                continue
+            row = _prepare_one(name, image, labels, (wide, near), counts)
+            if row is not None:
+                yield row
 
 
 def _prepare_one(
@@ -144,22 +150,18 @@ def _prepare_one(
         counts.several_faces += 1
         return None
     mesh = meshes[0]
-    base = align(mesh, CROP)
-    if EYE_DISTANCE * CROP / base.scale < MIN_EYE_DISTANCE_PX:
+    alignment = stored_alignment(mesh)
+    if EYE_DISTANCE * CROP / alignment.scale < MIN_EYE_DISTANCE_PX:
         counts.too_small += 1
         return None
-    alignment = Alignment(base.matrix + np.array([[0, 0, MARGIN], [0, 0, MARGIN]]), STORED)
     pixels = crop(image, alignment)
     if _sharpness(pixels) < MIN_SHARPNESS:
         counts.blurred += 1
         return None
-    coded = cv2.imencode(
-        ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 93]
-    )[1]
     counts.kept += 1
     counts.val += labels["split"] == "val"
     return _Row(
-        coded.ravel(),
+        coded(pixels),
         to_crop(mesh, alignment),
         corners(image, alignment),
         labels["split"],
@@ -167,6 +169,28 @@ def _prepare_one(
         labels["origin"],
         name,
     )
+
+
+def stored_alignment(mesh: Float32) -> Alignment:
+    """Frame px -> px of the stored crop: the run-time's alignment and a margin around it.
+
+    Raises:
+        ValueError: the mesh is degenerate.
+    """
+    base = align(mesh, CROP)
+    return Alignment(base.matrix + np.array([[0, 0, MARGIN], [0, 0, MARGIN]]), STORED)
+
+
+def coded(pixels: UInt8) -> UInt8:
+    """A crop, (STORED, STORED, 3) uint8 RGB, as a JPEG file, (n,) uint8."""
+    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 93])[1]
+    return data.ravel().astype(np.uint8, copy=False)
+
+
+def digest(name: str) -> int:
+    """Of a file's name, which need not be UTF-8: what decides of its split."""
+    return int(hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest(), 16)
 
 
 def corners(image: UInt8, alignment: Alignment) -> NDArray[np.float32]:
@@ -286,21 +310,23 @@ def _decoded(data: bytes) -> UInt8 | None:
 
 def _clips(inputs: list[Path]) -> Iterator[_Read]:
     """A picture every two seconds of each video: one person in several pictures."""
-    for place in inputs:
-        here = sorted(place.iterdir()) if place.is_dir() else [place]
-        for path in (p for p in here if p.suffix.lower() in VIDEOS):
-            due = Fraction(0)
-            try:
-                with VideoSource(path) as video:
-                    for frame in video:
-                        if frame.pts is not None and frame.pts >= due:
-                            due = frame.pts + CLIP_SECONDS
-                            origin = f"{path.stem}_{float(frame.pts):05.1f}"
-                            labels = {"split": "train", "set": CLIPS, "origin": origin}
-                            yield origin, frame.image, labels
-            except MediaError as error:
-                print(f"{error} What came before is kept.", file=sys.stderr)
-                yield path.name, None, {}
+    here = chain(*(sorted(p.iterdir()) if p.is_dir() else [p] for p in inputs))
+    videos = [path for path in here if path.suffix.lower() in VIDEOS]
+    # Namesakes are other people.
+    stems = numbered(f"{path.stem}.clip" for path in videos)
+    for path, stem in zip(videos, (Path(name).stem for name in stems), strict=True):
+        due = Fraction(0)
+        try:
+            with VideoSource(path) as video:
+                for frame in video:
+                    if frame.pts is not None and frame.pts >= due:
+                        due = frame.pts + CLIP_SECONDS
+                        origin = f"{stem}_{float(frame.pts):05.1f}"
+                        labels = {"split": "train", "set": CLIPS, "origin": origin}
+                        yield origin, frame.image, labels
+        except MediaError as error:
+            print(f"{error} What came before is kept.", file=sys.stderr)
+            yield path.name, None, {}
 
 
 def _labels(path: Path) -> dict[str, dict[str, str]]:
@@ -324,5 +350,5 @@ def _label(table: dict[str, dict[str, str]], name: str) -> dict[str, str]:
     row = table.get(name) or table.get(_base(name))
     if row is not None:
         return row
-    held = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 20 == 0
-    return {"split": "val" if held else "train", "set": "folder", "origin": name}
+    split = "val" if digest(name) % 20 == 0 else "train"
+    return {"split": split, "set": "folder", "origin": name}

@@ -10,7 +10,6 @@ are refused here by the digest of their names.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -24,13 +23,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_unmask.faces.alignment import EYE_DISTANCE, align, crop, to_crop
+from realtime_unmask.faces.alignment import EYE_DISTANCE, crop, to_crop
 from realtime_unmask.faces.detector import Detector
-from realtime_unmask.types import Alignment, Float32, UInt8
+from realtime_unmask.types import Float32, UInt8
 from training.labelled import FULL, UNKNOWN
 from training.masks.pasted import yaw
-from training.prepare import corners, numbered, pictures
-from training.shards import CROP, MARGIN, STORED, Faces, packed
+from training.prepare import coded, corners, digest, numbered, pictures, stored_alignment
+from training.shards import CROP, STORED, Faces, packed
 
 VERDICTS = Path(__file__).with_suffix(".json")
 MASKED = "masked"
@@ -153,8 +152,7 @@ def _is_it(mesh: Float32, eyes: list[float]) -> bool:
 
 
 def _row(name: str, image: UInt8, mesh: Float32, verdict: dict[str, Any]) -> _Row:
-    base = align(mesh, CROP)
-    alignment = Alignment(base.matrix + np.array([[0, 0, MARGIN], [0, 0, MARGIN]]), STORED)
+    alignment = stored_alignment(mesh)
     pixels = crop(image, alignment)
     landmarks = to_crop(mesh, alignment)
     rings = [
@@ -165,15 +163,12 @@ def _row(name: str, image: UInt8, mesh: Float32, verdict: dict[str, Any]) -> _Ro
     texture = bool(
         rings
         and verdict.get("texture", True)
-        and EYE_DISTANCE * CROP / base.scale >= TEXTURE_EYE_PX
+        and EYE_DISTANCE * CROP / alignment.scale >= TEXTURE_EYE_PX
         and abs(yaw(landmarks)) <= TEXTURE_YAW
         and _sharpness(pixels, marked) >= TEXTURE_SHARPNESS
     )
-    jpeg = cv2.imencode(
-        ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 93]
-    )[1]
     return _Row(
-        jpeg.ravel(), cv2.imencode(".png", plane)[1].ravel(), landmarks,
+        coded(pixels), cv2.imencode(".png", plane)[1].ravel(), landmarks,
         corners(image, alignment), name, verdict["from"], texture,
     )  # fmt: skip
 
@@ -241,5 +236,4 @@ def _save(path: Path, rows: list[_Row]) -> None:
 
 
 def _digest(name: str) -> int:
-    first = re.sub(r"__\d+(?=\.\w+$)", "", Path(name).name)
-    return int(hashlib.sha256(first.encode()).hexdigest(), 16)
+    return digest(re.sub(r"__\d+(?=\.\w+$)", "", Path(name).name))

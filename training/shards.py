@@ -76,6 +76,14 @@ class Faces:
         )
 
 
+def inside(corners: NDArray[np.floating[Any]], size: int) -> NDArray[np.uint8]:
+    """(size, size) uint8, 1 within a picture whose corners, (4, 2), lie there, px."""
+    plane = np.zeros((size, size), np.uint8)
+    # OpenCV wraps around what lies too far out.
+    cv2.fillConvexPoly(plane, np.round(corners.clip(-4000, 4000)).astype(np.int32), 1)
+    return plane
+
+
 def save_shard(path: Path, faces: Faces) -> None:
     """Write one shard under its final name only when it is whole."""
     partial = path.with_name("partial." + path.name)
@@ -104,7 +112,7 @@ def load_shards(folder: Path) -> Faces:
         FileNotFoundError: there are none.
         ValueError: one of them is damaged; the message names it.
     """
-    paths = sorted(p for p in folder.glob("*.npz") if not p.name.startswith("partial."))
+    paths = sorted(folder.glob("faces-*.npz"))
     if not paths:
         raise FileNotFoundError(
             f"There are no prepared faces in {folder}. Run 'python -m training prepare' first."

@@ -24,6 +24,7 @@ from training.loop import Batch, Run, RunConfig, channels_last
 from training.losses import dissimilarity, grid, grown, weighted_mean
 from training.motion import Motion
 from training.muon import Muon
+from training.options import NEVER
 from training.recorded import Recorder
 from training.shards import CROP, Faces
 
@@ -38,17 +39,18 @@ class EditorConfig(RunConfig):
         rate: Muon's learning rate; a quarter of it once a discriminator has joined.
         half_life: steps after which the rate is halved, again and again; 0: never. In stages and
             not smoothly, because each rate needs a recording of its own on a GPU.
+        half_from: the step from which those are counted.
         faces: checkpoint of `train faces --design perceptual`; without one there is no
             perceptual, no texture and no content loss.
         perceptual, texture: weights of its two distances: each thing in its place, and as much
             contrast as there is in the true face.
         content: weight of an ImageNet network's distance, which minds softness more.
-        whole_from: the step at which the whole-crop discriminator joins.
-        region_from: the step at which the mask-region discriminator joins.
+        whole_from: the step at which the whole-crop discriminator joins, for good.
+        region_from: the step at which the mask-region discriminator joins, likewise.
         adversarial, feature: weights of each discriminator's two losses.
         judge_width: channels of the discriminators' first layer.
-        judges: discriminators that a new run begins with, as `export discriminators` writes them;
-            new ones take a thousand steps to become of use.
+        judges: discriminators to join with, as `export discriminators` writes them; new ones take
+            a thousand steps to become of use.
         grid: weight of the pattern that upsampling leaves, once a discriminator has joined.
         moved: share of steps that ask for agreement with what is painted of the same pictures a
             little moved, as in the next frame of a video.
@@ -62,12 +64,13 @@ class EditorConfig(RunConfig):
     size: int = CROP
     rate: float = 1e-3
     half_life: int = 0
+    half_from: int = 0
     faces: Path | None = None
     perceptual: float = 20.0
     texture: float = 20.0
     content: float = 8.0
-    whole_from: int = 1_000_000
-    region_from: int = 1_000_000
+    whole_from: int = NEVER
+    region_from: int = NEVER
     adversarial: float = 0.5
     feature: float = 6.0
     judge_width: int = 32
@@ -154,21 +157,33 @@ class EditorRun(Run[EditorNet]):
                 self.imagenet = channels_last(load_imagenet("lite0").to(self.device))
 
     def resume(self) -> None:
-        """As of any run; a new one also takes the discriminators that `judges` names.
+        """As of any run; discriminators that have not joined yet are those that `judges` names.
 
         Raises:
             checkpoint.CheckpointError: damaged, or made for another architecture.
         """
         super().resume()
-        new = not (self.config.folder / "last.safetensors").exists()
-        if new and self.config.judges is not None:
-            judges = {name: self.networks[name] for name in self.judges}
-            checkpoint.load(self.config.judges, self.architecture, judges, {})
+        if self.config.judges is None:
+            return
+        waiting = {name: self.networks[name] for name in self._waiting()}
+        checkpoint.load_parts(self.config.judges, self.architecture, waiting)
+        if not waiting and not self.rank:
+            print(f"{self.config.folder}: the discriminators have joined before, and --judges is "
+                  "for those that have not.", flush=True)  # fmt: skip
+
+    def _waiting(self) -> list[str]:
+        """The discriminators that have not joined."""
+        return [name for name, judge in self.judges.items() if not judge.optimiser.state]
+
+    def joined(self) -> tuple[str, ...]:
+        """Those that take part in the next step; who has joined stays, whatever the options say."""
+        waiting, step = self._waiting(), self.progress.step
+        starts = {name: start for name, (start, _) in self.adversaries.items()}
+        return tuple(n for n in self.judges if n not in waiting or step >= starts[n])
 
     def learnt(self) -> tuple[dict[str, nn.Module], dict[str, torch.optim.Optimizer]]:
-        """Without new discriminators that have not joined: those may still change their width."""
-        new = self.config.judges is None
-        waiting = [n for n, judge in self.judges.items() if new and not judge.optimiser.state]
+        """Without discriminators that have not joined: those may still be others."""
+        waiting = self._waiting()
         networks, optimisers = super().learnt()
         return (
             {name: part for name, part in networks.items() if name not in waiting},
@@ -186,15 +201,15 @@ class EditorRun(Run[EditorNet]):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One step of the editor, and of the discriminators that have joined."""
         config, step = self.config, self.progress.step
-        joined = tuple(name for name, (start, _) in self.adversaries.items() if step >= start)
-        if joined and not any(self.judges[name].optimiser.state for name in joined):
+        joined = self.joined()
+        if joined and len(self._waiting()) == len(self.judges):
             self.save("before_adversarial")
             # From here on the score means something else, and the softer weights would keep the
             # lead: those that never met a discriminator are no candidates.
             self.progress.best = -math.inf
         rate = config.rate * (0.25 if joined else 1.0) * min(1.0, (step // 50 + 1) / 4)
         if config.half_life:
-            rate *= 0.5 ** (step // config.half_life)
+            rate *= 0.5 ** (max(0, step - config.half_from) // config.half_life)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         rng = np.random.default_rng([config.seed, self.rank, step])
@@ -321,7 +336,7 @@ def validate(run: EditorRun, held: Faces, count: int = 96) -> dict[str, float]:
         worth = {"perceptual": 10, "texture": 30, "content": 10}
         means = torch.stack(apart).mean(0).tolist()
         figures |= dict(zip(worth, means, strict=False))
-        if run.progress.step >= min(start for start, _ in run.adversaries.values()):
+        if run.joined():
             figures["score"] -= sum(worth[k] * figures[k] for k in worth if k in figures)
     return figures
 

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from training import checkpoint, data
 from training.evaluation.scores import auc
 from training.face_networks import DESIGNS, SIZE, Design, FaceNet, architecture
-from training.loop import Batch, Run, RunConfig
+from training.loop import Batch, Run, RunConfig, cosine
 from training.masks.camera import degrade, grade
 from training.shards import Faces
 
@@ -118,11 +118,18 @@ def same_person_auc(network: FaceNet, faces: Faces, where: torch.device) -> floa
     """Same against different person on the people held out; impostors from the same set."""
     held = faces.where(data.held_out(faces))
     vectors = embeddings(network, held, where)
-    who, alike = data.person(held), vectors @ vectors.T
-    upper = np.triu(np.ones((len(held), len(held)), bool), 1)
-    same_set = (held.set[:, None] == held.set[None]) & upper
+    alike = (vectors @ vectors.T).astype(float)
+    same, different = pairs(held)
+    return auc(alike[same], alike[different])
+
+
+def pairs(faces: Faces) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(n, n) true for two pictures of one person, and for two of two people of the same set."""
+    who = data.person(faces)
+    upper = np.triu(np.ones((len(faces), len(faces)), bool), 1)
+    alike = (faces.set[:, None] == faces.set[None]) & upper
     same = who[:, None] == who[None]
-    return auc(alike[same_set & same].astype(float), alike[same_set & ~same].astype(float))
+    return alike & same, alike & ~same
 
 
 @torch.no_grad()
@@ -155,7 +162,7 @@ class FacesRun(Run[FaceNet]):
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One step; see `pair_maker` for what a batch holds."""
         share = self.progress.step / self.config.steps
-        rate = self.config.rate * (0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * min(share, 1.0))))
+        rate = self.config.rate * cosine(share)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * min(1.0, (self.progress.step + 1) / 100)
         with self.autocast():
@@ -179,15 +186,15 @@ def train(config: FacesConfig, faces: Faces) -> None:
     Raises:
         StoppedByNan: the loss is no longer a number; the last good checkpoint stays.
         checkpoint.CheckpointError: the run folder holds something else.
-        ValueError: there is no such design, nobody is held out to be scored, or no face may be
+        ValueError: there is no such design, too few are held out to be scored, or no face may be
             trained on.
     """
-    if not data.held_out(faces).any():
-        raise ValueError(
-            "Nobody is held out: the face networks need a set with several pictures of each "
-            f"person, one of {', '.join(data.PEOPLE_HELD_OUT)} (videos make 'clips')."
-        )
     chosen = data.training_faces(faces)
+    if not all(kind.any() for kind in pairs(faces.where(data.held_out(faces)))):
+        raise ValueError(
+            "Too few are held out: the face networks need a set with several pictures of each "
+            f"person, one of {', '.join(data.PEOPLE_HELD_OUT)} (two videos or more make 'clips')."
+        )
     run = FacesRun(config, faces)
     run.resume()
     stream = data.Stream(chosen, pair_maker(chosen), config.seed)

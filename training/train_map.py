@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from realtime_unmask.inference.networks import MapNet
 from training import checkpoint, data
 from training.labelled import Labelled, load_real_masks
-from training.loop import Batch, Run, RunConfig
+from training.loop import Batch, Run, RunConfig, cosine
 from training.muon import Muon
 from training.shards import Faces
 
@@ -89,7 +89,7 @@ class MapRun(Run[MapNet]):
         """One step; `batch` has image, target and valid, each (N, C, 256, 256)."""
         step = self.progress.step
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.rate * _fall(step / self.config.steps)
+            group["lr"] = self.config.rate * cosine(step / self.config.steps)
         with self.autocast():
             logits = self.network.logits(batch["image"])
         value = loss(logits.float(), batch["target"], batch["valid"], batch["thin"])
@@ -117,7 +117,3 @@ def train(config: MapConfig, faces: Faces) -> None:
     make = partial(data.map_sample, real=real)
     stream = data.Stream(chosen, make, config.seed)
     run.go(data.batches(stream, config, run.progress.step))
-
-
-def _fall(share: float) -> float:
-    return 0.05 + 0.95 * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * min(share, 1.0)))))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from realtime_unmask.inference.networks import MapNet
@@ -82,6 +82,22 @@ def test_a_header_that_says_something_else_is_refused(header: str, tmp_path: Pat
     save_file({"a": torch.zeros(1)}, tmp_path / "x.safetensors", {"training": header})
     with pytest.raises(CheckpointError, match="not a readable checkpoint"):
         checkpoint.load_weights(tmp_path / "x.safetensors", "map-2", MapNet())
+
+
+def test_a_full_disk_is_a_sentence_and_spoils_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "last.safetensors", MapNet())
+    before = path.read_bytes()
+
+    def full(tensors: object, partial: Path, about: object) -> None:
+        partial.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(OSError, match=r"last\.safetensors cannot be written .* Make room"):
+        written(path, MapNet())
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_is_no_checkpoint(tmp_path: Path) -> None:

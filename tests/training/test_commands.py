@@ -95,6 +95,16 @@ def test_what_cannot_be_written_is_said_before_the_work(
     assert str(tmp_path / "F") in told and "Errno" not in told and "none" not in told
 
 
+def test_a_judge_that_cannot_be_read_is_said_before_the_work(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("training.evaluation.editor.evaluate", None)
+    command = ["evaluate", "editor", "--data", str(prepared), "--faces", str(tmp_path / "no.st")]
+    assert main(command) == 1
+    assert f"There is no checkpoint file {tmp_path / 'no.st'}" in capsys.readouterr().err
+
+
 def test_folders_of_what_is_written_are_made(prepared: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "new" / "folder" / "sheet.png"
     command = ["sheet", "map", "--data", str(prepared), "--count", "1", "-o", str(sheet)]

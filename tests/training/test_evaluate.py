@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import operator
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -131,6 +134,24 @@ def test_ridge_paints_a_face_that_it_knows(judged: Faces) -> None:
     assert painted.shape == (256, 256, 3)
     ridge = scores.l1(cases.to_bytes((painted / 255).astype(np.float32)), image, inside)
     assert ridge < scores.l1(np.full_like(image, 128), image, inside) / 2
+
+
+def _slow(job: float) -> float:
+    time.sleep(job)
+    return job
+
+
+def _make_slow() -> Callable[[float], float]:
+    return _slow
+
+
+def test_pool_waits_for_no_job_whose_answer_is_not_wanted() -> None:
+    answers = pool.spread(_make_slow, [0.0, 600.0, 600.0, 600.0], workers=2)
+    assert next(answers) == 0.0
+    before = multiprocessing.active_children()
+    assert before
+    answers.close()  # type: ignore[attr-defined]  # as after Ctrl-C; else it would take an hour
+    assert not set(before) & set(multiprocessing.active_children())
 
 
 def test_pool_answers_in_order() -> None:

@@ -87,3 +87,7 @@ def test_a_grid_is_told_from_grain_and_from_softness() -> None:
         stairs = F.interpolate(0.1 * torch.randn(1, 3, *size), (128, 128))
         assert grid(stairs, inside) > 2
     assert grid(grain + 0.3 * cell, torch.zeros_like(inside)) == 0  # nothing counts
+    corner, far = torch.ones_like(inside), grain.clone()
+    far[..., -1], far[..., -1, :] = 5, 5
+    corner[..., 100:], corner[..., 100:, :] = 0, 0
+    assert grid(far, corner) == grid(grain, corner)  # pictures do not go round

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import struct
+import sys
 import tarfile
 import zlib
 from pathlib import Path
@@ -17,9 +19,12 @@ import pytest
 from realtime_unmask.faces.alignment import EYE_CENTRE, EYE_DISTANCE
 from realtime_unmask.types import Alignment
 from realtime_unmask.unmask.compositor import known_region
+from tests.training.conftest import DEMO
 from training import data
+from training import prepare as prepare_module
 from training.__main__ import main
 from training.prepare import corners, prepare
+from training.real_masks import for_scoring
 from training.shards import CROP, MARGIN, STORED, Faces, load_shards
 
 
@@ -194,6 +199,49 @@ def test_shards_stay_below_their_size(
     monkeypatch.setattr("training.prepare.MAX_SHARD_BYTES", 60_000)
     prepare([pictures], tmp_path)
     assert len(list(tmp_path.glob("*.npz"))) > 1
+    assert len(load_shards(tmp_path)) == 6
+
+
+def test_what_was_prepared_before_an_interruption_is_kept(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, count = prepare_module._prepare_one, 0
+
+    def stopped(*arguments: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count > 4:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    monkeypatch.setattr(prepare_module, "_prepare_one", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        prepare([pictures], tmp_path)
+    assert len(load_shards(tmp_path)) == 4
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode here")
+def test_a_name_that_is_not_utf8_is_a_name(pictures: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    shutil.copy(pictures / "face_00.png", os.fsencode(folder) + b"/Ren\xe9.png")
+    assert prepare([folder], tmp_path / "out").kept == 1
+    assert load_shards(tmp_path / "out").name[0] == "Ren\udce9.png"
+    assert isinstance(for_scoring("Ren\udce9.png"), bool)
+
+
+def test_videos_of_one_name_show_other_people(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(DEMO, tmp_path / folder / "clip.mp4")
+    prepare([tmp_path / "a", tmp_path / "b"], tmp_path / "out")
+    who = data.person(load_shards(tmp_path / "out"))
+    assert sorted(set(who)) == ["clips/clip", "clips/clip__1"]
+
+
+def test_a_file_of_harvest_among_the_shards_is_none_of_them(pictures: Path, tmp_path: Path) -> None:
+    prepare([pictures], tmp_path)
+    shutil.copy(tmp_path / "faces-000.npz", tmp_path / "real.npz")
     assert len(load_shards(tmp_path)) == 6
 
 

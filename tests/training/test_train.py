@@ -13,8 +13,9 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 from realtime_unmask import resources
+from realtime_unmask.errors import UsageError
 from realtime_unmask.inference.networks import EditorNet, MapNet
-from training import checkpoint, data, train_editor, train_map, transport
+from training import checkpoint, data, files, train_editor, train_map, transport
 from training.discriminators import Adversary, PatchDiscriminator
 from training.editor_data import editor_maker
 from training.export import export_discriminators
@@ -401,13 +402,48 @@ def test_discriminators_go_on_in_another_run(
     judges = export_discriminators(tmp_path / "one", tmp_path)
     other = EditorRun(editor_config(tmp_path / "other", judges=judges), faces)
     other.resume()
-    other.save()  # they have not joined yet, and must not be lost
-    again = EditorRun(editor_config(tmp_path / "other"), faces)
+    other.save()
+    # They have not joined yet, though the run has begun.
+    again = EditorRun(editor_config(tmp_path / "other", judges=judges), faces)
     again.resume()
     trained = weights(tmp_path / "one")
     for name in ("whole", "region"):
         for key, value in again.networks[name].state_dict().items():
             assert torch.allclose(value, trained[f"{name}/{key}"], atol=1e-3, rtol=1e-3), key
+
+
+def test_a_file_without_discriminators_is_refused(faces: Faces, tmp_path: Path) -> None:
+    editor = resources.folder("engines") / "editor.safetensors"
+    run = EditorRun(editor_config(tmp_path, judges=editor), faces)
+    with pytest.raises(checkpoint.CheckpointError, match="holds no whole and no region"):
+        run.resume()
+
+
+def test_discriminators_that_have_joined_stay(
+    faces: Faces, face_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = editor_config(tmp_path, faces=face_weights, steps=3, rate=0.8)
+    train_editor.train(config, faces)
+    judges = export_discriminators(tmp_path, tmp_path)
+    capsys.readouterr()
+    forgotten = EditorConfig(
+        folder=tmp_path, batch=2, size=64, device="cpu", faces=face_weights, judges=judges, rate=0.8
+    )
+    run = EditorRun(forgotten, faces)
+    run.resume()
+    assert run.joined() == ("whole", "region")
+    assert "--judges is for those that have not" in capsys.readouterr().out
+    stream = data.Stream(faces, editor_maker(faces, 64), seed=1)
+    losses = run.step(run.placed(next(iter(data.batches(stream, forgotten, 3)))))
+    assert "region_adversarial" in losses
+    assert run.optimiser.param_groups[0]["lr"] == pytest.approx(0.8 / 4 / 4)  # still warming up
+
+
+def test_two_runs_do_not_work_in_one_folder(faces: Faces, tmp_path: Path) -> None:
+    config = MapConfig(folder=tmp_path, batch=2, steps=1)
+    with files.alone(tmp_path), pytest.raises(UsageError, match="Another run works in"):
+        train_map.train(config, faces)
+    train_map.train(config, faces)
 
 
 def test_a_run_without_discriminators_has_none_to_export(faces: Faces, tmp_path: Path) -> None:
@@ -417,12 +453,14 @@ def test_a_run_without_discriminators_has_none_to_export(faces: Faces, tmp_path:
 
 
 def test_the_rate_is_halved_in_stages(faces: Faces, tmp_path: Path) -> None:
-    config = EditorConfig(folder=tmp_path, batch=2, size=64, rate=0.8, half_life=300, moved=0.0)
+    config = EditorConfig(
+        folder=tmp_path, batch=2, size=64, rate=0.8, half_life=300, half_from=100, moved=0.0
+    )
     run = EditorRun(config, faces)
     stream = data.Stream(faces, editor_maker(faces, 64), seed=1)
     batch = run.placed(next(iter(data.batches(stream, config, 0))))
     rates = []
-    for run.progress.step in (0, 60, 250, 310, 610):
+    for run.progress.step in (0, 60, 390, 410, 710):
         run.step(batch)
         rates.append(run.optimiser.param_groups[0]["lr"])
     assert rates == pytest.approx([0.2, 0.4, 0.8, 0.4, 0.2])

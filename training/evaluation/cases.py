@@ -103,7 +103,7 @@ def jobs(faces: Faces, limit: int | None = None) -> list[Job]:
 
 def step(faces: Faces, limit: int | None) -> int:
     """Every so manieth face is judged, so that those of the val split are about `limit`."""
-    return max(1, int(data.judges(faces).sum()) // limit) if limit else 1
+    return max(1, round(int(data.judges(faces).sum()) / limit)) if limit else 1
 
 
 def unseen_faces(faces: Faces) -> NDArray[np.bool_]:

@@ -250,7 +250,7 @@ def _table(answers: list[Answer]) -> dict[str, dict[str, float]]:
     table = {name: row(truths, [a.rows[name] for a in answers]) for name in answers[0].rows}
     table[TRUE] = {
         "n": float(len(answers)),
-        "seam": _mean([a.true.numbers["seam"] for a in answers]),
+        "seam": scores.mean_of_known([a.true.numbers["seam"] for a in answers]),
     }
     return table
 
@@ -260,7 +260,7 @@ def row(truths: list[Opinion], ours: list[Opinion]) -> dict[str, float]:
     values = {"n": float(len(ours))}
     for name in ours[0].numbers:
         column = [opinion.numbers[name] for opinion in ours]
-        values[name] = float(np.max(column)) if name in WORST else _mean(column)
+        values[name] = float(np.max(column)) if name in WORST else scores.mean_of_known(column)
     if ours[0].identity.size:
         values["identity"] = float(
             np.mean([o.identity @ t.identity for o, t in zip(ours, truths, strict=True)])
@@ -268,12 +268,6 @@ def row(truths: list[Opinion], ours: list[Opinion]) -> dict[str, float]:
     if ours[0].features.size and len(ours) >= FRECHET_FROM:
         values["frechet"] = scores.frechet(_stacked(ours), _stacked(truths))
     return values
-
-
-def _mean(column: list[float]) -> float:
-    """Over what is known; NaN where nothing is."""
-    known = [value for value in column if not np.isnan(value)]
-    return float(np.mean(known)) if known else float("nan")
 
 
 def _stacked(opinions: Iterable[Opinion]) -> NDArray[np.float64]:

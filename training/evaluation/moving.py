@@ -21,6 +21,7 @@ from realtime_unmask.errors import MediaUnsupported
 from realtime_unmask.faces.alignment import align, crop, to_crop
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.inference.engine import load_engine
+from realtime_unmask.inference.manifest import Manifest
 from realtime_unmask.types import Alignment, Float32, Frame, Likeness, UInt8
 from realtime_unmask.unmask.unmasker import State, Unmasker
 from training import data, unseen
@@ -88,7 +89,9 @@ def evaluate(
     table = {}
     for name in dict.fromkeys(name for answer in answers for name in answer):
         rows = [answer[name] for answer in answers if name in answer]
-        table[name] = {measure: _mean([row[measure] for row in rows]) for measure in rows[0]}
+        table[name] = {
+            measure: scores.mean_of_known([row[measure] for row in rows]) for measure in rows[0]
+        }
     return {name: _against(row, table[TRUE]) for name, row in table.items()}
 
 
@@ -119,6 +122,7 @@ class _Worker:
     def __init__(self, engines: Path, seconds: float) -> None:
         self._seconds = seconds
         self._unmasker = program(engines)
+        self._can_follow = Manifest.load(engines).entry("editor").prior_supported
 
     def __call__(self, clip: Path) -> dict[str, Row]:
         states: dict[str, State | None] = {SINGLE: None, VIDEO: State()}
@@ -137,7 +141,9 @@ class _Worker:
         return {name: one.row() for name, one in series.items()}
 
     def _likeness(self, clip: Path) -> Likeness | None:
-        """Of the clip's last frame; None if that shows no face that can be enrolled."""
+        """Of the clip's last frame; None if it shows none, or the editor follows none."""
+        if not self._can_follow:
+            return None
         try:
             return self._unmasker.enrol(last_frame(clip).image)
         except MediaUnsupported:
@@ -234,13 +240,7 @@ class _Series:
     def row(self) -> Row:
         """Their means over the frames that were painted."""
         names = ("psnr", "sharp", "flicker", "painted")
-        return {name: _mean([row[name] for row in self._rows]) for name in names}
-
-
-def _mean(values: list[float]) -> float:
-    """Of those that are known; NaN where none is."""
-    known = [value for value in values if not np.isnan(value)]
-    return float(np.mean(known)) if known else float("nan")
+        return {name: scores.mean_of_known([row[name] for row in self._rows]) for name in names}
 
 
 def _change(

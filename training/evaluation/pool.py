@@ -43,12 +43,16 @@ def spread(
         ProcessPoolExecutor(count, context, initializer=_begin, initargs=(make,)) as pool,
     ):
         try:
-            for number, result in enumerate(pool.map(_answer, jobs, chunksize=2), 1):
+            for number, result in enumerate(pool.map(_answer, jobs), 1):
                 if number % 100 == 0 or number == len(jobs):
                     print(f"{number} of {len(jobs)}", file=sys.stderr, flush=True)
                 yield result
-        finally:
-            pool.shutdown(cancel_futures=True)
+        except BaseException:  # nobody waits for jobs of minutes whose answers are not wanted
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+                process.join()
+            raise
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Tables as Markdown and JSON, and contact sheets."""
+"""Tables as Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from collections.abc import Mapping, Sequence
 from math import isnan, nan
 from pathlib import Path
 from typing import Any
-
-import cv2
-import numpy as np
 
 from realtime_unmask.types import UInt8
 
@@ -47,19 +44,3 @@ def _plain(value: Any) -> Any:
 def some(cells: Sequence[UInt8], count: int) -> list[UInt8]:
     """About `count` of the cells, evenly taken; all if there are fewer."""
     return list(cells[:: max(1, len(cells) // count)])[:count]
-
-
-def sheet(cells: Sequence[UInt8], columns: int, path: Path) -> None:
-    """One picture of many of one size, (h, w, 3) uint8 RGB each.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    blank = np.zeros_like(cells[0])
-    rows = [
-        np.hstack([*cells[at : at + columns], *[blank] * (columns - len(cells[at : at + columns]))])
-        for at in range(0, len(cells), columns)
-    ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)):
-        raise OSError(f"{path} cannot be written.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -136,6 +138,12 @@ def _mean_hue(a: Float64, b: Float64) -> Float64:
 
 def _cos(degrees: Float64) -> Float64:
     return np.asarray(np.cos(np.radians(degrees)))
+
+
+def mean_of_known(values: Sequence[float]) -> float:
+    """Without those that are no number; NaN where none is left."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def auc(positive: Float64, negative: Float64) -> float:

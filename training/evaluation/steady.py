@@ -13,7 +13,6 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +23,7 @@ from training.evaluation.cases import SEED, SETS, Job
 from training.evaluation.moving import SINGLE, VIDEO, Moment, masked, program
 from training.evaluation.pool import spread
 from training.evaluation.scores import Bool
-from training.shards import CROP, MARGIN, STORED, Faces
+from training.shards import CROP, MARGIN, STORED, Faces, inside
 
 FRAMES_PER_SECOND = 30
 # Sensor noise of a webcam in a room, of 255.
@@ -122,17 +121,15 @@ class _Worker:
 
 def still(faces: Faces, row: int, seed: int) -> tuple[Moment, Bool]:
     """A stored crop under a mask, on grey, and where it is a picture and not its repetition."""
-    inside = np.zeros((STORED, STORED), np.uint8)
-    ends = np.round(faces.corners[row].clip(-4000, 4000)).astype(np.int32)
-    cv2.fillConvexPoly(inside, ends, 1)
-    image = np.where(inside[..., None] > 0, faces.image(row), np.uint8(GREY))
+    known = inside(faces.corners[row], STORED)
+    image = np.where(known[..., None] > 0, faces.image(row), np.uint8(GREY))
     edge = (GROUND_PX, GROUND_PX)
     bare = np.pad(image, (edge, edge, (0, 0)), constant_values=GREY)
     shift = -(MARGIN + GROUND_PX)
     alignment = Alignment(np.array([[1.0, 0, shift], [0, 1.0, shift]]), CROP)
     rng = np.random.default_rng([SEED, 61, seed])
     moment = masked(Frame(bare), alignment, faces.landmarks[row] - np.float32(MARGIN), rng)
-    return moment, np.pad(inside, GROUND_PX) > 0
+    return moment, np.pad(known, GROUND_PX) > 0
 
 
 def _row(bare: UInt8, last: Sequence[tuple[UInt8, bool]], first: UInt8, where: Bool) -> Row:

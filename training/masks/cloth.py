@@ -40,7 +40,7 @@ def paint(
     light = _light(image, shape, rng)
     cloth = np.clip(cloth * light[..., None], 0, 1.1).astype(np.float32)
     opacity = 1.0 if rng.random() < 0.9 else float(rng.uniform(0.82, 0.97))
-    result = _shadow(image, shape, rng)
+    result = shaded(image, shape.map, rng)
     straps = shape.straps[..., None]
     colour = strap_colour(cloth, shape.alpha, image, shape.straps, rng).astype(np.float32)
     bands = colour * (light * strap_relief(shape.straps, rng))[..., None]
@@ -274,13 +274,13 @@ def _folds(shape: Shape, rng: np.random.Generator) -> Plane:
     return np.asarray(np.clip(result, -0.6, 0.6), np.float32)
 
 
-def _shadow(image: Picture, shape: Shape, rng: np.random.Generator) -> Picture:
-    """The shade that the mask casts on the skin around it."""
+def shaded(
+    image: Picture, alpha: Plane, rng: np.random.Generator, deepest: float = 0.45
+) -> Picture:
+    """A picture with the shade that a mask casts on the skin around it."""
     if rng.random() < 0.25:
         return image
-    offset = (rng.normal(0, 2.0), rng.uniform(-1.0, 4.0))
-    move = np.array([[1, 0, offset[0]], [0, 1, offset[1]]])
-    size = image.shape[0]
-    soft = cv2.GaussianBlur(shape.map, (0, 0), rng.uniform(1.0, 5.0))
-    soft = cv2.warpAffine(soft, move, (size, size))
-    return np.asarray(image * (1 - rng.uniform(0.05, 0.45) * soft[..., None]), np.float32)
+    move = np.array([[1, 0, rng.normal(0, 2.0)], [0, 1, rng.uniform(-1.0, 4.0)]])
+    blurred = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(1.0, 5.0))
+    soft = cv2.warpAffine(blurred, move, alpha.shape[::-1])
+    return np.asarray(image * (1 - rng.uniform(0.05, deepest) * soft[..., None]), np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_unmask.faces.warp import thin_plate
-from training.masks.cloth import pattern_on, strap_colour, strap_relief
+from training.masks.cloth import pattern_on, shaded, strap_colour, strap_relief
 from training.masks.shape import Plane, Points, coordinates, straps_of
 
 Picture = NDArray[np.float32]
@@ -31,6 +31,8 @@ SLIPPED_SHARE = 0.4
 _SLIPPED = {168: 4, 197: 164, 4: 0, 2: 13, 0: 17, 117: 50, 346: 280, 50: 205, 280: 425}
 # How often a mask gets a print: few of those that were photographed have a bold one.
 PRINTED_SHARE = 0.2
+# The deepest shade that it casts.
+SHADE = 0.40
 # How far around the mask its shade may fall.
 SHADE_PX = 16
 
@@ -98,7 +100,8 @@ def paste(
     if rng.random() < PRINTED_SHARE:
         cloth = _printed(cloth, whole, part, float(mesh[4, 0]), rng)
     weight = alpha[..., None]
-    worn[part] = np.clip(shaded(image[part], alpha, rng) * (1 - weight) + weight * cloth, 0, 1)
+    skin = shaded(image[part], alpha, rng, SHADE)
+    worn[part] = np.clip(skin * (1 - weight) + weight * cloth, 0, 1)
     return worn, whole
 
 
@@ -124,7 +127,7 @@ def tied(
     relief = strap_relief(straps, rng)[..., None]
     colour = np.clip(strap_colour(image, worn, image, straps, rng) * light * relief, 0, 1)
     weight = (straps * (1 - worn))[..., None]
-    shade = shaded(image, weight[..., 0], rng) - image
+    shade = shaded(image, weight[..., 0], rng, SHADE) - image
     made = (image + shade * (1 - worn[..., None])) * (1 - weight) + weight * colour
     return made.astype(np.float32), np.asarray(worn + weight[..., 0], np.float32)
 
@@ -215,16 +218,6 @@ def recolour(cloth: Picture, alpha: Plane, rng: np.random.Generator) -> Picture:
     colour = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0]
     contrast = (grey / max(level, 0.05)) ** np.float32(rng.uniform(0.6, 1.2))
     return np.asarray(np.clip(contrast[..., None] * colour, 0, 1), np.float32)
-
-
-def shaded(image: Picture, alpha: Plane, rng: np.random.Generator) -> Picture:
-    """A picture with the shade that a mask casts on the skin around it."""
-    if rng.random() < 0.25:
-        return image
-    move = np.array([[1, 0, rng.normal(0, 2.0)], [0, 1, rng.uniform(-1.0, 4.0)]])
-    blurred = cv2.GaussianBlur(alpha, (0, 0), rng.uniform(1.0, 5.0))
-    soft = cv2.warpAffine(blurred, move, alpha.shape[::-1])
-    return np.asarray(image * (1 - rng.uniform(0.05, 0.4) * soft[..., None]), np.float32)
 
 
 def _bled(cloth: NDArray[np.uint8], alpha: Plane) -> NDArray[np.uint8]:
