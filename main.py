@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime_unmask.cli import main
+from realtime_unmask.__main__ import main
 
 if __name__ == "__main__":
     main()

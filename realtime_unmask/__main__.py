@@ -1,7 +1,37 @@
-"""`python -m realtime_unmask` is the command `realtime-unmask`."""
+"""Where the command `realtime-unmask` begins; `python -m realtime_unmask` is the same."""
 
 from __future__ import annotations
 
-from realtime_unmask.cli import main
+import signal
+import sys
+import time
+from typing import Any, NoReturn
 
-main()
+# Somebody who is in a hurry presses Ctrl-C again; what is being tidied up must not suffer.
+_AGAIN_S = 2.0
+_stopped_at = -_AGAIN_S
+
+
+def main() -> NoReturn:
+    """Do what the command line asks; Ctrl-C ends it with a word, also while it is loading."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
+    try:
+        from realtime_unmask.cli import main as command
+
+        command()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+def _stop(*_: Any) -> None:
+    global _stopped_at
+    before, _stopped_at = _stopped_at, time.monotonic()
+    if _stopped_at - before >= _AGAIN_S:
+        raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -54,7 +54,14 @@ class PictureClock:
             self._gaps += 1
             self._first_gap = self._first_gap or (self._last, pts - self._last)
         self._last = pts
-        return pts, pts + step
+        return pts, self._end(pts, pts + step)
+
+    def _end(self, pts: Fraction, end: Fraction) -> Fraction:
+        """`end`, but not after that of the file: FFmpeg takes lengths from decoding times."""
+        declared = self._info.duration
+        if declared is None or not self._info.declares_video_end or declared <= pts:
+            return end
+        return min(end, declared)
 
     def note_gaps(self, frames: int) -> None:
         """Note pauses, where they are so rare that they look like a loss and not like a habit."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -44,7 +46,7 @@ Examples:
   realtime-unmask doctor                         what works on this machine
 
 \b
-Exit codes: 0 all done, 1 something failed (each failure is named), 2 wrong usage.
+Exit codes: 0 all done, 1 something failed (each failure is named), 2 wrong usage, 130 Ctrl-C.
 The face under a mask is a plausible guess, not the person; not for identification.
 """
 
@@ -144,7 +146,9 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  the outermost edge: a sentence, not a traceback
         if debug:
             traceback.print_exc()
-        fail(_unexpected(error, debug))
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename
+        words = "What is to be printed cannot be written: the disk is full."
+        fail(words if full else _unexpected(error, debug))
         return ExitCode.FAILED
     if code == ExitCode.STOPPED:
         typer.echo("stopped", err=True)
@@ -175,6 +179,7 @@ def main() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
     keep_freed_memory()
     code = run(sys.argv[1:])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is over anyway
     if any(thread.daemon for thread in threading.enumerate()):
         _leave(code)
     sys.exit(code)

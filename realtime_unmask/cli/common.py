@@ -50,7 +50,7 @@ Like = Annotated[
         help="A photo of the person's bare face, from the front: the paint follows it.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures and warnings only.")]
 Force = Annotated[
     bool, typer.Option("--force", "-f", help="Replace results that are there already.")
 ]

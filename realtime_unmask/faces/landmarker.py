@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import sys
 import threading
@@ -55,6 +56,8 @@ class _Task(Closing):
         _free_left()
         path = resources.folder("assets") / f"face_landmarker_{bundle}.task"
         model = resources.verified(path, BUNDLES[bundle])
+        # It imports matplotlib, which tells of a home folder that may not be written.
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)
         import mediapipe as mp
         from mediapipe.tasks.python import BaseOptions, vision
 

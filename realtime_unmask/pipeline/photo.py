@@ -46,13 +46,13 @@ def convert_photo(
     """
     picture = read_picture(source)
     result = process(picture.frame)
+    if maps is not None:  # first: once the picture is there, the photo is done
+        untouched = np.zeros((picture.frame.height, picture.frame.width), np.uint8)
+        write_map(maps, untouched if result.map is None else result.map)
     write_picture(
         output,
         result.output.image,
         alpha=picture.alpha,
         reconstructed=result.map is not None,
     )
-    if maps is not None:
-        untouched = np.zeros((picture.frame.height, picture.frame.width), np.uint8)
-        write_map(maps, untouched if result.map is None else result.map)
     return PhotoReport(picture, result, output, maps)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+
+from av.packet import Packet
+from av.video.stream import VideoStream
 
 from realtime_unmask.media import Colour, VideoInfo
 
@@ -60,3 +64,43 @@ def muxer_options(path: Path, time_base: Fraction) -> dict[str, str]:
         # The finest clock in the file: a late start of the pictures is stored in its ticks.
         "movie_timescale": str(min(time_base.denominator, 1_000_000)),
     }
+
+
+@dataclass(slots=True)
+class TrackLength:
+    """Lets a track of pictures end where its last picture does.
+
+    The packet written last may be shown before another one. Players take a track's end from it, by
+    the time at which it is shown, and its frame rate from the sum of all lengths, by the times at
+    which packets are decoded. Both are right only if it is decoded as long before it is shown as
+    the first packet is.
+
+    Attributes:
+        first: pts and dts of the first packet, ticks.
+        before: dts of the packet written last.
+    """
+
+    first: tuple[int, int] | None = None
+    before: int = 0
+
+    def note(self, packet: Packet[VideoStream]) -> None:
+        """One more packet is written."""
+        if packet.pts is not None and packet.dts is not None:
+            self.first = self.first or (packet.pts, packet.dts)
+            self.before = packet.dts
+
+    def end(self, packet: Packet[VideoStream], begins: int, ends: int) -> None:
+        """Give the packet that is written last its length, and a time to be decoded.
+
+        Args:
+            begins, ends: of the picture that is shown last, ticks.
+        """
+        shown = packet.pts or 0
+        packet.duration = max(packet.duration or 0, ends - shown)
+        if packet.dts is None or self.first is None:
+            return
+        wanted = shown - (self.first[0] - self.first[1])
+        decoded = min(shown, max(self.before + 1, wanted))
+        short = decoded - wanted  # a tick where all lengths are equal
+        if 2 * short < ends - begins:
+            packet.dts, packet.duration = decoded, packet.duration - short

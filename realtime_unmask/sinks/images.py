@@ -67,6 +67,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():
             raise OutputError(f"{path} is not an ordinary file. Choose another name.")
+        path = Path(os.path.realpath(path))  # a link stays one
         # A name of its own and of few bytes: any legal `path` has room for it in its folder.
         temporary = path.with_name(f".{secrets.token_hex(6)}.partial")
         try:

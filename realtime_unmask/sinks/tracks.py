@@ -17,8 +17,11 @@ from av.stream import Discard, Disposition, Stream
 
 from realtime_unmask.media import DECODER_FAULTS, VideoInfo, leaps, open_input, packets_of, reason
 from realtime_unmask.sinks import timed_text
+from realtime_unmask.sinks.recoding import Recoder, refused_later
 from realtime_unmask.sinks.timed_text import TimedText
 
+# So long, seconds, a text may have been on screen when a part begins.
+_TEXT_S = 10
 # Where two recordings are glued together, a track may end so far, seconds, from the pictures.
 _SEAM_S = 5
 _COPIED = ("audio", "subtitle", "attachment")
@@ -93,6 +96,8 @@ class TrackCopier:
         for stream in self._input.streams:
             if stream.index != like.stream_index:
                 self._add(stream)
+            elif output.streams.video:
+                output.streams.video[0].metadata.update(_named(stream))
         self._copy_chapters()
         copied = [t.source for t in self._tracks.values()]
         for stream in self._input.streams:
@@ -108,31 +113,44 @@ class TrackCopier:
         if stream.disposition & Disposition.attached_pic:
             self._notes.append("its cover picture is left out")
             return
+        if stream.type == "data" and name == "bin_data" and self._input.chapters():
+            return  # their names, as MP4 holds them: they are copied as chapters
         if stream.type not in _COPIED:
             self._notes.append(f"{what} is left out")
             return
         if _is_hollow(stream):
             self._notes.append(f"{what} is damaged and left out")
             return
-        target: Stream
-        try:
-            if name == timed_text.CODEC:
-                self._texts.append(TimedText(self._like, stream, self._output))
-                target = self._texts[-1].stream
-            else:
-                target = self._output.add_stream_from_template(stream, opaque=True)
-        except (*DECODER_FAULTS, AttributeError):
-            advice = "" if self._output.format.name == "matroska" else " (.mkv can hold it)"
+        target, recoder = self._target(stream, name), None
+        if target is None and isinstance(stream, AudioStream):
+            with suppress(*DECODER_FAULTS):
+                recoder = Recoder(stream, self._output)
+                target = recoder.stream
+                self._notes.append(f"{what} does not fit into the output and becomes {target.name}")
+        if target is None:
+            mkv = stream.type == "subtitle" and self._output.format.name != "matroska"
+            advice = " (.mkv can hold it)" if mkv else ""
             self._notes.append(f"{what} does not fit into the output and is left out{advice}")
             return
-        target.metadata.update(
-            {k: v for k, v in stream.metadata.items() if k.lower() in _LANGUAGE_AND_TITLE}
-        )
+        target.metadata.update(_named(stream))
         target.disposition = stream.disposition
         if name != timed_text.CODEC and stream.type != "attachment":
-            self._tracks[stream.index] = _Track(stream, target, self._like, self._jumps)
-            if name == "aac" and self._output.format.name != "matroska":
-                self._tracks[stream.index].strip_headers()
+            track = _Track(stream, target, self._like, self._jumps, recoder)
+            self._tracks[stream.index] = track
+            if recoder is None and name == "aac" and self._output.format.name != "matroska":
+                track.strip_headers()
+
+    def _target(self, stream: Stream, name: str) -> Stream | None:
+        """The track of the output that takes the packets as they are; None: there is no such."""
+        if refused_later(name, self._output):
+            return None
+        try:
+            if name != timed_text.CODEC:
+                return self._output.add_stream_from_template(stream, opaque=True)
+            self._texts.append(TimedText(self._like, stream, self._output))
+            return self._texts[-1].stream
+        except (*DECODER_FAULTS, AttributeError):
+            return None
 
     def _copy_chapters(self) -> None:
         like = self._like
@@ -155,7 +173,9 @@ class TrackCopier:
         like = self._like
         if like.cut and like.origin > 0:
             with suppress(*DECODER_FAULTS):  # without an index, all before is read and passed over
-                self._input.seek(int(like.origin * 1_000_000), backward=True)
+                # A text that is on screen at the start began before it.
+                early = _TEXT_S if any(s.type == "subtitle" for s in streams) else 0
+                self._input.seek(int((like.origin - early) * 1_000_000), backward=True)
         try:
             for packet in packets_of(self._input, streams):
                 if packet.stream_index in self._tracks:
@@ -186,6 +206,8 @@ class TrackCopier:
                 return
             self._copy_texts(begins)
             self._held = None
+            if track.source.type == "subtitle":
+                begins = _cut_to_start(packet, begins)
             if self._wanted(begins) and not track.overlaps:
                 self._copy(packet)
 
@@ -196,6 +218,9 @@ class TrackCopier:
         except DECODER_FAULTS:
             self._refused += 1
             return
+        self._give(track, packets)
+
+    def _give(self, track: _Track, packets: list[Packet[Any]]) -> None:
         for one in packets:
             one.stream = track.stream
             self.mux(one)
@@ -221,6 +246,10 @@ class TrackCopier:
             av.FFmpegError, OSError: it cannot be written.
         """
         self.copy_until(None)
+        for track in self._tracks.values():
+            if track.recoder is not None:
+                self._give(track, track.recoder.recoded(None))
+                self._refused += track.recoder.lost
         if self._refused:
             packets = "1 packet" if self._refused == 1 else f"{self._refused} packets"
             self._notes.append(f"{packets} of sound or subtitles were damaged and are left out")
@@ -241,6 +270,20 @@ class TrackCopier:
         self._resources.close()
 
 
+def _named(stream: Stream) -> dict[str, str]:
+    return {k: v for k, v in stream.metadata.items() if k.lower() in _LANGUAGE_AND_TITLE}
+
+
+def _cut_to_start(packet: Packet[Any], begins: Fraction) -> Fraction:
+    """Let a text that is on screen at 0 s begin there; when it begins now, seconds."""
+    ends = begins + (packet.duration or 0) * packet.time_base
+    if begins >= 0 or ends <= 0:
+        return begins
+    packet.pts = packet.dts = 0
+    packet.duration = round(ends / packet.time_base)
+    return Fraction(0)
+
+
 def _is_hollow(stream: Stream) -> bool:
     """Is `stream` a sound track of which nothing could be learnt? The muxers refuse it."""
     codec = cast(AudioCodecContext | None, stream.codec_context)
@@ -252,6 +295,7 @@ class _Track:
 
     Attributes:
         overlaps: the packet placed last would be heard together with those before a jump.
+        recoder: codes it anew; None where the packets are copied.
     """
 
     def __init__(
@@ -260,7 +304,9 @@ class _Track:
         stream: Stream,
         like: VideoInfo,
         jumps: Sequence[Fraction] | None,
+        recoder: Recoder | None = None,
     ) -> None:
+        self.recoder = recoder
         self._like = like
         self._jumps = jumps
         self._followed = 0  # of the jumps
@@ -284,6 +330,8 @@ class _Track:
 
     def bare(self, packet: Packet[Any]) -> list[Packet[Any]]:
         """`packet` as the output takes it."""
+        if self.recoder is not None:
+            return self.recoder.recoded(packet)
         if self._filter is None:
             return [packet]
         base = packet.time_base

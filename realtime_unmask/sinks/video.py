@@ -21,6 +21,7 @@ from realtime_unmask.errors import OutputError
 from realtime_unmask.media import DECODER_FAULTS, SWS_FLAGS, VideoInfo, reason
 from realtime_unmask.sinks.container import (
     NOTICE,
+    TrackLength,
     metadata_of,
     muxer,
     muxer_options,
@@ -102,6 +103,7 @@ class VideoSink:
         self._next_key = Fraction(-1)
         self._step = max(1, round(like.step / like.time_base))
         self._durations: dict[int, int] = {}  # of the frames inside the encoder, by time
+        self._length = TrackLength()
         self._frames = 0
         self._ended = False
         self._tracks: Tracks | None = None
@@ -342,12 +344,12 @@ class VideoSink:
         picture.color_trc = self._colour.transfer
         return picture
 
-    def _mux(self, packet: Packet[Any], ends: int = 0) -> None:
+    def _mux(self, packet: Packet[Any], last: tuple[int, int] | None = None) -> None:
         if packet.pts is not None:
-            # The packet written last may be shown before another one. Where the steps vary, its
-            # own duration makes the track too short, and players pass the last picture over.
-            lasts = self._durations.pop(packet.pts, self._step)
-            packet.duration = max(lasts, ends - packet.pts)
+            packet.duration = self._durations.pop(packet.pts, self._step)
+            if last is not None:
+                self._length.end(packet, *last)
+            self._length.note(packet)
         if self._tracks is not None and packet.dts is not None:
             self._tracks.copy_until(packet.dts * packet.time_base)
             self._tracks.mux(packet)
@@ -355,7 +357,7 @@ class VideoSink:
             self._container.mux(packet)
 
     def _finish(self, end: Fraction | None) -> None:
-        ends = 0
+        begins = ends = 0
         if self._waiting is not None:
             begins = self._waiting.begins
             ends = round(end / self._like.time_base) if end is not None else 0
@@ -366,7 +368,7 @@ class VideoSink:
         for packet in packets:
             if self._frames <= 2:
                 packet.dts = packet.pts  # x265 leaves it undefined in so short a video
-            self._mux(packet, ends if packet is packets[-1] else 0)
+            self._mux(packet, (begins, ends) if ends and packet is packets[-1] else None)
         if self._tracks is not None:
             self._tracks.finish()
         self._container.close()

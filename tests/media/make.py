@@ -60,6 +60,7 @@ class Video:
     container: str | None = None
     metadata: dict[str, str] | None = None
     chapters: bool = False
+    title: str = ""  # of the pictures' track
 
 
 def write(path: Path, video: Video) -> Path:
@@ -72,6 +73,8 @@ def write(path: Path, video: Video) -> Path:
         sounds: list[AudioStream] = []
         for number in range(video.sound):
             track = out.add_stream(video.sound_codec, rate=48000, layout="mono")
+            if video.sound_codec.startswith("wma"):
+                track.bit_rate = 96_000  # it has none of its own
             track.metadata["language"] = ("eng", "fra", "deu")[number]
             sounds.append(track)
         words = _subtitles(out, video.subtitles) if video.subtitles else None
@@ -100,6 +103,8 @@ def _video_stream(out: Any, video: Video) -> VideoStream:
     context = stream.codec_context
     context.width, context.height, context.pix_fmt = video.width, video.height, video.pix_fmt
     context.time_base = stream.time_base = video.time_base
+    if video.title:
+        stream.metadata["title"] = video.title
     if video.sample_aspect is not None:
         context.sample_aspect_ratio = video.sample_aspect
     if video.colour is not None:

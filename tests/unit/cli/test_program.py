@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from realtime_unmask import __main__ as entry
 from realtime_unmask import __version__
 from realtime_unmask.errors import MediaMissing, UsageError
 
@@ -127,6 +131,41 @@ def test_ctrl_c_says_stopped(command: Command, monkeypatch: pytest.MonkeyPatch) 
     fail_with(monkeypatch, KeyboardInterrupt())
     ran = command("doctor")
     assert (ran.code, ran.err) == (130, ["stopped"])
+
+
+def test_ctrl_c_while_loading_says_stopped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def pressed() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+
+    monkeypatch.setitem(sys.modules, "realtime_unmask.cli", SimpleNamespace(main=pressed))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(SystemExit, match="130"):
+            entry.main()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == "stopped\n"
+
+
+def test_a_second_ctrl_c_does_not_disturb_the_tidying_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entry, "_stopped_at", -10.0)
+    with pytest.raises(KeyboardInterrupt):
+        entry._stop()
+    entry._stop()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_disk_that_is_full_of_what_is_printed_is_a_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "realtime_unmask", "--help"],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "cannot be written: the disk is full" in done.stderr and "fault" not in done.stderr
 
 
 def test_fault_of_the_program_is_one_sentence(

@@ -80,6 +80,14 @@ def test_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
         write_map(tmp_path / "file" / "a.png", NOISE[..., 0])
 
 
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    write_map(tmp_path / "there.png", np.zeros((4, 4), np.uint8))
+    (tmp_path / "link.png").symlink_to("there.png")
+    write_map(tmp_path / "link.png", np.full((4, 4), 9, np.uint8))
+    assert (tmp_path / "link.png").is_symlink()
+    assert np.asarray(Image.open(tmp_path / "there.png")).max() == 9
+
+
 def test_longest_legal_name_can_be_written(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 251 + ".png")
     write_map(path, NOISE[..., 0])

@@ -60,6 +60,36 @@ def test_the_last_frame_lasts_until_the_end_that_is_given(tmp_path: Path, like: 
     assert look(out).duration == pytest.approx(2.0, abs=0.034)
 
 
+@pytest.mark.parametrize("frames", [3, 8, 9, 16, 17, 30, 39])
+def test_length_and_rate_are_exact_however_the_fragments_fall(
+    tmp_path: Path, like: VideoInfo, frames: int
+) -> None:
+    """At 9, 17 and 39 the packet written last is alone in its fragment."""
+    out = tmp_path / "out.mp4"
+    sink = VideoSink(out, like, Encoding())  # with reordered pictures
+    for index in range(frames):
+        sink.write(frame(index, Fraction(index, 30)))
+    sink.close()
+    found = look(out)
+    assert found.pts == [Fraction(index, 30) for index in range(frames)]
+    assert found.rate == 30
+    assert found.duration == pytest.approx(frames / 30, abs=1e-4)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
+def test_pictures_that_stay_long_at_the_end_do_so(
+    tmp_path: Path, like: VideoInfo, ending: str
+) -> None:
+    out = tmp_path / f"out.{ending}"
+    sink = VideoSink(out, like, Encoding())
+    for index, time in enumerate([*(Fraction(n, 30) for n in range(30)), Fraction(3), Fraction(6)]):
+        sink.write(frame(index, time))
+    sink.close()
+    found = look(out)
+    assert len(found.pts) == 32
+    assert found.duration == pytest.approx(6 + 1 / 30, abs=1e-3)
+
+
 def test_a_key_frame_comes_every_second_however_uneven_the_times(
     tmp_path: Path, like: VideoInfo
 ) -> None:
