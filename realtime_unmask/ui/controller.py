@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ class Controller(QObject):
         self.sayings.changed.connect(self.notices_changed)
         self._work = Background("window commands", self)
         self._looking = Background("window devices", self)
+        self._saving = Background("window preferences", self)  # a disk may take long
         self.switches = Switchboard(self, self._work, self)
         self.switches.changed.connect(self.outputs_changed)
         self.own_face = OwnFace(self, studio, path.with_name("own-face.npz"), self._work, self)
@@ -85,7 +87,7 @@ class Controller(QObject):
         self._came.connect(self._look_for_picture)  # queued, since it is emitted by the worker
         self._watch = self._timer(_FIGURES_MS, self._look_at_figures)
         self._search = self._timer(_SEARCH_MS, self.look_for_cameras)
-        self._save = self._timer(_SAVE_MS, self._write_preferences)
+        self._save = self._timer(_SAVE_MS, lambda: self._saving.run(self._written()))
         self._save.setSingleShot(True)
 
     def _timer(self, every_ms: int, call: Callable[[], None]) -> QTimer:
@@ -105,7 +107,8 @@ class Controller(QObject):
         """Stop everything and remember; False: something is stuck and is left behind."""
         for timer in (self._display, self._watch, self._search, self.sayings.fade, self._save):
             timer.stop()
-        self._write_preferences()
+        self._saving.close(timeout_s / 4)
+        self._written()()
         running, self.running = self.running, None
         if running is not None:
             self.switches.end_all(running)
@@ -254,8 +257,9 @@ class Controller(QObject):
         if name == "resolution" and self.running is not None:
             self.running.choose(self.source_key, self.preferences)
 
-    def _write_preferences(self) -> None:
-        remembered.write(self._path, self.preferences)
+    def _written(self) -> Callable[[], object]:
+        """What writes the preferences as they are now."""
+        return partial(remembered.write, self._path, self.preferences)
 
     def set_visible(self, visible: bool) -> None:
         """Can the window be seen? Nobody paints pictures for nobody."""
