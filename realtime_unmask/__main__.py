@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import time
@@ -9,7 +10,7 @@ from typing import Any, NoReturn
 
 # Somebody who is in a hurry presses Ctrl-C again; what is being tidied up must not suffer.
 _AGAIN_S = 2.0
-_stopped_at = -_AGAIN_S
+_stopped_at = -math.inf
 
 
 def main() -> NoReturn:
@@ -28,8 +29,8 @@ def main() -> NoReturn:
 
 def _stop(*_: Any) -> None:
     global _stopped_at
-    before, _stopped_at = _stopped_at, time.monotonic()
-    if _stopped_at - before >= _AGAIN_S:
+    if time.monotonic() - _stopped_at >= _AGAIN_S:
+        _stopped_at = time.monotonic()
         raise KeyboardInterrupt
 
 

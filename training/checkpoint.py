@@ -185,7 +185,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], about: dict[str, str])
             f"{path} cannot be written ({error}). Make room and go on: what was there stays."
         ) from error
     partial.chmod(0o644)  # safetensors lets nobody else read it
-    with partial.open("rb") as file:
+    with partial.open("r+b") as file:
         os.fsync(file.fileno())
     partial.replace(path)
     sync_folder(path.parent)

@@ -206,12 +206,13 @@ class Run(ABC, Generic[Network]):
             StoppedByNan: see `descend`.
             UsageError: another run works in the folder.
         """
+        source = iter(feed)  # now: its processes must not inherit the lock and outlive us with it
         with nullcontext() if self.rank else files.alone(self._config.folder):
-            self._go(feed)
+            self._go(source)
 
-    def _go(self, feed: Iterable[Batch]) -> None:
+    def _go(self, source: Iterator[Batch]) -> None:
         config, progress = self._config, self.progress
-        source, log = iter(feed), _Log(config.folder)
+        log = _Log(config.folder)
         if progress.step >= config.steps and not self.rank:
             print(f"{config.folder} is finished: {progress.step} steps are done, and --steps is "
                   f"{config.steps}.", flush=True)  # fmt: skip

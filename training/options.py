@@ -27,13 +27,13 @@ def whole(least: int) -> Callable[[str], int]:
     return read
 
 
-def multiple(of: int, high: int) -> Callable[[str], int]:
-    """A whole multiple of `of` that is at most `high`."""
+def multiple(of: int, low: int, high: int) -> Callable[[str], int]:
+    """A whole multiple of `of` from `low` to `high`."""
 
     def read(text: str) -> int:
-        value = whole(of)(text)
+        value = whole(low)(text)
         if value % of or value > high:
-            raise ArgumentTypeError(f"must be a multiple of {of} up to {high}, not {text}")
+            raise ArgumentTypeError(f"must be a multiple of {of} from {low} to {high}, not {text}")
         return value
 
     return read
@@ -72,7 +72,7 @@ CONFIG: dict[str, Callable[[str], int | float]] = {
     # A larger one throws every weight away at the first step.
     "rate": number(0, 1, without=(0,)),
     "average": number(0, 1, without=(1,)),
-    "size": multiple(32, 256),
+    "size": multiple(32, 64, 256),
     "half_life": whole(0),
     "half_from": whole(0),
     "perceptual": WEIGHT,

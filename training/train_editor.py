@@ -166,8 +166,9 @@ class EditorRun(Run[EditorNet]):
         if self.config.judges is None:
             return
         waiting = {name: self.networks[name] for name in self._waiting()}
-        checkpoint.load_parts(self.config.judges, self.architecture, waiting)
-        if not waiting and not self.rank:
+        if waiting:
+            checkpoint.load_parts(self.config.judges, self.architecture, waiting)
+        elif not self.rank:
             print(f"{self.config.folder}: the discriminators have joined before, and --judges is "
                   "for those that have not.", flush=True)  # fmt: skip
 

@@ -58,10 +58,11 @@ class PictureClock:
 
     def _end(self, pts: Fraction, end: Fraction) -> Fraction:
         """`end`, but not after that of the file: FFmpeg takes lengths from decoding times."""
-        declared = self._info.duration
-        if declared is None or not self._info.declares_video_end or declared <= pts:
+        info = self._info
+        known = info.declares_video_end and info.until is None
+        if not known or info.duration is None or info.duration <= pts:
             return end
-        return min(end, declared)
+        return min(end, info.duration)
 
     def note_gaps(self, frames: int) -> None:
         """Note pauses, where they are so rare that they look like a loss and not like a habit."""

@@ -102,7 +102,7 @@ def video(
 
     Every frame is kept, with its time, and so are size, frame rate, sound, subtitles, chapters
     and colour tags; sound and subtitles are copied, not recoded. Sound that the new file cannot
-    hold as it is, of WMV say, becomes FLAC or PCM. Pictures are written upright.
+    hold as it is, of WMV say, becomes FLAC or ALAC. Pictures are written upright.
 
     With --like the largest masked face is painted after a photo of the same person. Use your own,
     or that of somebody who agreed.

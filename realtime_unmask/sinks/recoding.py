@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import av
 from av.audio.codeccontext import AudioCodecContext
@@ -21,7 +21,9 @@ def refused_later(codec: str, output: OutputContainer) -> bool:
 
 
 class Recoder:
-    """One track of sound on its way from codec to codec: FLAC, or PCM where that does not fit.
+    """One track of sound on its way from codec to codec: FLAC, or ALAC where that does not fit.
+
+    Not PCM: in a MOV its times are its samples counted, so that gaps would be lost.
 
     Args:
         source: the track; its decoder is used.
@@ -32,7 +34,7 @@ class Recoder:
         lost: packets that could not be decoded.
 
     Raises:
-        as add_stream; ValueError: there is no decoder.
+        av.FFmpegError: the new codec cannot hold it; ValueError: there is no decoder.
     """
 
     def __init__(self, source: AudioStream, output: OutputContainer) -> None:
@@ -40,16 +42,29 @@ class Recoder:
         if context is None or not context.sample_rate:
             raise ValueError("it cannot be decoded")
         self._decoder = context
-        codec = "pcm_s16le" if output.format.name == "mov" else "flac"
-        self.stream = cast(AudioStream, output.add_stream(codec, rate=context.sample_rate))
-        self.stream.codec_context.layout = context.layout
-        self.stream.codec_context.format = "s16"
-        self.stream.codec_context.time_base = Fraction(1, context.sample_rate)
+        mov = output.format.name == "mov"
+        codec: Literal["alac", "flac"] = "alac" if mov else "flac"
+        self._base = self._ticks = Fraction(1, context.sample_rate)
+        trial = av.CodecContext.create(codec, "w")
+        self._set_up(trial, context)
+        trial.open()  # ALAC knows few layouts, and a track that was added cannot be taken away
+        self.stream = output.add_stream(codec, rate=context.sample_rate)
+        self._set_up(self.stream.codec_context, context)
         self.lost = 0
+
+    def _set_up(self, coder: AudioCodecContext, source: AudioCodecContext) -> None:
+        deep = source.format.name in ("s32", "s32p")  # 24 bits of it, which is all there are
+        coder.format = ("s32" if deep else "s16") + ("p" if coder.name == "alac" else "")
+        # Some files name a number of channels only, which is not enough for ALAC.
+        layouts = {1: "mono", 2: "stereo"}
+        coder.layout = layouts.get(source.layout.nb_channels, source.layout)
+        coder.sample_rate, coder.time_base = source.sample_rate, self._base
 
     def recoded(self, packet: Packet[Any] | None) -> list[Packet[Any]]:
         """What the sound of `packet` becomes, with its times; None: what is left at the end."""
         made: list[Packet[Any]] = []
+        if packet is not None:
+            self._ticks = packet.time_base
         try:
             frames = self._decoder.decode(packet)
         except av.EOFError:
@@ -58,8 +73,9 @@ class Recoder:
             self.lost += 1
             return made
         for frame in frames:
-            if packet is not None:
-                frame.time_base = packet.time_base
+            if frame.pts is not None:  # a tick of the source may be as long as a block of sound
+                frame.pts = round(frame.pts * self._ticks / self._base)
+            frame.time_base = self._base
             made += self.stream.encode(frame)
         if packet is None:
             made += self.stream.encode(None)

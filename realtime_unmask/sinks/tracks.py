@@ -1,4 +1,4 @@
-"""Sound, subtitles and what else a video file holds beside its pictures, copied unchanged."""
+"""Sound, subtitles and what else a video file holds beside its pictures, copied where they fit."""
 
 from __future__ import annotations
 
@@ -65,13 +65,14 @@ def fit_mp4(like: VideoInfo) -> bool:
 class TrackCopier:
     """Copies the tracks of a video, packet by packet, in step with its pictures.
 
-    Reads the file a second time, so that no packet waits in memory for the pictures. A track
-    that the container cannot hold is left out, with a note.
+    Reads the file a second time, so that no packet waits in memory for the pictures. Sound that
+    the container cannot hold is coded anew (see `recoding`), other tracks are left out; both are
+    noted.
 
     Args:
         like: the video; only packets from like.origin to like.until are copied where it was cut.
         output: not yet started.
-        notes: takes sentence parts on what is left out.
+        notes: takes sentence parts on what is left out or coded anew.
         jumps: how far the pictures' times are shifted, seconds, after each jump of the file's
             clock; grows while they are read. The tracks then jump with them; None: by themselves.
     """
@@ -128,7 +129,8 @@ class TrackCopier:
                 target = recoder.stream
                 self._notes.append(f"{what} does not fit into the output and becomes {target.name}")
         if target is None:
-            mkv = stream.type == "subtitle" and self._output.format.name != "matroska"
+            fits = stream.type == "subtitle" or refused_later(name, self._output)
+            mkv = fits and self._output.format.name != "matroska"
             advice = " (.mkv can hold it)" if mkv else ""
             self._notes.append(f"{what} does not fit into the output and is left out{advice}")
             return

@@ -53,8 +53,8 @@ class VideoSink:
     reopens the file, counts its frames, and only then gives it its name.
 
     Kept from `like`: timestamps (exactly in MP4 and MOV; Matroska counts milliseconds), sample
-    aspect, colour tags, metadata, chapters, and, where `tracks` is set, the sound and subtitles,
-    packet by packet. Chroma is 4:2:0, which ordinary players ask for. A picture of odd width or
+    aspect, colour tags, metadata, chapters, and, where `tracks` is set, the sound and subtitles
+    (see TrackCopier). Chroma is 4:2:0, which ordinary players ask for. A picture of odd width or
     height cannot be so stored without changing its size, and is written as 4:4:4 (VLC, mpv and
     browsers play it, some hardware players do not).
 

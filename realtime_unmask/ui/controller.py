@@ -107,8 +107,8 @@ class Controller(QObject):
         """Stop everything and remember; False: something is stuck and is left behind."""
         for timer in (self._display, self._watch, self._search, self.sayings.fade, self._save):
             timer.stop()
+        self._saving.run(self._written())
         self._saving.close(timeout_s / 4)
-        self._written()()
         running, self.running = self.running, None
         if running is not None:
             self.switches.end_all(running)

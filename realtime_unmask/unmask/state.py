@@ -52,13 +52,15 @@ class State:
 
     Attributes:
         choice: the face that was clicked, where settings.faces is "chosen"; or the largest one.
-        wearer: whose face an unmasker's likeness is.
+        likeness: the bare face that was in force in the frame before.
+        wearer: whose face that is.
     """
 
     def __init__(self) -> None:
         self.tracks = tracker.Tracks()
         self.faces: dict[int, FaceMemory] = {}
         self.choice = Choice()
+        self.likeness: Likeness | None = None
         self.wearer = Wearer()
 
 

@@ -195,11 +195,11 @@ class Unmasker(Closing):
         note_masks(seen, masked)
         held = [self._held(one) for one in masked]
         begun = Begun(frame, tuple(faces), settings, clock, given, masked, held)
+        if state is not None and state.likeness is not self.likeness:
+            state.likeness, state.wearer = self.likeness, Wearer()  # perhaps another person's
         if self.likeness is not None and self._editor_engine.spec.prior_supported:
             wearer = state.wearer if state else Wearer()
             begun.likeness, begun.wearer = self.likeness, wearer.among(faces, begun.masked_faces)
-        elif state is not None:
-            state.wearer = Wearer()  # another bare face may be another person's
         with clock.stage("edit"):
             self._start(begun, 0)
         self._under_way = begun

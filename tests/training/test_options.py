@@ -25,7 +25,8 @@ from training.train_map import MapConfig
         "train editor --moved 1.5", "train editor --perceptual nan", "train faces --rate inf",
         "sheet map --count 0", "sheet map --seed -1", "evaluate map --limit 0",
         "evaluate editor --workers -1", "evaluate map --json ev.md", "ablate --minutes -1",
-        "export editor --calm 2", "train editor --content nan", "train editor --size 100",
+        "export editor --calm 2", "train editor --content nan",
+        "train editor --size 100", "train editor --size 32",
     ],
 )  # fmt: skip
 def test_senseless_values_are_refused_by_name(

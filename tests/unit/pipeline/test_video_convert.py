@@ -101,10 +101,10 @@ def test_all_sound_is_copied_bit_for_bit_and_in_time(tmp_path: Path) -> None:
     [
         ("wmav2", "asf", "mkv", "flac"),
         ("wmav2", "asf", "mp4", "flac"),
-        ("wmav2", "asf", "mov", "pcm_s16le"),
+        ("wmav2", "asf", "mov", "alac"),
         ("adpcm_ms", "avi", "mkv", "flac"),
-        ("flac", "matroska", "mov", "pcm_s16le"),
-        ("libopus", "webm", "mov", "pcm_s16le"),
+        ("flac", "matroska", "mov", "alac"),
+        ("libopus", "webm", "mov", "alac"),
     ],
 )
 def test_sound_that_does_not_fit_is_coded_anew(
@@ -122,6 +122,60 @@ def test_sound_that_does_not_fit_is_coded_anew(
         assert np.abs(after - before).max() < 2e-4
         spectrum = np.abs(np.fft.rfft(after))
         assert np.argmax(spectrum) * 48000 / after.size == pytest.approx(pitch, abs=2)
+
+
+def test_sound_that_cannot_be_coded_anew_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    write(tmp_path / "pictures.mkv", Video(frames=9, options={"bf": "0"}))
+    with av.open(str(tmp_path / "pictures.mkv")) as old, av.open(str(source), "w") as out:
+        pictures = out.add_stream_from_template(old.streams.video[0])
+        sound = out.add_stream("flac", rate=48_000, layout="7.1")
+        for packet in old.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = pictures
+                out.mux(packet)
+        silence = np.zeros((1, 8 * 14_400), np.int16)
+        block = av.AudioFrame.from_ndarray(silence, "s16", "7.1")
+        block.sample_rate, block.pts, block.time_base = 48_000, 0, Fraction(1, 48_000)
+        out.mux(sound.encode(block))
+        out.mux(sound.encode(None))
+    report, found = convert(source, tmp_path / "out.mov")
+    assert [kind for kind, _ in found.kinds] == ["video"]
+    assert report.notes == (
+        "audio track 1 (flac) does not fit into the output and is left out (.mkv can hold it)",
+    )
+
+
+def test_sound_coded_anew_keeps_its_gaps_and_its_bits(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    write(tmp_path / "pictures.mkv", Video(frames=60, options={"bf": "0"}))
+    loud = (np.sin(np.arange(96_000) / 17) * 2**29).astype(np.int32) & ~0xFF  # 24 bits
+    with av.open(str(tmp_path / "pictures.mkv")) as old, av.open(str(source), "w") as out:
+        pictures = out.add_stream_from_template(old.streams.video[0])
+        sound = out.add_stream("flac", rate=48_000, layout="mono")
+        sound.codec_context.format = "s32"
+        for packet in old.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = pictures
+                out.mux(packet)
+        for start in (*range(0, 24_000, 4800), *range(62_400, 96_000, 4800)):
+            block = av.AudioFrame.from_ndarray(loud[None, start : start + 4800], "s32", "mono")
+            block.sample_rate, block.pts, block.time_base = 48_000, start, Fraction(1, 48_000)
+            out.mux(sound.encode(block))
+        out.mux(sound.encode(None))
+    convert(source, tmp_path / "out.mov")
+    assert np.array_equal(heard(source, 0), heard(tmp_path / "out.mov", 0))
+    before, after = times(source), times(tmp_path / "out.mov")
+    assert max(np.diff(before)) > 0.5
+    for time in (0.0, 0.25, 1.5, 1.9):  # the blocks are of other lengths
+        assert min(abs(t - time) for t in after) < 0.1
+    assert after[-1] == pytest.approx(before[-1], abs=0.1)
+
+
+def times(path: Path) -> list[float]:
+    """When the blocks of the first track of sound begin, seconds."""
+    with av.open(f"file:{path}") as file:
+        return [float(one.pts * one.time_base) for one in file.decode(audio=0)]  # type: ignore[operator]
 
 
 def heard(path: Path, track: int) -> NDArray[np.float32]:
