@@ -68,7 +68,7 @@ class EditorConfig(RunConfig):
     faces: Path | None = None
     perceptual: float = 20.0
     texture: float = 20.0
-    content: float = 8.0
+    content: float = 22.0
     whole_from: int = NEVER
     region_from: int = NEVER
     adversarial: float = 0.5
