@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from dataclasses import replace
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -143,8 +144,17 @@ def _compiled(
     return compiled
 
 
+@cache
 def open_core() -> ov.Core:
-    """OpenVINO, kept from asking any host for anything. Raises EngineUnavailable."""
+    """OpenVINO, kept from asking any host for anything; one for the whole process.
+
+    On processors with large registers each one gives its thread another stack for signals, and
+    takes it back when it goes. Of two, the first to go leaves the stack of a dead one behind, and
+    the next Ctrl-C would end the process with a segmentation fault.
+
+    Raises:
+        EngineUnavailable: it is not installed, or finds no CPU.
+    """
     # The telemetry package asks a host for leave as soon as it is imported. With None in its
     # place OpenVINO takes its own silent stand-in.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
