@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from realtime_unmask.errors import EngineDamaged, EngineUnavailable
-from realtime_unmask.inference import cuda
+from realtime_unmask.inference import cuda, openvino
 from realtime_unmask.inference.engine import ON_CPU, ON_GPU, PREFERENCE, load_engine, probe_backends
 from realtime_unmask.settings import Settings
 
@@ -37,6 +37,8 @@ def folder(tmp_path: Path) -> Path:
 def absent(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
     for package in packages:
         monkeypatch.setitem(sys.modules, package, None)
+    # One that was opened before stays.
+    monkeypatch.setattr(openvino, "open_core", openvino.open_core.__wrapped__)
 
 
 def test_openvino_is_the_first_choice(folder: Path) -> None:
