@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import operator
-import time
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +21,6 @@ from training.evaluation import (
     editor,
     maps,
     photos,
-    pool,
     prior,
     report,
     scores,
@@ -134,31 +128,6 @@ def test_ridge_paints_a_face_that_it_knows(judged: Faces) -> None:
     assert painted.shape == (256, 256, 3)
     ridge = scores.l1(cases.to_bytes((painted / 255).astype(np.float32)), image, inside)
     assert ridge < scores.l1(np.full_like(image, 128), image, inside) / 2
-
-
-def _slow(done: Path | None) -> None:
-    if done is not None:
-        time.sleep(8)
-        done.touch()
-
-
-def _make_slow() -> Callable[[Path | None], None]:
-    return _slow
-
-
-def test_pool_waits_for_no_job_whose_answer_is_not_wanted(tmp_path: Path) -> None:
-    answers = pool.spread(_make_slow, [None, *(tmp_path / str(n) for n in range(3))], workers=2)
-    next(answers)
-    assert multiprocessing.active_children()
-    answers.close()  # type: ignore[attr-defined]  # as after Ctrl-C
-    assert not multiprocessing.active_children()
-    assert not list(tmp_path.iterdir())
-
-
-def test_pool_answers_in_order() -> None:
-    make = partial(partial, operator.mul, 2)
-    assert list(pool.spread(make, [3, 1, 2], workers=0)) == [6, 2, 4]
-    assert list(pool.spread(make, [3, 1, 2], workers=2)) == [6, 2, 4]
 
 
 def test_editor_tables_have_every_row_and_nothing_changes_outside(judged: Faces) -> None:
