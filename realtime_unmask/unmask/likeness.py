@@ -147,9 +147,8 @@ def guess(
 def _within(points: Float32, size: int) -> UInt8:
     """(size, size) uint8, 1 in the convex hull of (N, 2) points, px."""
     plane = np.zeros((size, size), np.uint8)
-    return cv2.fillConvexPoly(plane, np.round(cv2.convexHull(points)).astype(np.int32), 1).astype(
-        np.uint8, copy=False
-    )
+    cv2.fillConvexPoly(plane, np.round(cv2.convexHull(points)).astype(np.int32), 1)
+    return plane
 
 
 def _light(bare: UInt8, pixels: UInt8, skin: UInt8) -> Float32:
