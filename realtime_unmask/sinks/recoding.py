@@ -63,15 +63,15 @@ class Recoder:
     def recoded(self, packet: Packet[Any] | None) -> list[Packet[Any]]:
         """What the sound of `packet` becomes, with its times; None: what is left at the end."""
         made: list[Packet[Any]] = []
+        frames: list[av.AudioFrame] = []
         if packet is not None:
             self._ticks = packet.time_base
         try:
             frames = self._decoder.decode(packet)
         except av.EOFError:
-            frames = []
+            pass
         except av.FFmpegError:
             self.lost += 1
-            return made
         for frame in frames:
             if frame.pts is not None:  # a tick of the source may be as long as a block of sound
                 frame.pts = round(frame.pts * self._ticks / self._base)
