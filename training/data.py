@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from realtime_unmask.faces.alignment import EYE_CENTRE, EYE_DISTANCE
 from training import transport
 from training.labelled import Labelled
 from training.loop import RunConfig, numbers
@@ -25,7 +26,7 @@ from training.masks.cloth import paint
 from training.masks.occluders import beard, glasses, occlude
 from training.masks.pasted import paste, tied, yaw
 from training.masks.shape import random_shape
-from training.shards import CLIPS, CROP, STORED, Faces, inside
+from training.shards import CLIPS, CROP, MARGIN, STORED, Faces, inside
 
 Plane = NDArray[np.float32]
 Picture = NDArray[np.float32]
@@ -47,6 +48,12 @@ PEOPLE_HELD_OUT = {"omi_variants": 10, CLIPS: 2}
 # Who it is, in the original name of a file, by set. The studio set has other collections in it,
 # with one picture of each person and numbers of their own.
 _PEOPLE = {"omi_variants": r"([^_]+)_", CLIPS: r"(.+)_", "webmorph": r"(\d{3})_\d\d\b"}
+# How often a picture has been stretched, as video of another width is and some photographs are. By
+# so much, a logarithm, its height is multiplied: the alignment keeps the distance of the eyes. So
+# far, in radians, the picture's height leans from the face's.
+STRETCHED_SHARE = 0.25
+STRETCH = (-0.5, 0.25)
+STRETCH_LEAN = 0.12
 # What a mask does to the upper-face landmarks, in shares of the eye distance.
 ALIGN_JITTER = 0.015
 # Where there are labelled photographs: their share of the map network's samples, and that of
@@ -147,15 +154,18 @@ class View:
 def view(
     faces: Faces, index: int, rng: np.random.Generator | None, size: int = CROP
 ) -> View:
-    """Cut a crop from a stored one; `rng` moves, turns and scales it a little."""
-    zoom, turn, shift = 1.0, 0.0, np.zeros(2)
+    """Cut a crop from a stored one; `rng` moves, turns, scales and stretches it a little."""
+    zoom, turn, shift, stretch = 1.0, 0.0, np.zeros(2), np.eye(2)
     if rng is not None:
         zoom = float(np.exp(rng.normal(0, 0.02)))
         turn = float(rng.normal(0, 0.025))
-        shift = rng.normal(0, ALIGN_JITTER * 0.36 * CROP * 1.5, 2)
+        shift = rng.normal(0, ALIGN_JITTER * EYE_DISTANCE * CROP * 1.5, 2)
+        stretch = _stretch(rng)
     share = size / CROP
     linear = zoom * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) * share
-    offset = size / 2 + shift * share - linear @ np.full(2, STORED / 2)
+    middle, eyes = np.full(2, STORED / 2), np.array(EYE_CENTRE) * CROP + MARGIN
+    offset = size / 2 + shift * share + linear @ (eyes - stretch @ eyes - middle)
+    linear = linear @ stretch
     matrix = np.hstack([linear, offset[:, None]])
     stored = faces.image(index)
     if size < CROP:  # or thin lines would alias
@@ -165,9 +175,21 @@ def view(
     )
     mesh = faces.landmarks[index] @ linear.T + offset
     valid = inside(faces.corners[index] @ linear.T + offset, size)
+    if not np.array_equal(stretch, np.eye(2)):  # it may reach beyond what is stored
+        around = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * STORED
+        valid &= inside(around @ linear.T + offset, size)
     return View(
         image.astype(np.float32) / 255.0, mesh.astype(np.float32), valid.astype(np.float32)
     )
+
+
+def _stretch(rng: np.random.Generator) -> NDArray[np.float64]:
+    """(2, 2) what a picture of the wrong width does to a face whose eyes stay as far apart."""
+    tall, lean = np.exp(rng.uniform(*STRETCH)), rng.normal(0, STRETCH_LEAN)
+    if rng.random() >= STRETCHED_SHARE:
+        return np.eye(2)
+    up = np.array([np.sin(lean), np.cos(lean)])
+    return np.asarray(np.eye(2) + (tall - 1) * np.outer(up, up))
 
 
 def map_sample(

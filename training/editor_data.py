@@ -26,6 +26,8 @@ REAL_SHARE = 0.35
 COPY_SHARE = 0.38
 # How often the light is worse than a random camera makes it.
 HARSH_SHARE = 0.2
+# How often the picture ends close to the face.
+EDGE_SHARE = 0.2
 # How far the guess is to be trusted.
 TRUST = (0.5, 1.0)
 
@@ -76,7 +78,7 @@ def _sample(
         image = _harsh(image, rng)
     if rng.random() < SMALL_SHARE:
         image = np.clip(reduced(image, rng), 0, 1)  # enlarging overshoots
-    if rng.random() < 0.12:
+    if rng.random() < EDGE_SHARE:
         image, known = frame_edge(image, tight(seen.mesh, size, rng))
         valid = valid * known
     prior, weight = np.zeros_like(image), np.zeros_like(hole)

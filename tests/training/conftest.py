@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from training import data
+from training import checkpoint, data
+from training.face_networks import PerceptualNet, architecture
 from training.prepare import prepare
 from training.shards import Faces, load_shards
 
@@ -57,3 +58,15 @@ def judged(faces: Faces) -> Faces:
 def one_thread() -> None:
     """Sums over threads may differ in their order; one thread gives one answer."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def face_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A perceptual network as it begins."""
+    path = tmp_path_factory.mktemp("faces") / "last.safetensors"
+    network = PerceptualNet()
+    checkpoint.save(
+        path, architecture("perceptual"), checkpoint.Progress(),
+        {"network": network, "average": network}, {},
+    )  # fmt: skip
+    return path
