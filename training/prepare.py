@@ -29,7 +29,16 @@ from realtime_unmask.faces.alignment import EYE_DISTANCE, align, crop, to_crop
 from realtime_unmask.faces.landmarker import Landmarker
 from realtime_unmask.types import Alignment, Float32, UInt8
 from training import files
-from training.shards import CLIPS, CROP, MARGIN, MAX_SHARD_BYTES, STORED, Faces, save_shard
+from training.shards import (
+    CLIPS,
+    CROP,
+    MARGIN,
+    MAX_SHARD_BYTES,
+    STORED,
+    UNFINISHED,
+    Faces,
+    save_shard,
+)
 
 SUFFIXES = (".webp", ".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff")
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm")
@@ -101,6 +110,7 @@ def prepare(inputs: list[Path], out: Path, exclude: Path | None = None) -> Count
     counts = Counts()
     rows: list[_Row] = []
     number, weight = 0, 0
+    (out / UNFINISHED).touch()
     try:
         for row in _prepared(inputs, excluded, counts):
             rows.append(row)
@@ -112,6 +122,7 @@ def prepare(inputs: list[Path], out: Path, exclude: Path | None = None) -> Count
     finally:  # also after Ctrl-C: it may have taken long
         if rows:
             _flush(out, number, rows)
+    (out / UNFINISHED).unlink()
     if counts.kept == 0:
         places = ", ".join(str(p) for p in inputs)
         raise ValueError(f"No usable face was found in {places} ({counts}).")

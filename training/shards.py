@@ -31,6 +31,8 @@ POINTS = 478
 # The set of faces that come from video files; their origin is "<file>_<seconds>".
 CLIPS = "clips"
 MAX_SHARD_BYTES = 56_000_000
+# Lies beside the shards until they are all there.
+UNFINISHED = "unfinished"
 
 
 @dataclass(slots=True)
@@ -117,6 +119,8 @@ def load_shards(folder: Path) -> Faces:
         raise FileNotFoundError(
             f"There are no prepared faces in {folder}. Run 'python -m training prepare' first."
         )
+    if (folder / UNFINISHED).exists():
+        print(f"Note: {folder} holds only a part, since `prepare` was interrupted there.")
     parts = [_load(path) for path in paths]
     return Faces(
         [c for p in parts for c in p.coded],

@@ -194,16 +194,23 @@ def test_tars_and_their_labels_are_read(pictures: Path, tmp_path: Path) -> None:
 
 
 def test_shards_stay_below_their_size(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("training.prepare.MAX_SHARD_BYTES", 60_000)
     prepare([pictures], tmp_path)
     assert len(list(tmp_path.glob("*.npz"))) > 1
     assert len(load_shards(tmp_path)) == 6
+    assert "only a part" not in capsys.readouterr().out
 
 
 def test_what_was_prepared_before_an_interruption_is_kept(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     whole, count = prepare_module._prepare_one, 0
 
@@ -218,6 +225,7 @@ def test_what_was_prepared_before_an_interruption_is_kept(
     with pytest.raises(KeyboardInterrupt):
         prepare([pictures], tmp_path)
     assert len(load_shards(tmp_path)) == 4
+    assert "holds only a part" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode here")
