@@ -21,7 +21,7 @@ from realtime_unmask.faces.alignment import EYE_CENTRE, EYE_DISTANCE
 from training import transport
 from training.labelled import Labelled
 from training.loop import RunConfig, numbers
-from training.masks.camera import degrade, frame_edge, grade
+from training.masks.camera import degrade, frame_edge, grade, moved
 from training.masks.cloth import paint
 from training.masks.occluders import beard, glasses, occlude
 from training.masks.pasted import paste, tied, yaw
@@ -64,6 +64,8 @@ PASTED_SHARE = 0.40
 MASKED_SHARE = 0.74
 # How often a pasted mask gets straps.
 TIED_SHARE = 0.6
+# How often the head moved while it was exposed, for either network.
+MOTION_SHARE = 0.15
 # What is narrower than this counts as thin, and with it what is so close by, crop px: else straps
 # would be learned too wide.
 THIN_PX, RIM_PX = 9, 3
@@ -215,7 +217,11 @@ def map_sample(
     if hidden:
         image, over = occlude(image, mesh, rng)
         target = target * (1 - over)
-    image = degrade(grade(image, rng), rng)
+    image = grade(image, rng)
+    if rng.random() < MOTION_SHARE:  # half of a mask is mask enough: its traces go with it
+        image, target = moved([image, target], rng)
+        target = np.minimum(1, 2 * target)
+    image = degrade(image, rng)
     if rng.random() < 0.3:
         image, known = frame_edge(image, tight(mesh, CROP, rng))
         valid = valid * known

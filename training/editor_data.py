@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from realtime_unmask.faces.warp import CARRIERS, thin_plate
-from training.data import Picture, Plane, Sample, View, chw, person, tight, view
+from training.data import MOTION_SHARE, Picture, Plane, Sample, View, chw, person, tight, view
 from training.labelled import Labelled
-from training.masks.camera import frame_edge, grade, reduced
+from training.masks.camera import frame_edge, grade, moved, reduced
 from training.masks.pasted import carried
 from training.masks.shape import Points, random_shape
 from training.shards import CROP, Faces
@@ -76,6 +76,8 @@ def _sample(
     image, valid = grade(seen.image, rng), seen.valid
     if rng.random() < HARSH_SHARE:
         image = _harsh(image, rng)
+    if rng.random() < MOTION_SHARE:
+        (image,) = moved([image], rng)
     if rng.random() < SMALL_SHARE:
         image = np.clip(reduced(image, rng), 0, 1)  # enlarging overshoots
     if rng.random() < EDGE_SHARE:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.float32]
 
+# How far a head may move while it is exposed, in shares of the crop: quick ones in a dim room do.
+MOTION = (0.01, 0.09)
+
 
 @cache
 def _bank() -> Picture:
@@ -60,6 +63,22 @@ def reduced(image: Picture, rng: np.random.Generator) -> Picture:
     small = cv2.resize(image, (low, low), interpolation=cv2.INTER_AREA)
     how = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
     return cv2.resize(small, (size, size), interpolation=how).astype(np.float32)
+
+
+def moved(planes: list[Picture], rng: np.random.Generator) -> list[Picture]:
+    """All planes, (S, S) or (S, S, C), blurred alike by a head that moved while it was exposed."""
+    length = rng.uniform(*MOTION) * planes[0].shape[0]
+    angle = rng.normal(0, 0.35) if rng.random() < 0.7 else rng.uniform(0, np.pi)
+    half = np.array([np.cos(angle), np.sin(angle)]) * length / 2
+    reach = int(np.ceil(np.abs(half).max())) + 1
+    path = np.zeros((2 * reach + 1, 2 * reach + 1), np.uint8)
+    ends = [tuple(np.rint((reach + sign * half) * 16).astype(int).tolist()) for sign in (-1, 1)]
+    cv2.line(path, ends[0], ends[1], (255,), 1, cv2.LINE_AA, 4)
+    weight = path.astype(np.float32) / path.sum()
+    return [
+        cv2.filter2D(p, -1, weight, borderType=cv2.BORDER_REPLICATE).astype(np.float32, copy=False)
+        for p in planes
+    ]
 
 
 def degrade(image: Picture, rng: np.random.Generator) -> Picture:
