@@ -110,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
                               help="also what a guess from another picture of the person is worth")
             step.add_argument("--steady", action="store_true",
                               help="also a minute of a still head, frame after frame")
+            step.add_argument("--motion-blur", action="store_true",
+                              help="also heads that move while they are exposed")
             step.add_argument("--clips", type=Path, metavar="FOLDER",
                               help="also videos of bare faces, masked and unmasked again")
 
@@ -266,7 +268,7 @@ def _evaluate_map(options: argparse.Namespace) -> None:
 
 
 def _evaluate_editor(options: argparse.Namespace) -> None:
-    from training.evaluation import editor, moving, prior, report, steady
+    from training.evaluation import editor, motion_blur, moving, prior, report, steady
     from training.face_networks import load_face_network
     from training.shards import load_shards
     from training.sheet import sheet
@@ -295,6 +297,11 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
     if clips:
         judged.tables["clips, unseen painter"] = clips
     _editor_report(options, judged)
+    if options.motion_blur:
+        judged.tables["motion blur, unseen painter"] = motion_blur.evaluate(
+            faces, options.engines,
+            against=options.against, limit=options.limit, workers=options.workers,
+        )  # fmt: skip
     if options.prior:
         judged.tables["guesses, unseen painter"] = prior.evaluate(
             faces, options.engines,
