@@ -2,63 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from PyQt6.QtCore import QPoint, Qt
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import (
-    QAbstractButton,
     QApplication,
-    QCheckBox,
-    QComboBox,
-    QPushButton,
-    QWidget,
 )
 from pytestqt.qtbot import QtBot
 
-from realtime_unmask.ui.actions import KEYS
 from realtime_unmask.ui.badge import BadgeDialog
-from realtime_unmask.ui.hotkeys import HotkeySheet
 from realtime_unmask.ui.viewport import View
 from realtime_unmask.ui.window import Window
 
+from .hands import click, pick_with_keys, pick_with_mouse, press
 from .stand_ins import FakeStudio
-
-ALL_KEYS = [
-    (name, key) for section in KEYS.values() for name, keys in section.items() for key in keys
-]
-
-
-def click(widget: QWidget) -> None:
-    """Where a person clicks: on the box of a check box, else in the middle."""
-    where = QPoint(8, widget.height() // 2) if isinstance(widget, QCheckBox) else QPoint()
-    QTest.mouseClick(widget, Qt.MouseButton.LeftButton, pos=where)
-
-
-def press(window: Window, key: str) -> None:
-    """Press a key as the window's owner would: "S", "Ctrl+O"."""
-    control = "Ctrl+" in key
-    modifier = Qt.KeyboardModifier.ControlModifier if control else Qt.KeyboardModifier.NoModifier
-    name = key.removeprefix("Ctrl+")
-    code = {"F1": Qt.Key.Key_F1, "F11": Qt.Key.Key_F11}.get(name)
-    QTest.keyClick(window, code if code is not None else name, modifier)
-
-
-def pick_with_mouse(choice: QComboBox, index: int) -> None:
-    choice.showPopup()
-    view = choice.view()
-    assert view is not None and view.viewport() is not None
-    rect = view.visualRect(view.model().index(index, 0))
-    QTest.mouseMove(view.viewport(), rect.center())
-    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=rect.center())
-
-
-def pick_with_keys(choice: QComboBox, steps: int) -> None:
-    choice.setFocus()
-    for _ in range(steps):
-        QTest.keyClick(choice, Qt.Key.Key_Down)
 
 
 def test_first_camera_is_shown_without_being_asked_for(window: Window, studio: FakeStudio) -> None:
@@ -327,18 +284,6 @@ def test_details_show_the_stages(window: Window, qtbot: QtBot) -> None:
     assert "paint 11.5 ms" in window.details.accessibleDescription()
 
 
-@pytest.mark.parametrize("way", ["mouse", "?", "F1"])
-def test_sheet_lists_every_key(window: Window, way: str, qtbot: QtBot) -> None:
-    click(window.bar.button("help")) if way == "mouse" else press(window, way)
-    sheet = window.findChild(HotkeySheet)
-    assert sheet is not None and sheet.isVisible()
-    named = " ".join(label.accessibleName() for label in sheet.findChildren(QWidget))
-    for name in window.commands:
-        assert f"{window.commands[name].text()}: " in named
-    QTest.keyClick(sheet, Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: window.findChild(HotkeySheet) is None)
-
-
 def test_sound_can_be_shifted(window: Window) -> None:
     box = window.panel.audio_offset
     box.setFocus()
@@ -352,57 +297,3 @@ def test_devices_can_be_chosen(window: Window, qtbot: QtBot, name: str) -> None:
     qtbot.waitUntil(lambda: choice.count() > 1)
     pick_with_keys(choice, 1)
     assert getattr(window.controller.preferences, name) == choice.itemData(1)
-
-
-def test_no_two_actions_share_a_key() -> None:
-    keys = [key for _, key in ALL_KEYS]
-    assert len(keys) == len(set(keys))
-
-
-def test_every_action_has_a_key_and_says_it(window: Window) -> None:
-    for name in window.commands:
-        action = window.commands[name]
-        assert action.shortcuts(), name
-        assert action.toolTip().endswith(")"), name
-
-
-@pytest.mark.parametrize(("name", "key"), ALL_KEYS)
-def test_each_key_does_its_action_once(
-    open_window: Callable[..., Window], qtbot: QtBot, name: str, key: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    for name_of_dialog in ("open_files", "choose_own_photo"):
-        monkeypatch.setattr(Window, name_of_dialog, lambda self: None)
-    window = open_window()
-    qtbot.waitUntil(lambda: window.controller.state == "running")
-    done: list[str] = []
-    for other in window.commands:
-        window.commands[other].triggered.connect(lambda _, other=other: done.append(other))
-    press(window, key)
-    assert done == [name]
-
-
-def test_everything_can_be_reached_by_tab_and_has_a_name(window: Window) -> None:
-    start: Any = window.bar.button("start")
-    start.setFocus()
-    reached: list[QWidget] = []
-    for _ in range(200):
-        focus = QApplication.focusWidget()
-        assert focus is not None
-        if focus in reached:
-            break
-        reached.append(focus)
-        QTest.keyClick(focus, Qt.Key.Key_Tab)
-    wanted = [
-        w
-        for kind in (QAbstractButton, QComboBox)
-        for w in window.findChildren(kind)
-        if w.isVisible() and w.isEnabled() and w.focusPolicy() & Qt.FocusPolicy.TabFocus
-    ]
-    assert len(wanted) > 20
-    for widget in wanted:
-        assert widget in reached, (widget, widget.objectName())
-    for widget in reached:
-        name = widget.accessibleName() or (isinstance(widget, QAbstractButton) and widget.text())
-        assert name, (widget, widget.parent())
-    assert isinstance(window.start_page.start, QPushButton)
