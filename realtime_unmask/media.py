@@ -117,6 +117,24 @@ class StreamInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Grading:
+    """For which screen an HDR10 picture was made, and how bright it gets.
+
+    Attributes:
+        display: SMPTE ST 2086: x and y of red, green, blue and white in 0.00002, then the least and
+            the most light in 0.0001 cd/m2; () = not said.
+        light: CTA-861.3: the brightest pixel and the brightest picture's mean, cd/m2; () = not
+            said.
+    """
+
+    display: tuple[int, ...] = ()
+    light: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.display or self.light)
+
+
+@dataclass(frozen=True, slots=True)
 class VideoInfo:
     """What is known about a video before its frames are read.
 
@@ -137,7 +155,7 @@ class VideoInfo:
         timed: the file has timestamps (a raw stream has none).
         bit_depth: bits a component.
         chroma: "420", "422", "444" or "rgb".
-        colour, orientation: see there.
+        colour, grading, orientation: see there.
         field_order: "" (progressive), "top" or "bottom" (first field).
         streams: all tracks.
         metadata: the container's.
@@ -161,6 +179,7 @@ class VideoInfo:
     bit_depth: int
     chroma: str
     colour: Colour
+    grading: Grading
     orientation: Orientation
     field_order: str
     streams: tuple[StreamInfo, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from realtime_unmask.errors import MediaDamaged, MediaUnsupported
 from realtime_unmask.media import (
     DECODER_FAULTS,
     Colour,
+    Grading,
     Orientation,
     StreamInfo,
     VideoInfo,
@@ -30,6 +32,12 @@ _FULL_RANGE = 2
 # The tags that encoders take; a damaged file may hold any number.
 _PRIMARIES, _TRANSFERS, _MATRICES = range(1, 13), range(1, 19), range(15)
 _RGB_MATRIX = 0
+# FFmpeg's AVMasteringDisplayMetadata: ten fractions, and whether colours and light are said.
+_DISPLAY = struct.Struct("=20i2i")
+# In which units HDR10 counts them.
+_DISPLAY_UNITS = (50_000,) * 8 + (10_000,) * 2
+# AVContentLightMetadata.
+_LIGHT = struct.Struct("=2I")
 
 
 def probe(path: Path) -> VideoInfo:
@@ -132,6 +140,7 @@ def _info(
         bit_depth=depth,
         chroma=_chroma(picture),
         colour=_colour(stream, picture),
+        grading=_grading(picture),
         orientation=orientation,
         field_order=_field_order(stream, picture),
         streams=streams,
@@ -201,6 +210,26 @@ def _colour(stream: VideoStream, picture: av.VideoFrame) -> Colour:
         known(picture.colorspace, codec.colorspace, unspecified.matrix, _MATRICES),
         value_range,
     )
+
+
+def _grading(picture: av.VideoFrame) -> Grading:
+    display: tuple[int, ...] = ()
+    light: tuple[int, ...] = ()
+    for data in cast(Iterable[SideData], picture.side_data):
+        if data.type.name == "MASTERING_DISPLAY_METADATA" and len(bytes(data)) == _DISPLAY.size:
+            *parts, has_colours, has_light = _DISPLAY.unpack(bytes(data))
+            if has_colours and has_light and all(parts[1::2]):
+                shares = map(Fraction, parts[::2], parts[1::2])
+                display = tuple(
+                    round(share * unit) for share, unit in zip(shares, _DISPLAY_UNITS, strict=True)
+                )
+        elif data.type.name == "CONTENT_LIGHT_LEVEL" and len(bytes(data)) >= _LIGHT.size:
+            light = _LIGHT.unpack_from(bytes(data))
+    # What a damaged file says beyond these, no encoder takes.
+    limits = (2**16,) * 8 + (2**32,) * 2
+    if not all(0 <= value < limit for value, limit in zip(display, limits, strict=False)):
+        display = ()
+    return Grading(display, light if all(value < 2**16 for value in light) else ())
 
 
 def _field_order(stream: VideoStream, picture: av.VideoFrame) -> str:

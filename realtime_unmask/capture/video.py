@@ -42,7 +42,6 @@ _ONE_PICTURE_A_PACKET = frozenset({"h264", "hevc"})
 # program stream, where a packet may hold many pictures, they need not be even then.
 _SETTLED_S = Fraction(1)
 _NO_SEEKING = "mpeg"
-_HDR_LIMITS = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
 _HUGE_PIXELS = 4096 * 2304
 # Incomplete packets so near before a jump back of the clock are the end of a recording.
 _NEAR = 8
@@ -121,8 +120,6 @@ class VideoSource(Closing):
             self.end_pts = end
             if not self._frames and any(part.is_alpha for part in picture.format.components):
                 self.notes.append("its transparency is left out")
-            if not self._frames and any(picture.side_data.get(one) for one in _HDR_LIMITS):
-                self.notes.append("its HDR10 data on display and brightest pixels are left out")
             # Not kept in a variable: this would hold it while the next one is made.
             yield Frame(self._upright(picture), pts, 0, self._frames)
             self._frames += 1

@@ -24,7 +24,7 @@ from realtime_unmask.errors import (
     UsageError,
     refusing,
 )
-from realtime_unmask.media import Colour, VideoInfo
+from realtime_unmask.media import Colour, Grading, VideoInfo
 from realtime_unmask.pipeline.overlap import ReadAhead, WriteBehind
 from realtime_unmask.sinks.encoding import Encoding
 from realtime_unmask.sinks.partial import SUFFIXES, check_target, partial_of
@@ -327,7 +327,9 @@ class _Sinks:
         )
         self._maps: VideoSink | None = None
         if options.maps is not None:
-            grey = replace(like, bit_depth=8, chroma="420", colour=_MAP_COLOUR)
+            grey = replace(
+                like, bit_depth=8, chroma="420", colour=_MAP_COLOUR, grading=Grading()
+            )
             encoding = replace(options.encoding, codec="h264", crf=_MAP_CRF)
             with ExitStack() as undo:
                 undo.callback(self._main.abort)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from realtime_unmask.errors import UsageError
-from realtime_unmask.media import VideoInfo
+from realtime_unmask.media import Grading, VideoInfo
 
 CODECS = ("auto", "h264", "hevc")
 PRESETS = (
@@ -77,7 +77,7 @@ def encoder_options(codec: str, encoding: Encoding, like: VideoInfo, pixels: int
         "g": str(max(1, round(rate))),
     }
     if codec == "hevc":
-        parameters = f"log-level=error:open-gop=0:rc-lookahead={ahead}"
+        parameters = f"log-level=error:open-gop=0:rc-lookahead={ahead}" + _graded(like.grading)
         return {**options, "x265-params": parameters}
     parameters = f"rc-lookahead={ahead}"
     if pixels > _HUGE_PIXELS:
@@ -89,3 +89,16 @@ def encoder_options(codec: str, encoding: Encoding, like: VideoInfo, pixels: int
         top_first = (like.field_order == "top") != like.orientation.flip_y
         parameters += ":tff=1" if top_first else ":bff=1"
     return {**options, "x264-params": parameters}
+
+
+def _graded(grading: Grading) -> str:
+    """What x265 is told of the screen and the light that a picture was made for."""
+    told = ""
+    if grading.display:
+        red, green, blue, white = (grading.display[i : i + 2] for i in range(0, 8, 2))
+        least, most = grading.display[8:]
+        colours = (("G", green), ("B", blue), ("R", red), ("WP", white), ("L", (most, least)))
+        told += ":master-display=" + "".join(f"{name}({x},{y})" for name, (x, y) in colours)
+    if grading.light:
+        told += ":max-cll={},{}".format(*grading.light)
+    return told

@@ -17,7 +17,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from realtime_unmask.errors import OutputError
-from realtime_unmask.media import Colour, Orientation, VideoInfo
+from realtime_unmask.media import Colour, Grading, Orientation, VideoInfo
 from realtime_unmask.sinks.encoding import Encoding
 from realtime_unmask.sinks.fit import even, fitted
 from realtime_unmask.sinks.video import VideoSink
@@ -287,6 +287,7 @@ def _like(path: Path, size: tuple[int, int]) -> VideoInfo:
         bit_depth=8,
         chroma="420",
         colour=_BT709,
+        grading=Grading(),
         orientation=Orientation(),
         field_order="",
         streams=(),

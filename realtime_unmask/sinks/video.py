@@ -171,6 +171,8 @@ class VideoSink:
         if like.bit_depth > written:
             hint = "; --codec hevc keeps 10" if codec == "h264" else ""
             notes.append(f"{like.bit_depth} bits a component become {written}{hint}")
+        if like.grading and codec == "h264":
+            notes.append("its HDR10 data on display and brightest pixels are left out")
         if self._size[0] % 2 or self._size[1] % 2:
             notes.append("its odd size needs 4:4:4 colour, which some hardware players refuse")
         elif like.chroma in ("422", "444", "rgb"):

@@ -13,6 +13,7 @@ import pytest
 
 from realtime_unmask.capture.probe import probe
 from realtime_unmask.errors import EngineError, MediaDamaged, OutputError, UsageError
+from realtime_unmask.media import Grading
 from realtime_unmask.pipeline.convert import (
     ConvertOptions,
     ConvertReport,
@@ -85,13 +86,29 @@ def test_matroska_keeps_the_times_of_matroska(tmp_path: Path) -> None:
     assert convert(source, tmp_path / "out.mkv")[1].pts == look(source).pts
 
 
-def test_brightness_limits_that_are_lost_are_noted(tmp_path: Path) -> None:
+def graded(path: Path) -> Path:
+    """A video in HDR10."""
     limits = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
     options = {"preset": "ultrafast", "x265-params": f"{limits}:max-cll=1000,400:log-level=none"}
     video = Video(frames=8, codec="libx265", pix_fmt="yuv420p10le", colour=(9, 16, 9, 1))
-    source = write(tmp_path / "in.mkv", replace(video, options=options))
-    report, _ = convert(source, tmp_path / "out.mkv")
+    return write(path, replace(video, options=options))
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_brightness_limits_are_kept(tmp_path: Path, ending: str) -> None:
+    source = graded(tmp_path / f"in.{ending}")
+    report, _ = convert(source, tmp_path / f"out.{ending}")
+    assert not report.notes
+    colours = (34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450)
+    wanted = Grading((*colours, 1, 10_000_000), (1000, 400))
+    assert probe(source).grading == probe(tmp_path / f"out.{ending}").grading == wanted
+
+
+def test_brightness_limits_that_are_lost_are_noted(tmp_path: Path) -> None:
+    source = graded(tmp_path / "in.mkv")
+    report, _ = convert(source, tmp_path / "out.mkv", ConvertOptions(Encoding("h264")))
     assert any("HDR10 data" in note for note in report.notes)
+    assert not probe(tmp_path / "out.mkv").grading
 
 
 def test_metadata_and_chapters_are_kept_and_the_notice_is_added(tmp_path: Path) -> None:
