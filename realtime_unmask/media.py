@@ -191,6 +191,11 @@ class VideoInfo:
         return self.container.startswith("mov")
 
     @property
+    def pixel_aspect(self) -> float:
+        """The sample aspect, where it can be meant; else 1."""
+        return float(self.sample_aspect) if 1 / 4 <= self.sample_aspect <= 4 else 1.0
+
+    @property
     def step(self) -> Fraction:
         """Seconds from one frame to the next where nothing better is known."""
         return 1 / (self.frame_rate or _FALLBACK_RATE)

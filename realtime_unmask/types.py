@@ -29,6 +29,7 @@ class Frame:
         captured_ns: time.monotonic_ns() when it was read; 0 for files.
         index: its number in the source, from 0.
         source: which of the sources that a live session was told to show, from 0; 0 for files.
+        pixel_aspect: width of a pixel over its height.
 
     Raises:
         TypeError: image is not a uint8 array.
@@ -40,6 +41,7 @@ class Frame:
     captured_ns: int = 0
     index: int = 0
     source: int = 0
+    pixel_aspect: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.image, np.ndarray) or self.image.dtype != np.uint8:
@@ -92,7 +94,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
-    """The similarity transform from a frame to the square crop of one face.
+    """The transform from a frame to the square crop of one face: a similarity if pixels are square.
 
     Attributes:
         matrix: (2, 3) float64; [x', y'] = matrix @ [x, y, 1], frame px -> crop px.
@@ -109,7 +111,7 @@ class Alignment:
 
     @property
     def scale(self) -> float:
-        """Crop px per frame px."""
+        """Crop px per frame px, along a row of the frame."""
         return float(np.hypot(self.matrix[0, 0], self.matrix[1, 0]))
 
 

@@ -121,7 +121,10 @@ class VideoSource(Closing):
             if not self._frames and any(part.is_alpha for part in picture.format.components):
                 self.notes.append("its transparency is left out")
             # Not kept in a variable: this would hold it while the next one is made.
-            yield Frame(self._upright(picture), pts, 0, self._frames)
+            yield Frame(
+                self._upright(picture), pts, 0, self._frames,
+                pixel_aspect=self.info.pixel_aspect,
+            )  # fmt: skip
             self._frames += 1
         else:
             self._judge_end()

@@ -1,4 +1,4 @@
-"""Landmarks -> the similarity transform to a face's square crop. Pure; training uses it too.
+"""Landmarks -> the transform to a face's square crop. Pure; training uses it too.
 
 A mask hides the lower face, and the mesh under it is a guess (the chin is off by 8-20 % of the
 eye distance), so only eyes, brows and nose bridge are used. Scale and roll come from a rigid fit
@@ -54,17 +54,19 @@ _REFERENCE: Float64 = np.concatenate(
 )
 
 
-def align(landmarks: Float32, size: int) -> Alignment:
-    """The transform that brings a face upright into its crop.
+def align(landmarks: Float32, size: int, pixel_aspect: float = 1.0) -> Alignment:
+    """The transform that brings a face upright, and unstretched, into its crop.
 
     Args:
-        landmarks: (478, 3), x y in frame px, z relative in the same unit.
+        landmarks: (478, 3), x y in frame px, z relative in the unit of x.
         size: side of the crop, px.
+        pixel_aspect: width of a frame's pixel over its height.
 
     Raises:
         ValueError: the points do not span a face (all on one spot, or not finite).
     """
-    scale, rotation, offset = rigid_fit(_REFERENCE, landmarks[POINTS])
+    square = np.array([pixel_aspect, 1.0, pixel_aspect])
+    scale, rotation, offset = rigid_fit(_REFERENCE, landmarks[POINTS] * square)
     centre = offset[:2]  # the reference's origin lies between the eyes
     # In-plane part of the rotation: stays sound in yaw and pitch, where each single axis
     # shrinks in the picture.
@@ -73,7 +75,7 @@ def align(landmarks: Float32, size: int) -> Alignment:
     cos, sin = zoom * np.cos(roll), zoom * np.sin(roll)
     linear = np.array([[cos, sin], [-sin, cos]])
     offset = np.array(EYE_CENTRE) * size - linear @ centre
-    return Alignment(np.hstack([linear, offset[:, None]]), size)
+    return Alignment(np.hstack([linear * square[:2], offset[:, None]]), size)
 
 
 def rigid_fit(source: Float64, target: Float32) -> tuple[float, Float64, Float64]:

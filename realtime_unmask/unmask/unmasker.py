@@ -292,7 +292,7 @@ class Unmasker(Closing):
         seen = []
         for face in faces:
             try:
-                alignment = align(face.landmarks, CROP)
+                alignment = align(face.landmarks, CROP, frame.pixel_aspect)
             except ValueError:  # a degenerate mesh: no face after all
                 continue
             memory, follows = None, False

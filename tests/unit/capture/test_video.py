@@ -87,6 +87,7 @@ def test_the_sample_aspect_turns_with_the_picture(tmp_path: Path) -> None:
     with VideoSource(write(tmp_path / "a.mp4", tall)) as source:
         assert (source.info.width, source.info.height) == (240, 320)
         assert source.info.sample_aspect == Fraction(11, 16)
+        assert next(iter(source)).pixel_aspect == 11 / 16
 
 
 def test_a_raw_stream_without_times_gets_those_of_its_rate(tmp_path: Path) -> None:

@@ -67,6 +67,13 @@ def test_lower_face_has_no_say() -> None:
     assert np.array_equal(align(mesh, SIZE).matrix, align(moved, SIZE).matrix)
 
 
+def test_pixels_that_are_not_square_are_undone() -> None:
+    mesh = head(roll=0.4, yaw=0.2)
+    narrow = mesh * np.array([0.7, 1.0, 0.7], np.float32)
+    there = to_crop(narrow, align(narrow, SIZE, pixel_aspect=1 / 0.7))
+    assert np.allclose(there, to_crop(mesh, align(mesh, SIZE)), atol=0.05)
+
+
 def test_inverse_brings_points_back() -> None:
     mesh = head(roll=0.3, yaw=0.2)
     made = align(mesh, SIZE)

@@ -113,3 +113,19 @@ def test_the_person_without_a_mask_is_left_alone(unmasker: Unmasker) -> None:
     once = unmasker.process(picture).output
     again = unmasker.process(once)
     assert again.output is once
+
+
+def test_a_face_in_pixels_that_are_not_square_is_painted_as_in_square_ones(
+    unmasker: Unmasker, cases: list[tuple[NDArray[np.uint8], NDArray[np.bool_]]]
+) -> None:
+    picture, true = cases[0]
+    height, width = picture.shape[:2]
+    size = (round(0.7 * width), height)
+    narrow = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    inside = cv2.resize(true.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    wanted = cv2.resize(unmasker.process(picture).output.image, size, interpolation=cv2.INTER_AREA)
+    away = []
+    for aspect in (1.0, width / size[0]):
+        made = unmasker.process(Frame(narrow, pixel_aspect=aspect)).output.image
+        away.append(np.abs(made.astype(int) - wanted)[inside].mean())
+    assert away[1] < 8 and away[1] < away[0] / 2
