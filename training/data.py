@@ -21,7 +21,7 @@ from realtime_unmask.faces.alignment import EYE_CENTRE, EYE_DISTANCE
 from training import transport
 from training.labelled import Labelled
 from training.loop import RunConfig, numbers
-from training.masks.camera import degrade, frame_edge, grade, moved
+from training.masks.camera import degrade, frame_edge, grade, harsh, moved
 from training.masks.cloth import paint
 from training.masks.occluders import beard, glasses, occlude
 from training.masks.pasted import paste, tied, yaw
@@ -64,7 +64,9 @@ PASTED_SHARE = 0.40
 MASKED_SHARE = 0.74
 # How often a pasted mask gets straps.
 TIED_SHARE = 0.6
-# How often the head moved while it was exposed, for either network.
+# For either network: how often the light is worse than a random camera makes it, and how often the
+# head moved while it was exposed.
+HARSH_SHARE = 0.2
 MOTION_SHARE = 0.15
 # What is narrower than this counts as thin, and with it what is so close by, crop px: else straps
 # would be learned too wide.
@@ -218,6 +220,8 @@ def map_sample(
         image, over = occlude(image, mesh, rng)
         target = target * (1 - over)
     image = grade(image, rng)
+    if rng.random() < HARSH_SHARE:
+        image = harsh(image, rng)
     if rng.random() < MOTION_SHARE:  # half of a mask is mask enough: its traces go with it
         image, target = moved([image, target], rng)
         target = np.minimum(1, 2 * target)

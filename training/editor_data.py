@@ -8,9 +8,20 @@ import cv2
 import numpy as np
 
 from realtime_unmask.faces.warp import CARRIERS, thin_plate
-from training.data import MOTION_SHARE, Picture, Plane, Sample, View, chw, person, tight, view
+from training.data import (
+    HARSH_SHARE,
+    MOTION_SHARE,
+    Picture,
+    Plane,
+    Sample,
+    View,
+    chw,
+    person,
+    tight,
+    view,
+)
 from training.labelled import Labelled
-from training.masks.camera import frame_edge, grade, moved, reduced
+from training.masks.camera import frame_edge, grade, harsh, moved, reduced, smooth_field
 from training.masks.pasted import carried
 from training.masks.shape import Points, random_shape
 from training.shards import CROP, Faces
@@ -24,8 +35,6 @@ SMALL_SHARE = 0.25
 REAL_SHARE = 0.35
 # How often another sample's prior is a worsened copy of the truth.
 COPY_SHARE = 0.38
-# How often the light is worse than a random camera makes it.
-HARSH_SHARE = 0.2
 # How often the picture ends close to the face.
 EDGE_SHARE = 0.2
 # How far the guess is to be trusted.
@@ -75,7 +84,7 @@ def _sample(
     hole = _hole(seen.mesh, size, rng, real)
     image, valid = grade(seen.image, rng), seen.valid
     if rng.random() < HARSH_SHARE:
-        image = _harsh(image, rng)
+        image = harsh(image, rng)
     if rng.random() < MOTION_SHARE:
         (image,) = moved([image], rng)
     if rng.random() < SMALL_SHARE:
@@ -114,22 +123,6 @@ def _hole(
     return cv2.dilate(marked, kernel).astype(np.float32)
 
 
-def _harsh(image: Picture, rng: np.random.Generator) -> Picture:
-    """In grey, in coloured light, overexposed, or lit unevenly: the paint has to follow."""
-    kind = rng.random()
-    if kind < 0.25:
-        weights = rng.dirichlet((3.0, 6.0, 2.0))
-        return np.repeat((image @ weights)[..., None], 3, 2).astype(np.float32)
-    if kind < 0.5:
-        light = np.exp(rng.normal(0, 0.25, 3))
-    elif kind < 0.7:
-        light = np.exp(rng.uniform(0.2, 0.8)) * np.exp(rng.normal(0, 0.05, 3))
-    else:
-        field = _field(image.shape[0], (2, 3, 1), rng) * rng.uniform(0.1, 0.4)
-        light = np.exp(field + field * rng.normal(0, 0.15, 3))
-    return np.clip(image * light, 0, 1).astype(np.float32)
-
-
 def _from_another(
     seen: View, mesh: Points, hole: Plane, rng: np.random.Generator
 ) -> tuple[Picture, Plane]:
@@ -155,27 +148,20 @@ def _worse_copy(
     y, x = np.mgrid[:size, :size].astype(np.float32)
     places = np.stack([x, y], -1) @ linear.T.astype(np.float32) + offset.astype(np.float32)
     if rng.random() < 0.5:  # another expression, bent to this one's mesh as well as that goes
-        places += _field(size, (6, 6, 2), rng) * np.float32(rng.uniform(0, 3.5) * size / CROP)
+        places += smooth_field(size, (6, 6, 2), rng) * np.float32(rng.uniform(0, 3.5) * size / CROP)
     guess = cv2.remap(
         image, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     guess = guess * np.exp(rng.normal(0, 0.06, 3)) + rng.normal(0, 0.02)
     if rng.random() < 0.5:  # another light
-        guess *= np.exp(_field(size, (3, 3, 1), rng) * np.float32(rng.uniform(0, 0.25)))
+        guess *= np.exp(smooth_field(size, (3, 3, 1), rng) * np.float32(rng.uniform(0, 0.25)))
     if rng.random() < 0.7:
         guess = cv2.GaussianBlur(guess, (0, 0), rng.uniform(0.4, 3.0) * size / CROP)
     weight = hole * rng.uniform(*TRUST)
     if rng.random() < 0.4:
-        weight = weight * (_field(size, (5, 5, 1), rng)[..., 0] > rng.uniform(-0.5, 0.7))
+        weight = weight * (smooth_field(size, (5, 5, 1), rng)[..., 0] > rng.uniform(-0.5, 0.7))
     weight = weight.astype(np.float32)
     return _kept(np.asarray(guess, np.float32), weight), weight
-
-
-def _field(size: int, knots: tuple[int, int, int], rng: np.random.Generator) -> Picture:
-    """(size, size, c) smooth noise of deviation about 1, from (rows, columns, c) knots."""
-    noise = rng.normal(size=knots).astype(np.float32)
-    field = cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC)
-    return field.reshape(size, size, knots[2]).astype(np.float32, copy=False)
 
 
 def _kept(guess: Picture, weight: Plane) -> Picture:

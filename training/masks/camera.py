@@ -65,6 +65,31 @@ def reduced(image: Picture, rng: np.random.Generator) -> Picture:
     return cv2.resize(small, (size, size), interpolation=how).astype(np.float32)
 
 
+def harsh(image: Picture, rng: np.random.Generator) -> Picture:
+    """In grey, in coloured light, overexposed, in the dark, or lit unevenly; float32 in [0, 1]."""
+    kind = rng.random()
+    if kind < 0.25:
+        weights = rng.dirichlet((3.0, 6.0, 2.0))
+        return np.repeat((image @ weights)[..., None], 3, 2).astype(np.float32)
+    if kind < 0.45:
+        light = np.exp(rng.normal(0, 0.25, 3))
+    elif kind < 0.65:
+        light = np.exp(rng.uniform(0.2, 0.8)) * np.exp(rng.normal(0, 0.05, 3))
+    elif kind < 0.8:
+        light = np.exp(rng.uniform(-2.2, -0.5)) * np.exp(rng.normal(0, 0.05, 3))
+    else:
+        field = smooth_field(image.shape[0], (2, 3, 1), rng) * rng.uniform(0.1, 0.4)
+        light = np.exp(field + field * rng.normal(0, 0.15, 3))
+    return np.clip(image * light, 0, 1).astype(np.float32)
+
+
+def smooth_field(size: int, knots: tuple[int, int, int], rng: np.random.Generator) -> Picture:
+    """(size, size, c) smooth noise of deviation about 1, from (rows, columns, c) knots."""
+    noise = rng.normal(size=knots).astype(np.float32)
+    field = cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC)
+    return field.reshape(size, size, knots[2]).astype(np.float32, copy=False)
+
+
 def moved(planes: list[Picture], rng: np.random.Generator) -> list[Picture]:
     """All planes, (S, S) or (S, S, C), blurred alike by a head that moved while it was exposed."""
     length = rng.uniform(*MOTION) * planes[0].shape[0]
