@@ -68,6 +68,8 @@ TIED_SHARE = 0.6
 # head moved while it was exposed.
 HARSH_SHARE = 0.2
 MOTION_SHARE = 0.15
+# How often the map network is shown a face the wrong way round, which wears nothing.
+WRONG_WAY_SHARE = 0.05
 # What is narrower than this counts as thin, and with it what is so close by, crop px: else straps
 # would be learned too wide.
 THIN_PX, RIM_PX = 9, 3
@@ -229,6 +231,8 @@ def map_sample(
     if rng.random() < 0.3:
         image, known = frame_edge(image, tight(mesh, CROP, rng))
         valid = valid * known
+    if rng.random() < WRONG_WAY_SHARE:
+        image, target = _wrong_way(image, rng), np.zeros_like(target)
     if not target.any():  # no mask beyond the picture's edge either: its repetition looks like one
         valid = np.ones_like(valid)
     if rng.random() < 0.5:
@@ -237,6 +241,15 @@ def map_sample(
         "image": chw(image) * 2 - 1, "target": target[None], "valid": valid[None],
         "thin": near_thin(target)[None],
     }  # fmt: skip
+
+
+def _wrong_way(image: Picture, rng: np.random.Generator) -> Picture:
+    """A face that lies or stands on its head, as the landmarker's mistake aligns it: by the eyes."""
+    eyes = np.array(EYE_CENTRE) * CROP + rng.normal(0, 8, 2)
+    turn = 90.0 * rng.integers(1, 4) + rng.normal(0, 15)
+    matrix = cv2.getRotationMatrix2D(eyes.tolist(), turn, float(np.exp(rng.normal(0, 0.1))))
+    turned = cv2.warpAffine(image, matrix, (CROP, CROP), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(turned, np.float32)
 
 
 def near_thin(plane: Plane) -> Plane:

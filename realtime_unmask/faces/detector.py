@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from realtime_unmask.closing import Closing
+from realtime_unmask.faces import quarters
 from realtime_unmask.faces.landmarker import CONFIDENCE, NEAR, Follower, Landmarker
 from realtime_unmask.types import Float32, UInt8
 
@@ -22,6 +23,10 @@ MIN_FACE_PX = 24.0
 # it, shares of the longer side; so are ears and badges, unless more is asked for.
 BORDER, GREY = 0.25, (128, 128, 128)
 SURE = 0.5
+# How a picture is turned in which nobody stands upright. The wrong way a face is seen too, upside
+# down, but less surely.
+SIDEWAYS = (1, 3)
+SURER = (0.85, 0.7)
 # Intersection over union from which two boxes are one face, and from which a face stands still.
 SAME = 0.3
 SETTLED = 0.5
@@ -54,8 +59,18 @@ class Detector(Closing):
         framed, border, scale = _framed(image)
         return [(mesh - border) * scale for mesh in self._find(framed, max_faces, SURE)]
 
+    def find_hard(
+        self, image: UInt8, max_faces: int, *, sideways: bool
+    ) -> list[Float32]:
+        """As `find_close`; if `sideways`, also faces that lie on their side."""
+        found = self._lying(image, max_faces, *SURER) if sideways else []
+        found = found or self.find_close(image, max_faces)
+        return found or (self._lying(image, max_faces, SURE) if sideways else [])
+
     def find_all(self, image: UInt8) -> list[Float32]:
         """Every face of a still, small ones too (from 48 px), by overlapping tiles.
+
+        Where none is upright, large ones that lie on their side.
 
         Returns:
             Meshes, (478, 3) float32 in px of the picture, from left to right.
@@ -65,15 +80,30 @@ class Detector(Closing):
         close = self._settled(framed, self._find(framed, FACES_A_LOOK, SURE), SURE)
         # Those without a border first: where both see one, they see it better.
         every = _distinct([*found, *((mesh - border) * scale for mesh in close)])
+        if not every:
+            lying = self._settled(framed, self._lying(framed, FACES_A_LOOK, *SURER, SURE), SURE)
+            every = [(mesh - border) * scale for mesh in lying]
         return sorted(every, key=lambda mesh: float(mesh[:, 0].mean()))
 
-    def _find(self, image: UInt8, max_faces: int, confidence: float) -> list[Float32]:
+    def _find(
+        self, image: UInt8, max_faces: int, confidence: float, turns: int = 0
+    ) -> list[Float32]:
         small, scale = _reduce(image, 2 * NEAR_PX)
+        count = FACES_A_LOOK if max_faces > 1 else 1
         for bundle in ("full_range", "short_range"):
-            meshes = self._look(bundle, small, FACES_A_LOOK if max_faces > 1 else 1, confidence)
+            meshes = self._look(bundle, small, count, confidence, turns)
             if meshes:
                 unique = _distinct([mesh * scale for mesh in meshes])
                 return sorted(unique, key=_width, reverse=True)[:max_faces]
+        return []
+
+    def _lying(self, image: UInt8, max_faces: int, *confidences: float) -> list[Float32]:
+        """Faces that lie on one of their sides, by the first confidence with which any is seen."""
+        for confidence in confidences:
+            for turns in SIDEWAYS:
+                meshes = self._find(image, max_faces, confidence, turns)
+                if meshes:
+                    return meshes
         return []
 
     def _looked_for(self, image: UInt8) -> list[Float32]:
@@ -115,9 +145,10 @@ class Detector(Closing):
         if x1 - x0 < 8 or y1 - y0 < 8:
             return None
         part, scale = _reduce(image[y0:y1, x0:x1], NEAR_PX)
+        turns = quarters.of_face(mesh)
         corner = np.array([x0, y0, 0], np.float32)
         for bundle in ("full_range", "short_range"):
-            for near in self._look(bundle, part, 1, confidence):
+            for near in self._look(bundle, part, 1, confidence, turns):
                 moved: Float32 = near * scale + corner
                 if _overlap(box, _box(moved)) > SAME:
                     return moved
@@ -125,7 +156,7 @@ class Detector(Closing):
             return None
         framed, border, _ = _framed(part)  # cut by the picture's edge
         for bundle in ("full_range", "short_range"):
-            for near in self._look(bundle, framed, 1, SURE):
+            for near in self._look(bundle, framed, 1, SURE, turns):
                 moved = (near - border) * scale + corner
                 if _overlap(box, _box(moved)) > SAME:
                     return moved
@@ -151,12 +182,13 @@ class Detector(Closing):
         self._made.clear()
 
     def _look(
-        self, bundle: str, image: UInt8, max_faces: int, confidence: float
+        self, bundle: str, image: UInt8, max_faces: int, confidence: float, turns: int = 0
     ) -> list[Float32]:
         key = (bundle, max_faces, confidence)
         if key not in self._made:
             self._made[key] = Landmarker(*key)
-        return self._made[key].detect(image)
+        meshes = self._made[key].detect(quarters.turned(image, turns))
+        return [quarters.back(mesh, turns, image.shape) for mesh in meshes]
 
 
 def _framed(image: UInt8) -> tuple[UInt8, Float32, float]:

@@ -18,6 +18,7 @@ import numpy as np
 from realtime_unmask import resources
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import AssetError
+from realtime_unmask.faces import quarters
 from realtime_unmask.faces.alignment import crop
 from realtime_unmask.types import Alignment, Float32, Float64, UInt8
 
@@ -139,6 +140,7 @@ class Follower(_Task):
         super().__init__("full_range", 1, CONFIDENCE, video=True)
         self._now_ms = 0.0
         self._window = np.zeros(3)  # middle x, y and side, px of the frame
+        self._turns = 0
 
     def look(self, image: UInt8, expected: Float32, step_s: float) -> Float32 | None:
         """The face's mesh, (478, 3) float32 in px of the frame; None if it is not there.
@@ -153,9 +155,10 @@ class Follower(_Task):
         if not 8 <= side < 1e5:  # also where it is not a number
             return None
         self._place(np.array([*(low + high) / 2, side], np.float64))
-        zoom = WINDOW_PX / self._window[2]
-        shift = WINDOW_PX / 2 - zoom * self._window[:2]
-        matrix = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
+        self._turns = quarters.of_face(expected, self._turns)
+        zoom, turn = WINDOW_PX / self._window[2], quarters.rotation(self._turns)
+        shift = WINDOW_PX / 2 - zoom * turn @ self._window[:2]
+        matrix = np.hstack([zoom * turn, shift[:, None]])
         self._now_ms += max(step_s * 1e3, 1.0)
         found = self._task.detect_for_video(
             self._picture(crop(image, Alignment(matrix, WINDOW_PX))), int(self._now_ms)
@@ -163,7 +166,7 @@ class Follower(_Task):
         if not found:
             return None
         mesh = _points(found[0]) * np.float32(WINDOW_PX)
-        mesh[:, :2] -= shift.astype(np.float32)
+        mesh[:, :2] = (mesh[:, :2] - shift.astype(np.float32)) @ turn.astype(np.float32)
         return mesh / np.float32(zoom)
 
     def _place(self, wanted: Float64) -> None:

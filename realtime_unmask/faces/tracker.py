@@ -16,8 +16,10 @@ from realtime_unmask.types import Face, Float32, Frame, UInt8
 # where something has come into it; between, each face is followed.
 SEARCH_EVERY = 15
 GLANCE_EVERY = 5
-# Where nobody is seen, a face that fills the frame is looked for after every n-th frame.
-CLOSE_EVERY = 3
+# Where nobody is seen, a face that fills the frame is looked for after every n-th frame, and one
+# that lies on its side after every n-th of those.
+HARD_EVERY = 3
+SIDEWAYS_EVERY = 4
 # One-euro filter (Casiez et al. 2012): cut-off at rest in Hz, and its rise in Hz for each
 # outer-eye distance per second. Tuned so that a still head is still and a nod does not lag.
 REST_HZ = 1.5
@@ -49,7 +51,8 @@ class Tracks:
     pts: Fraction | None = None
     sketch: Float32 | None = None  # of the last frame that was glanced at
     search: tuple[UInt8, int] | None = None  # a frame that may show newcomers; how many in all
-    close: tuple[UInt8, int] | None = None  # one in which nobody was seen, likewise
+    hard: tuple[UInt8, int] | None = None  # one in which nobody was seen, likewise
+    hard_looks: int = 0
 
 
 def track(
@@ -85,8 +88,8 @@ def track(
     if not kept:
         _add(detector.find(frame.image, max_faces), frame.image, max_faces, tracks)
         tracks.sketch = newcomers.sketch(frame.image)
-        if not tracks.known and tracks.frames % CLOSE_EVERY == 0:
-            tracks.close = frame.image, max_faces
+        if not tracks.known and tracks.frames % HARD_EVERY == 0:
+            tracks.hard = frame.image, max_faces
     elif tracks.frames % GLANCE_EVERY == 0 and len(kept) < max_faces:
         if _newcomer_likely(frame.image, tracks):
             tracks.search = frame.image, max_faces
@@ -107,9 +110,11 @@ def catch_up(detector: Detector, tracks: Tracks) -> None:
     search, tracks.search = tracks.search, None
     if search is not None:
         _add(detector.find(*search), *search, tracks)
-    close, tracks.close = tracks.close, None
-    if close is not None:
-        _add(detector.find_close(*close), *close, tracks)
+    hard, tracks.hard = tracks.hard, None
+    if hard is not None:
+        sideways = tracks.hard_looks % SIDEWAYS_EVERY == 0
+        tracks.hard_looks += 1
+        _add(detector.find_hard(*hard, sideways=sideways), *hard, tracks)
 
 
 def _newcomer_likely(image: UInt8, tracks: Tracks) -> bool:

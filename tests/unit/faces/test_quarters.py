@@ -1,0 +1,62 @@
+"""Faces that lie on their side, and the turns by which they are seen."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from realtime_unmask.faces import quarters
+from realtime_unmask.faces.detector import Detector, overlap
+from realtime_unmask.faces.tracker import Tracks, track
+from realtime_unmask.types import Frame
+
+Picture = NDArray[np.uint8]
+
+
+def lying(portrait: Picture, degrees: float) -> Picture:
+    """The portrait turned clockwise about its middle."""
+    height, width = portrait.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), -degrees, 0.8)
+    return cv2.warpAffine(
+        portrait, turn, (width, height), borderMode=cv2.BORDER_REPLICATE
+    ).astype(np.uint8)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_points_of_a_turned_picture_come_back(turns: int) -> None:
+    image = np.zeros((30, 50, 3), np.uint8)
+    image[4:6, 40:42] = 255  # its middle is at (41, 5)
+    rows, columns = np.nonzero(quarters.turned(image, turns)[..., 0])
+    middle = np.array([[columns.mean() + 0.5, rows.mean() + 0.5, 7.0]], np.float32)
+    assert np.allclose(quarters.back(middle, turns, image.shape), (41, 5, 7), atol=1e-4)
+    away = np.array([3.0, 1.0]) @ quarters.rotation(turns).T
+    assert np.allclose(away, [(3, 1), (1, -3), (-3, -1), (-1, 3)][turns])
+
+
+def test_a_turn_stays_until_the_face_leans_far_from_it(
+    portrait: Picture, detector: Detector
+) -> None:
+    mesh = detector.find_all(portrait)[0]
+    said = []
+    for degrees in (0, 50, 70, 50, 20, -80, 180):
+        angle = np.deg2rad(degrees)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        said.append(quarters.of_face(mesh[:, :2] @ turn.T, said[-1] if said else 0))
+    assert said == [0, 0, 1, 1, 0, 3, 2]
+
+
+@pytest.mark.parametrize("degrees", [90, -90])
+def test_a_face_that_lies_is_found_and_followed(
+    portrait: Picture, detector: Detector, degrees: float
+) -> None:
+    image = lying(portrait, degrees)
+    (mesh,) = detector.find_all(image)
+    x, y = mesh[263, :2] - mesh[33, :2]
+    assert np.rad2deg(np.arctan2(y, x)) == pytest.approx(degrees, abs=12)
+    tracks = Tracks()
+    faces = [track(Frame(image), detector, tracks, 4) for _ in range(5)]
+    (face,) = faces[-1]
+    assert overlap(face.landmarks, mesh) > 0.8
+    assert faces[-2][0].track_id == face.track_id
