@@ -232,8 +232,9 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _sheet(options: argparse.Namespace) -> None:
-    from training.data import Stream, map_sample, training_faces
+    from training.data import Stream, training_faces
     from training.editor_data import editor_maker
+    from training.map_data import map_sample
     from training.shards import load_shards
     from training.sheet import of_samples
 

@@ -17,11 +17,10 @@ from training.data import (
     View,
     chw,
     person,
-    tight,
     view,
 )
 from training.labelled import Labelled
-from training.masks.camera import frame_edge, grade, harsh, moved, reduced, smooth_field
+from training.masks.camera import frame_edge, grade, harsh, moved, reduced, smooth_field, tight
 from training.masks.pasted import carried
 from training.masks.shape import Points, random_shape
 from training.shards import CROP, Faces

@@ -23,6 +23,7 @@ from realtime_unmask.inference.openvino import configuration, open_core
 from realtime_unmask.settings import Settings
 from training import data
 from training.editor_data import editor_maker
+from training.map_data import map_sample
 from training.shards import Faces
 
 SEED = 11
@@ -97,7 +98,7 @@ def samples(network: Network, faces: Faces, count: int, prior: bool) -> list[Pla
     Args:
         prior: whether the editor may be given a guess.
     """
-    make = data.map_sample if network == "map" else editor_maker(faces)
+    make = map_sample if network == "map" else editor_maker(faces)
     stream = data.Stream(faces, make, SEED)
     made = [stream.sample(number) for number in range(count)]
     if network == "editor" and not prior:

@@ -15,6 +15,7 @@ from realtime_unmask.inference.networks import MapNet
 from training import checkpoint, data
 from training.labelled import Labelled, load_real_masks
 from training.loop import Batch, Run, RunConfig, cosine
+from training.map_data import map_sample
 from training.muon import Muon
 from training.shards import Faces
 
@@ -56,7 +57,7 @@ def validate(
     network: MapNet, faces: Faces, where: torch.device, count: int = 128
 ) -> dict[str, float]:
     """Mean IoU over masked pictures, and the false share over bare ones."""
-    stream = data.Stream(faces, data.map_sample, seed=77)
+    stream = data.Stream(faces, map_sample, seed=77)
     overlap, false = [], []
     for number in range(count):
         sample = {k: v[None].to(where) for k, v in stream[number].items()}
@@ -114,6 +115,6 @@ def train(config: MapConfig, faces: Faces) -> None:
     run = MapRun(config, data.validation_faces(faces))
     run.resume()
     real = Labelled(load_real_masks(config.real)) if config.real else None
-    make = partial(data.map_sample, real=real)
+    make = partial(map_sample, real=real)
     stream = data.Stream(chosen, make, config.seed)
     run.go(data.batches(stream, config, run.progress.step))

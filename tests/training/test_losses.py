@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from training import data, train_editor, train_map
+from training import train_editor, train_map
 from training.losses import dissimilarity, grown, weighted_mean
+from training.map_data import near_thin
 from training.motion import Motion
 from training.shards import Faces
 from training.train_editor import EditorConfig, EditorRun
@@ -50,7 +51,7 @@ def test_straps_are_thin_and_cloth_is_not() -> None:
     plane = np.zeros((64, 64), np.float32)
     plane[20:50, 20:50] = 1  # cloth
     plane[2:20, 22:26] = 1  # a strap
-    found = data.near_thin(plane)
+    found = near_thin(plane)
     assert found[:18, 22:26].min() == 1, "the strap"
     assert found[2:16, 19:29].min() == 1, "what is beside it"
     assert found[25:45, 25:45].max() == 0 and found[:, 40:].max() == 0
@@ -63,7 +64,7 @@ def test_the_share_around_a_strap_weighs_as_much_as_the_strap() -> None:
     too_wide, too_narrow = torch.full_like(strap, -4.0), torch.full_like(strap, -4.0)
     too_wide[..., 29:34, :], too_narrow[..., 31:32, :] = 4.0, 4.0
     exact = torch.where(strap > 0, 4.0, -4.0)
-    thin = torch.from_numpy(data.near_thin(strap[0, 0].numpy()))[None, None]
+    thin = torch.from_numpy(near_thin(strap[0, 0].numpy()))[None, None]
     ideal, wide, narrow = (
         train_map.loss(v, strap, all_known, thin) for v in (exact, too_wide, too_narrow)
     )

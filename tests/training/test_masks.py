@@ -9,6 +9,7 @@ import pytest
 
 from training import data
 from training.editor_data import editor_maker
+from training.map_data import map_sample
 from training.masks import camera, cloth, shape
 from training.masks.cloth import paint, pattern_on, strap_colour
 from training.masks.occluders import beard, glasses, occlude
@@ -101,7 +102,7 @@ def test_things_before_the_face_are_not_mask(faces: Faces) -> None:
 
 @pytest.mark.parametrize("network", ["map", "editor"])
 def test_sample_number_k_is_always_the_same(faces: Faces, network: str) -> None:
-    make = data.map_sample if network == "map" else editor_maker(faces)
+    make = map_sample if network == "map" else editor_maker(faces)
     first = data.Stream(faces, make, seed=3).sample(11)
     again = data.Stream(faces, make, seed=3).sample(11)
     other = data.Stream(faces, make, seed=4).sample(11)
@@ -110,13 +111,13 @@ def test_sample_number_k_is_always_the_same(faces: Faces, network: str) -> None:
 
 
 def test_map_samples_hold_masks_and_none(faces: Faces) -> None:
-    stream = data.Stream(faces, data.map_sample, seed=1)
+    stream = data.Stream(faces, map_sample, seed=1)
     areas = [stream.sample(k)["target"].mean() for k in range(30)]
     assert 0.2 < np.mean([area == 0 for area in areas]) < 0.7
 
 
 def test_beyond_the_edge_of_a_bare_picture_there_is_no_mask_either(faces: Faces) -> None:
-    stream = data.Stream(faces, data.map_sample, seed=5)
+    stream = data.Stream(faces, map_sample, seed=5)
     for number in range(40):
         sample = stream.sample(number)
         if not sample["target"].any():
@@ -136,7 +137,7 @@ def test_what_hides_the_mask_is_not_target(
         return picture, where
 
     monkeypatch.setattr(data, "occlude", watched)
-    stream = data.Stream(faces, data.map_sample, seed=2)
+    stream = data.Stream(faces, map_sample, seed=2)
     for number in range(60):
         places.clear()
         target = stream.sample(number)["target"][0]

@@ -19,6 +19,7 @@ from realtime_unmask.faces.landmarker import Landmarker
 from training import data, editor_data
 from training.__main__ import main
 from training.labelled import FULL, UNKNOWN, Labelled, RealMasks, load_real_masks
+from training.map_data import map_sample
 from training.prepare import numbered
 from training.real_masks import VERDICTS, coded_map, for_scoring, harvest
 from training.shards import CROP, MARGIN, STORED, Faces
@@ -208,9 +209,9 @@ def test_without_a_texture_nothing_is_learned(real: RealMasks) -> None:
 def test_map_samples_learn_from_photos_and_stay_the_same_for_the_same_number(
     faces: Faces, real: RealMasks
 ) -> None:
-    make = partial(data.map_sample, real=Labelled(_whole(real)))
+    make = partial(map_sample, real=Labelled(_whole(real)))
     stream = data.Stream(faces, make, seed=3)
-    without = data.Stream(faces, data.map_sample, seed=3)
+    without = data.Stream(faces, map_sample, seed=3)
     other = 0
     for number in range(16):
         sample = stream.sample(number)

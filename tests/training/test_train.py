@@ -18,6 +18,7 @@ from training import checkpoint, data, files, train_editor, train_map, transport
 from training.editor_data import editor_maker
 from training.loop import _Log
 from training.losses import StoppedByNan
+from training.map_data import map_sample
 from training.shards import Faces
 from training.train_editor import EditorConfig, EditorRun
 from training.train_map import MapConfig
@@ -126,7 +127,7 @@ def test_an_average_forgets_a_random_start_but_not_trained_weights(
         run.resume()  # what a run began with is known when it goes on
         name, before = next(iter(run.average.named_parameters()))
         before = before.detach().clone()
-        stream = data.Stream(faces, data.map_sample, seed=1)
+        stream = data.Stream(faces, map_sample, seed=1)
         run.step(run.placed(next(iter(data.batches(stream, replace(config, workers=0), 0)))))
         newest = dict(run.network.named_parameters())[name]
         wanted = torch.lerp(newest, before, kept)
