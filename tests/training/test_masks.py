@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training import data
+from training import data, map_data
 from training.editor_data import editor_maker
 from training.map_data import map_sample
 from training.masks import camera, cloth, shape
@@ -125,6 +125,19 @@ def test_beyond_the_edge_of_a_bare_picture_there_is_no_mask_either(faces: Faces)
         assert sample["valid"].any()
 
 
+def test_a_face_the_wrong_way_round_wears_nothing(
+    faces: Faces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upright = [data.Stream(faces, map_sample, seed=2).sample(number) for number in range(20)]
+    monkeypatch.setattr(map_data, "WRONG_WAY_SHARE", 1.0)
+    turned = [data.Stream(faces, map_sample, seed=2).sample(number) for number in range(20)]
+    assert sum(bool(sample["target"].any()) for sample in upright) > 10
+    assert not any(sample["target"].any() for sample in turned)
+    assert all(sample["valid"].all() for sample in turned)
+    moved = [np.abs(a["image"] - b["image"]).mean() for a, b in zip(upright, turned, strict=True)]
+    assert np.median(moved) > 0.1
+
+
 def test_what_hides_the_mask_is_not_target(
     faces: Faces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,7 +149,8 @@ def test_what_hides_the_mask_is_not_target(
         places.append(where)
         return picture, where
 
-    monkeypatch.setattr(data, "occlude", watched)
+    monkeypatch.setattr(map_data, "occlude", watched)
+    monkeypatch.setattr(map_data, "MOTION_SHARE", 0.0)  # or its edge would be mixed with the mask
     stream = data.Stream(faces, map_sample, seed=2)
     for number in range(60):
         places.clear()
