@@ -60,3 +60,12 @@ def test_a_face_that_lies_is_found_and_followed(
     (face,) = faces[-1]
     assert overlap(face.landmarks, mesh) > 0.8
     assert faces[-2][0].track_id == face.track_id
+
+
+def test_a_head_that_sinks_to_its_side_is_followed(portrait: Picture, detector: Detector) -> None:
+    tracks = Tracks()
+    for degrees in range(0, 101, 4):
+        (face,) = track(Frame(lying(portrait, degrees)), detector, tracks, 4)
+        x, y = face.landmarks[263, :2] - face.landmarks[33, :2]
+        assert np.rad2deg(np.arctan2(y, x)) == pytest.approx(degrees, abs=12)
+    assert face.track_id == 0
