@@ -17,9 +17,9 @@ from realtime_unmask.types import Face, Float32, Frame, UInt8
 SEARCH_EVERY = 15
 GLANCE_EVERY = 5
 # Where nobody is seen, a face that fills the frame is looked for after every n-th frame, and one
-# that lies on its side after every n-th of those.
+# that lies on its side after every n-th of those: that takes as long as three frames.
 HARD_EVERY = 3
-SIDEWAYS_EVERY = 4
+SIDEWAYS_EVERY = 15
 # One-euro filter (Casiez et al. 2012): cut-off at rest in Hz, and its rise in Hz for each
 # outer-eye distance per second. Tuned so that a still head is still and a nod does not lag.
 REST_HZ = 1.5
