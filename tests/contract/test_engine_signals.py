@@ -17,6 +17,7 @@ from pathlib import Path
 from realtime_unmask.inference.engine import load_engine
 from realtime_unmask.settings import Settings
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 for _ in range(2):
     engines = [load_engine(n, Settings(backend=sys.argv[1]), Path(sys.argv[2]))
                for n in ("map", "editor")]
