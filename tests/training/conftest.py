@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from realtime_unmask.types import UInt8
 from training import checkpoint, data
 from training.face_networks import PerceptualNet, architecture
 from training.prepare import prepare
@@ -18,17 +21,21 @@ from training.shards import Faces, load_shards
 DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo.mp4"
 
 
+def of_demo() -> Iterator[tuple[int, UInt8]]:
+    """Six frames of the demo clip, with their numbers; (H, W, 3) RGB."""
+    with av.open(str(DEMO)) as container:
+        for number, frame in enumerate(islice(container.decode(video=0), 60)):
+            if number % 10 == 0:
+                yield number, frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+
+
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with six pictures of one face."""
     folder = tmp_path_factory.mktemp("pictures")
-    with av.open(str(DEMO)) as container:
-        for number, frame in enumerate(container.decode(video=0)):
-            if number >= 60:
-                break
-            if number % 10 == 0:
-                image = cv2.cvtColor(frame.to_ndarray(format="rgb24"), cv2.COLOR_RGB2BGR)
-                cv2.imwrite(str(folder / f"face_{number:02d}.png"), image)
+    for number, image in of_demo():
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"face_{number:02d}.png"), bgr)
     return folder
 
 
