@@ -303,6 +303,7 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
             faces, options.engines,
             against=options.against, limit=options.limit, workers=options.workers,
         )  # fmt: skip
+        _editor_report(options, judged)
     if options.prior:
         judged.tables["guesses, unseen painter"] = prior.evaluate(
             faces, options.engines,

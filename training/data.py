@@ -1,4 +1,4 @@
-"""Samples: prepared faces -> what each network is trained on.
+"""Samples: prepared faces, as they are seen, and the stream of what a network is trained on.
 
 Sample number k of a run is a function of (seed, k) alone, so a resumed run sees exactly what an
 unbroken one would have seen.

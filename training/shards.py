@@ -10,6 +10,7 @@ A shard is an uncompressed .npz (no pickle):
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -120,7 +121,8 @@ def load_shards(folder: Path) -> Faces:
             f"There are no prepared faces in {folder}. Run 'python -m training prepare' first."
         )
     if (folder / UNFINISHED).exists():
-        print(f"Note: {folder} holds only a part, since `prepare` was interrupted there.")
+        note = f"Note: {folder} holds only a part, since `prepare` was interrupted there."
+        print(note, file=sys.stderr)
     parts = [_load(path) for path in paths]
     return Faces(
         [c for p in parts for c in p.coded],

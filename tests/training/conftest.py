@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from realtime_unmask.types import UInt8
-from training import checkpoint, data
-from training.face_networks import PerceptualNet, architecture
+from tests.training.runs import beginning
+from training import data
 from training.prepare import prepare
 from training.shards import Faces, load_shards
 
@@ -71,9 +71,4 @@ def one_thread() -> None:
 def face_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A perceptual network as it begins."""
     path = tmp_path_factory.mktemp("faces") / "last.safetensors"
-    network = PerceptualNet()
-    checkpoint.save(
-        path, architecture("perceptual"), checkpoint.Progress(),
-        {"network": network, "average": network}, {},
-    )  # fmt: skip
-    return path
+    return beginning("perceptual", path)

@@ -13,7 +13,8 @@ from realtime_unmask import resources
 from realtime_unmask.faces.alignment import crop
 from realtime_unmask.types import Float32, UInt8
 from realtime_unmask.unmask.compositor import GROW_PX
-from training import checkpoint, data
+from tests.training.runs import beginning
+from training import data
 from training.__main__ import main
 from training.evaluation import (
     baselines,
@@ -27,7 +28,6 @@ from training.evaluation import (
 )
 from training.evaluation.engines import Engines, found, laid_in
 from training.evaluation.judge import Judge
-from training.face_networks import JudgeNet, architecture
 from training.real_masks import for_scoring
 from training.shards import CROP, Faces, save_shard
 
@@ -148,13 +148,7 @@ def test_editor_tables_have_every_row_and_nothing_changes_outside(judged: Faces)
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An evaluation network as it begins."""
-    path = tmp_path_factory.mktemp("judge") / "best.safetensors"
-    network = JudgeNet()
-    checkpoint.save(
-        path, architecture("judge"), checkpoint.Progress(),
-        {"network": network, "average": network}, {},
-    )  # fmt: skip
-    return path
+    return beginning("judge", tmp_path_factory.mktemp("judge") / "best.safetensors")
 
 
 def test_a_judge_finds_the_same_picture_at_no_distance(judge: Path) -> None:

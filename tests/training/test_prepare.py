@@ -203,7 +203,7 @@ def test_shards_stay_below_their_size(
     prepare([pictures], tmp_path)
     assert len(list(tmp_path.glob("*.npz"))) > 1
     assert len(load_shards(tmp_path)) == 6
-    assert "only a part" not in capsys.readouterr().out
+    assert "only a part" not in capsys.readouterr().err
 
 
 def test_what_was_prepared_before_an_interruption_is_kept(
@@ -225,7 +225,7 @@ def test_what_was_prepared_before_an_interruption_is_kept(
     with pytest.raises(KeyboardInterrupt):
         prepare([pictures], tmp_path)
     assert len(load_shards(tmp_path)) == 4
-    assert "holds only a part" in capsys.readouterr().out
+    assert "holds only a part" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are Unicode here")
