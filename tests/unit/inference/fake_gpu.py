@@ -61,6 +61,8 @@ class FakeDriver:
             if after:
                 self.faults[name] = (result, after - 1)
             elif result:
+                if name == "cuStreamSynchronize":
+                    self.queue.clear()  # what is in the stream of a card that failed never runs
                 return (result, None)
             made = found(*arguments)
             return (Result.CUDA_SUCCESS,) if made is None else (Result.CUDA_SUCCESS, made)
@@ -101,6 +103,7 @@ class FakeDriver:
 
     def cuStreamDestroy(self, stream: int) -> None:
         del self.alive[stream]
+        self.queue.clear()
 
     def cuStreamSynchronize(self, stream: int) -> None:
         waiting, self.queue[:] = list(self.queue), []
@@ -120,9 +123,15 @@ class FakeDriver:
         del self.alive[address]
 
     def cuMemcpyHtoDAsync(self, target: int, source: int, size: int, stream: int) -> None:
-        self.put(lambda: void(ctypes.memmove(target, source, size)))
+        self.put(lambda: self.move(target, source, size, on_card=target))
 
-    cuMemcpyDtoHAsync = cuMemcpyHtoDAsync
+    def cuMemcpyDtoHAsync(self, target: int, source: int, size: int, stream: int) -> None:
+        self.put(lambda: self.move(target, source, size, on_card=source))
+
+    def move(self, target: int, source: int, size: int, *, on_card: int) -> None:
+        """Refuses what was freed: touching it would end the process, at times."""
+        assert ctypes.sizeof(self.alive[on_card]) >= size, "beyond the memory's end"
+        ctypes.memmove(target, source, size)
 
     def cuStreamBeginCapture(self, stream: int, mode: int) -> None:
         self.recorded = []
@@ -142,9 +151,6 @@ class FakeDriver:
     def cuGraphLaunch(self, graph: int, stream: int) -> None:
         self.launches += 1
         self.queue.extend(self.alive[graph])
-
-
-def void(_: object) -> None: ...
 
 
 class FakePyCuda(types.ModuleType):
