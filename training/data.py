@@ -51,6 +51,9 @@ STRETCH = (-0.5, 0.25)
 STRETCH_LEAN = 0.12
 # What a mask does to the upper-face landmarks, in shares of the eye distance.
 ALIGN_JITTER = 0.015
+# By how much a landmarker is off that sees a face on its side or head as an upright one: it takes
+# the eyes for eyes. The crop's px, the turn in radians, the logarithm of the scale.
+WRONG_WAY_SHIFT, WRONG_WAY_TURN, WRONG_WAY_SCALE = 10.0, 0.25, 0.15
 # For either network: how often the light is worse than a random camera makes it, and how often the
 # head moved while it was exposed.
 HARSH_SHARE = 0.2
@@ -140,9 +143,18 @@ class View:
 
 
 def view(
-    faces: Faces, index: int, rng: np.random.Generator | None, size: int = CROP
+    faces: Faces,
+    index: int,
+    rng: np.random.Generator | None,
+    size: int = CROP,
+    *,
+    quarters: int = 0,
 ) -> View:
-    """Cut a crop from a stored one; `rng` moves, turns, scales and stretches it a little."""
+    """Cut a crop from a stored one; `rng` moves, turns, scales and stretches it a little.
+
+    Args:
+        quarters: by how many quarters it is turned besides, as if a landmarker had not seen it.
+    """
     zoom, turn, shift, stretch = 1.0, 0.0, np.zeros(2), np.eye(2)
     if rng is not None:
         zoom = float(np.exp(rng.normal(0, 0.02)))
@@ -154,6 +166,8 @@ def view(
     middle, eyes = np.full(2, STORED / 2), np.array(EYE_CENTRE) * CROP + MARGIN
     offset = size / 2 + shift * share + linear @ (eyes - stretch @ eyes - middle)
     linear = linear @ stretch
+    if quarters and rng is not None:
+        linear, offset = _wrong_way(linear, offset, quarters, share, rng)
     matrix = np.hstack([linear, offset[:, None]])
     stored = faces.image(index)
     if size < CROP:  # or thin lines would alias
@@ -163,7 +177,7 @@ def view(
     )
     mesh = faces.landmarks[index] @ linear.T + offset
     valid = inside(faces.corners[index] @ linear.T + offset, size)
-    if not np.array_equal(stretch, np.eye(2)):  # it may reach beyond what is stored
+    if quarters or not np.array_equal(stretch, np.eye(2)):  # may reach beyond what is stored
         around = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * STORED
         valid &= inside(around @ linear.T + offset, size)
     return View(
@@ -178,6 +192,22 @@ def _stretch(rng: np.random.Generator) -> NDArray[np.float64]:
         return np.eye(2)
     up = np.array([np.sin(lean), np.cos(lean)])
     return np.asarray(np.eye(2) + (tall - 1) * np.outer(up, up))
+
+
+def _wrong_way(
+    linear: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    quarters: int,
+    share: float,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The map of a view, x -> linear @ x + offset, with the face turned about its eyes."""
+    angle = quarters * np.pi / 2 + rng.normal(0, WRONG_WAY_TURN)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    turn *= np.exp(rng.normal(0, WRONG_WAY_SCALE))
+    eyes = np.array(EYE_CENTRE) * CROP * share
+    moved = eyes + rng.normal(0, WRONG_WAY_SHIFT, 2) * share
+    return turn @ linear, turn @ (offset - eyes) + moved
 
 
 def chw(image: Picture) -> Picture:

@@ -23,8 +23,9 @@ PASTED_SHARE = 0.40
 MASKED_SHARE = 0.74
 # How often a pasted mask gets straps.
 TIED_SHARE = 0.6
-# How often a face is shown the wrong way round: it wears nothing.
-WRONG_WAY_SHARE = 0.05
+# How often a bare face and any face is shown the wrong way round: it wears nothing. A forehead
+# with hair below it looks like a mask, and there is no other way to tell.
+BARE_WRONG_WAY_SHARE, WRONG_WAY_SHARE = 0.08, 0.05
 # What is narrower than this counts as thin, and with it what is so close by, crop px: else straps
 # would be learned too wide.
 THIN_PX, RIM_PX = 9, 3
@@ -47,9 +48,12 @@ def map_sample(
         image, mesh, target, valid = real.view(rng)
         hidden = rng.random() < 0.2
     else:
-        seen = view(faces, index, rng)
+        wrong = rng.random() < BARE_WRONG_WAY_SHARE
+        seen = view(faces, index, rng, quarters=int(rng.integers(1, 4)) if wrong else 0)
         mesh, valid = seen.mesh, seen.valid
-        image, target, hidden = _dressed(faces, seen, rng, real)
+        image, target, hidden = (
+            (seen.image, np.zeros_like(valid), False) if wrong else _dressed(faces, seen, rng, real)
+        )
     if hidden:
         image, over = occlude(image, mesh, rng)
         target = target * (1 - over)

@@ -48,3 +48,22 @@ def test_what_is_not_stored_of_a_stretched_picture_is_unknown(
     known = np.flatnonzero(flat.valid.mean(1) > 0.5)
     assert 15 < known[0] < 50 and known[-1] < 240
     assert flat.valid[128].min() == 1
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_face_the_wrong_way_round_is_turned_about_its_eyes(faces: Faces, quarters: int) -> None:
+    plain = data.view(faces, 0, None)
+    turned = data.view(faces, 0, np.random.default_rng(3), quarters=quarters)
+    middle = turned.mesh[list(EYES)].mean(0)
+    assert np.hypot(*(middle - plain.mesh[list(EYES)].mean(0))) < 4 * data.WRONG_WAY_SHIFT
+    down = turned.mesh[CHIN] - middle
+    away = np.arctan2(*down) - quarters * np.pi / 2  # of straight down
+    assert abs((away + np.pi) % (2 * np.pi) - np.pi) < 4 * data.WRONG_WAY_TURN
+    inside = ((turned.mesh > 2) & (turned.mesh < 253)).all(1)
+    soft = [cv2.GaussianBlur(view.image, (0, 0), 2.0) for view in (plain, turned)]
+    colours = [
+        cv2.remap(image, *view.mesh[inside].T[:, None], cv2.INTER_LINEAR)
+        for image, view in zip(soft, (plain, turned), strict=True)
+    ]
+    assert inside.sum() > 100
+    assert np.abs(colours[0] - colours[1]).mean() < 0.03

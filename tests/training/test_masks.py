@@ -125,11 +125,12 @@ def test_beyond_the_edge_of_a_bare_picture_there_is_no_mask_either(faces: Faces)
         assert sample["valid"].any()
 
 
+@pytest.mark.parametrize("whose", ["WRONG_WAY_SHARE", "BARE_WRONG_WAY_SHARE"])
 def test_a_face_the_wrong_way_round_wears_nothing(
-    faces: Faces, monkeypatch: pytest.MonkeyPatch
+    faces: Faces, monkeypatch: pytest.MonkeyPatch, whose: str
 ) -> None:
     upright = [data.Stream(faces, map_sample, seed=2).sample(number) for number in range(20)]
-    monkeypatch.setattr(map_data, "WRONG_WAY_SHARE", 1.0)
+    monkeypatch.setattr(map_data, whose, 1.0)
     turned = [data.Stream(faces, map_sample, seed=2).sample(number) for number in range(20)]
     assert sum(bool(sample["target"].any()) for sample in upright) > 10
     assert not any(sample["target"].any() for sample in turned)
