@@ -85,6 +85,19 @@ class Detector(Closing):
             every = [(mesh - border) * scale for mesh in lying]
         return sorted(every, key=lambda mesh: float(mesh[:, 0].mean()))
 
+    def find_turned(self, image: UInt8, turns: int) -> list[Float32]:
+        """The larger faces of a still that stands on its side or head.
+
+        Args:
+            turns: by how many quarters it is turned to be looked at; see quarters.turned.
+
+        Returns:
+            Meshes, (478, 3) float32 in px of the picture as it is, largest first.
+        """
+        framed, border, scale = _framed(image)
+        found = self._settled(framed, self._find(framed, FACES_A_LOOK, SURE, turns), SURE)
+        return [(mesh - border) * scale for mesh in found]
+
     def _find(
         self, image: UInt8, max_faces: int, confidence: float, turns: int = 0
     ) -> list[Float32]:
@@ -161,6 +174,10 @@ class Detector(Closing):
                 if _overlap(box, _box(moved)) > SAME:
                     return moved
         return None
+
+    def settle(self, image: UInt8, mesh: Float32) -> Float32 | None:
+        """A face that was found, looked at more closely; None if it turns out to be none."""
+        return self._settle(image, mesh, CONFIDENCE)
 
     def follower(self) -> Follower:
         """A new memory for one face of a sequence; the caller's, to be closed by it."""

@@ -8,6 +8,8 @@ from realtime_unmask.types import Float32, Float64, UInt8
 
 # A turn stays until the face leans by more from it, radians: by 45 degrees it would alternate.
 LEAN = np.deg2rad(60.0)
+# How a picture in which nobody is masked is turned, the likeliest first.
+OTHER_WAYS = (2, 1, 3)
 _EYES, _FOREHEAD, _CHIN = (33, 263), 10, 152
 
 

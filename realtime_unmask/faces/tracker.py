@@ -86,7 +86,7 @@ def track(
             _forget(one)
     tracks.known = kept
     if not kept:
-        _add(detector.find(frame.image, max_faces), frame.image, max_faces, tracks)
+        _search(detector, frame.image, max_faces, tracks)
         tracks.sketch = newcomers.sketch(frame.image)
         if not tracks.known and tracks.frames % HARD_EVERY == 0:
             tracks.hard = frame.image, max_faces
@@ -109,7 +109,7 @@ def catch_up(detector: Detector, tracks: Tracks) -> None:
     tracks.known = kept
     search, tracks.search = tracks.search, None
     if search is not None:
-        _add(detector.find(*search), *search, tracks)
+        _search(detector, *search, tracks)
     hard, tracks.hard = tracks.hard, None
     if hard is not None:
         sideways = tracks.hard_looks % SIDEWAYS_EVERY == 0
@@ -124,6 +124,18 @@ def _newcomer_likely(image: UInt8, tracks: Tracks) -> bool:
         return True
     meshes = [one.raw for one in tracks.known]
     return newcomers.came(tracks.sketch, before, meshes, image.shape[1])
+
+
+def _search(detector: Detector, image: UInt8, max_faces: int, tracks: Tracks) -> None:
+    """Follow newcomers that are faces at a second glance too.
+
+    A head that lies on its side shows many a small upright face, and while one is followed nobody
+    looks for faces that lie.
+    """
+    found = detector.find(image, max_faces)
+    new = [mesh for mesh in found if not any(_same(mesh, one.raw) for one in tracks.known)]
+    settled = [detector.settle(image, mesh) for mesh in new]
+    _add([mesh for mesh in settled if mesh is not None], image, max_faces, tracks)
 
 
 def _add(found: list[Float32], image: UInt8, max_faces: int, tracks: Tracks) -> None:

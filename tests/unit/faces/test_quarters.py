@@ -69,3 +69,18 @@ def test_a_head_that_sinks_to_its_side_is_followed(portrait: Picture, detector: 
         x, y = face.landmarks[263, :2] - face.landmarks[33, :2]
         assert np.rad2deg(np.arctan2(y, x)) == pytest.approx(degrees, abs=12)
     assert face.track_id == 0
+
+
+def test_no_false_face_keeps_one_that_lies_from_being_looked_for(
+    portrait: Picture, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a clip of 768 x 576, where a small upright face was seen in the one that lies."""
+    image = lying(portrait, -90)
+    (mesh,) = detector.find_all(image)
+    false = np.float32(0.25) * mesh + np.float32(0.75) * mesh.mean(0)
+    monkeypatch.setattr(detector, "find", lambda image, max_faces: [false])
+    tracks = Tracks()
+    for number in range(2):
+        faces = track(Frame(image, None, 0, number), detector, tracks, 4, look_every=2)
+    (face,) = faces
+    assert overlap(face.landmarks, mesh) > 0.8

@@ -27,6 +27,9 @@ class ScriptedDetector(Detector):
     def find_close(self, image: UInt8, max_faces: int) -> list[Float32]:
         return []
 
+    def settle(self, image: UInt8, mesh: Float32) -> Float32 | None:
+        return mesh
+
     def follow(self, image: UInt8, mesh: Float32) -> Float32 | None:
         return self.now
 
