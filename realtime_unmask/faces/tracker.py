@@ -84,7 +84,7 @@ def track(
                 one.due = frame.image
         else:
             _forget(one)
-    tracks.known = kept
+    tracks.known = kept = _largest(kept, max_faces)
     if not kept:
         _search(detector, frame.image, max_faces, tracks)
         tracks.sketch = newcomers.sketch(frame.image)
@@ -115,6 +115,17 @@ def catch_up(detector: Detector, tracks: Tracks) -> None:
         sideways = tracks.hard_looks % SIDEWAYS_EVERY == 0
         tracks.hard_looks += 1
         _add(detector.find_hard(*hard, sideways=sideways), *hard, tracks)
+
+
+def _largest(known: list[_Track], max_faces: int) -> list[_Track]:
+    """At most so many, in their order; it may have been lowered."""
+    if len(known) <= max_faces:
+        return known
+    by_width = sorted(known, key=lambda one: float(np.ptp(one.raw[:, 0])), reverse=True)
+    for one in by_width[max_faces:]:
+        _forget(one)
+    stay = {one.track_id for one in by_width[:max_faces]}
+    return [one for one in known if one.track_id in stay]
 
 
 def _newcomer_likely(image: UInt8, tracks: Tracks) -> bool:

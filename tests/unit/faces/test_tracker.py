@@ -180,3 +180,16 @@ def test_a_face_that_fills_the_frame_is_followed(
         for n, image in enumerate(clip)
     ]
     assert sum(map(bool, seen)) >= 9
+
+
+def test_fewer_faces_are_followed_from_the_frame_on_in_which_fewer_are_asked_for() -> None:
+    tracks, detector = Tracks(), ScriptedDetector()
+    small, large = 0.5 * mesh_at(100, 100), mesh_at(200, 100)
+    both = [small.astype(np.float32), large]
+    detector.find = lambda image, max_faces: both  # type: ignore[method-assign]
+    detector.follow = lambda image, mesh: mesh  # type: ignore[method-assign]
+    one, *_, last = frames(3)
+    numbers = {face.track_id: face for face in track(one, detector, tracks, 4)}
+    assert len(numbers) == 2
+    (left,) = track(last, detector, tracks, 1)
+    assert left.box[2] - left.box[0] > 75 and left.track_id in numbers
