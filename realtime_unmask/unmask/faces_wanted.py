@@ -15,6 +15,8 @@ from realtime_unmask.types import Face, Float32
 # Another face becomes the largest one with so many times the area: boxes jitter, and two people
 # of one size would take turns.
 LARGER = 1.2
+# A chosen face that comes back under another number is taken for the same one for so long.
+BACK_WITHIN_NS = 2_000_000_000
 
 
 @dataclass(slots=True)
@@ -25,23 +27,35 @@ class Choice:
         track_id: its number; None while none is chosen.
         box: (4,) float32, where it was seen last, x0 y0 x1 y1 px.
         largest: the number of the face that was the largest in the frame before.
+        others: the numbers of the faces in sight that are somebody else's.
+        lost_ns: since when the chosen face is out of sight; None while it is not.
     """
 
     track_id: int | None = None
     box: Float32 | None = None
     largest: int | None = None
+    others: frozenset[int] = frozenset()
+    lost_ns: int | None = None
 
-    def follow(self, faces: Sequence[Face]) -> Face | None:
+    def follow(self, faces: Sequence[Face], now_ns: int = 0) -> Face | None:
         """The chosen face among `faces`.
 
-        A face that was lost for a moment comes back with another number: it is taken for the
-        chosen one where its middle is in the box in which that was seen last.
+        A face that was lost for a moment comes back with another number: a newcomer whose middle
+        is in the box in which it was seen last is taken for it.
+
+        Args:
+            now_ns: when the frame was captured.
         """
         found = next((one for one in faces if one.track_id == self.track_id), None)
-        if found is None and self.box is not None:
-            found = face_at(faces, *_middle(self.box))
+        if found is None:
+            self.lost_ns = now_ns if self.lost_ns is None else self.lost_ns
+            if self.box is not None and now_ns - self.lost_ns <= BACK_WITHIN_NS:
+                new = [one for one in faces if one.track_id not in self.others]
+                found = face_at(new, *_middle(self.box))
+        here = {one.track_id for one in faces}
         if found is not None:
-            self.track_id, self.box = found.track_id, found.box
+            self.track_id, self.box, self.lost_ns = found.track_id, found.box, None
+        self.others = frozenset(here - {self.track_id})
         return found
 
     def keep_largest(self, faces: Sequence[Face]) -> Face:
@@ -97,17 +111,20 @@ class Wearer:
         return self.track_id
 
 
-def wanted(faces: list[Face], which: str, choice: Choice | None) -> list[Face]:
+def wanted(
+    faces: list[Face], which: str, choice: Choice | None, now_ns: int = 0
+) -> list[Face]:
     """Those of `faces` that are to be painted.
 
     Args:
         which: "all", "largest" or "chosen".
         choice: updated in place; None for a still, where nothing can be chosen.
+        now_ns: when the frame was captured.
     """
     if which == "largest" and faces:
         return [(choice or Choice()).keep_largest(faces)]
     if which == "chosen":
-        found = choice.follow(faces) if choice is not None else None
+        found = choice.follow(faces, now_ns) if choice is not None else None
         return [] if found is None else [found]
     return faces
 

@@ -99,6 +99,21 @@ def test_a_chosen_face_that_comes_back_under_another_number_is_still_chosen() ->
     assert choice.track_id == 7
 
 
+def test_somebody_else_never_becomes_the_chosen_one() -> None:
+    box = np.array([0, 0, 40, 40], np.float32)
+    choice, neighbour = Choice(1, box), _face(2, 200, 0, 240, 40)
+    wanted([_face(1, 0, 0, 40, 40), neighbour], "chosen", choice, 0)
+    assert wanted([neighbour], "chosen", choice, 10**8) == []
+    assert wanted([_face(2, 2, 0, 42, 40)], "chosen", choice, 2 * 10**8) == []  # moved over
+
+    choice = Choice(1, box)
+    assert wanted([], "chosen", choice, 0) == []
+    late = _face(9, 0, 0, 40, 40)
+    assert wanted([late], "chosen", choice, 3 * 10**9) == []
+    choice.lost_ns = 2 * 10**9
+    assert wanted([late], "chosen", choice, 3 * 10**9) == []  # and nor does it by waiting there
+
+
 def test_a_click_picks_the_inner_of_two_faces() -> None:
     outer, inner = _face(1, 0, 0, 100, 100), _face(2, 30, 30, 60, 60)
     assert face_at([outer, inner], 40, 40) is inner
