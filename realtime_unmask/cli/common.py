@@ -54,6 +54,12 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures and w
 Force = Annotated[
     bool, typer.Option("--force", "-f", help="Replace results that are there already.")
 ]
+Continue = Annotated[
+    bool,
+    typer.Option(
+        "--continue", help="Go on after a run that was cut short: pass over what has a result."
+    ),
+]
 
 
 _FILE_ENDINGS = frozenset(
@@ -110,6 +116,12 @@ def warn(text: object) -> None:
 def count(number: int, one: str) -> str:
     """`number` and its noun: "1 face", "2 faces"."""
     return f"{number} {one}{'' if number == 1 else 's'}"
+
+
+def keep_or_replace(go_on: bool, force: bool) -> None:
+    """Raises UsageError where results are both to be kept and to be replaced."""
+    if go_on and force:
+        raise UsageError("--continue keeps results and --force replaces them: give one of them.")
 
 
 def open_unmasker(settings: Settings) -> Unmasker:

@@ -10,6 +10,7 @@ import typer
 
 from realtime_unmask.cli.common import (
     Backend,
+    Continue,
     ExitCode,
     Force,
     Like,
@@ -18,6 +19,7 @@ from realtime_unmask.cli.common import (
     fail,
     follow,
     keep_clear,
+    keep_or_replace,
     open_unmasker,
     say,
 )
@@ -60,6 +62,7 @@ def image(
         typer.Option("--json", metavar="FILE", help="Write a report on every file."),
     ] = None,
     force: Force = False,
+    go_on: Continue = False,
     backend: Backend = "auto",
     threads: Threads = 0,
     quiet: Quiet = False,
@@ -77,6 +80,8 @@ def image(
     With --like the largest masked face of each photo is painted after another photo of the same
     person. Use your own, or that of somebody who agreed.
 
+    With --continue a folder's pictures that have a result already are passed over.
+
     \b
     Examples:
       realtime-unmask image me.jpg -o unmasked
@@ -84,9 +89,12 @@ def image(
       realtime-unmask image me-masked.jpg -o unmasked --like me-bare.jpg
       realtime-unmask image holiday -o again --use-maps maps      (after editing the maps)
     """
+    keep_or_replace(go_on, force)
     started = time.monotonic()
     settings = Settings(backend=backend, threads=threads)
-    plan = make_plan(inputs, output, maps=maps, use_maps=use_maps, report=json, force=force)
+    plan = make_plan(
+        inputs, output, maps=maps, use_maps=use_maps, report=json, force=force, go_on=go_on
+    )
     keep_clear(like, [json, *(path for job in plan.jobs for path in (job.result, job.map))])
     files: list[FileReport] = []
     complete = False

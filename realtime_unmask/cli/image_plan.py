@@ -21,6 +21,11 @@ class Job:
     map: Path | None
     given_map: Path | None
 
+    @property
+    def done(self) -> bool:
+        """Whether all that it would write is there."""
+        return all(path.is_file() for path in (self.result, self.map) if path is not None)
+
 
 @dataclass(slots=True)
 class Plan:
@@ -40,15 +45,17 @@ def make_plan(
     use_maps: Path | None = None,
     report: Path | None = None,
     force: bool = False,
+    go_on: bool = False,
 ) -> Plan:
     """Pair every picture in `inputs` with `output`/<subfolders>/<stem>.png.
 
     Folders are searched with their subfolders; `output`, `maps` and `use_maps` are left out of
-    the search, so that results inside an input folder are never taken for inputs.
+    the search, so that results inside an input folder are never taken for inputs. To `go_on` is
+    to pass over pictures of which everything is written that would be.
 
     Raises:
         UsageError: two results would land on one name, a result would replace an input or
-            (without `force`) an existing file, or a folder is not what it has to be.
+            (without `force` or `go_on`) an existing file, or a folder is not what it has to be.
     """
     _check_folders(inputs, output, maps, use_maps, report)
     own = {folder.resolve() for folder in (output, maps, use_maps) if folder is not None}
@@ -71,7 +78,10 @@ def make_plan(
         raise UsageError(
             f"There is no picture in {', '.join(map(str, inputs))}. Give a folder that has some."
         )
-    _check_targets(plan.jobs, report, force)
+    _check_targets(plan.jobs, report, force or go_on)
+    if go_on:
+        plan.skipped += [(job.source, "has a result") for job in plan.jobs if job.done]
+        plan.jobs = [job for job in plan.jobs if not job.done]
     return plan
 
 
@@ -167,7 +177,7 @@ def _check_targets(jobs: Sequence[Job], report: Path | None, force: bool) -> Non
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
         raise UsageError(
             f"{existing[0]}{more} exist{'' if more else 's'} already. "
-            "Choose another folder, or add --force to replace results."
+            "Choose another folder, or add --continue to keep results or --force to replace them."
         )
 
 

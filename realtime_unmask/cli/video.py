@@ -11,6 +11,7 @@ import typer
 
 from realtime_unmask.cli.common import (
     Backend,
+    Continue,
     ExitCode,
     Force,
     Like,
@@ -20,6 +21,7 @@ from realtime_unmask.cli.common import (
     fail,
     follow,
     keep_clear,
+    keep_or_replace,
     looks_like_file,
     open_unmasker,
     say,
@@ -94,6 +96,7 @@ def video(
     ] = 4,
     like: Like = None,
     force: Force = False,
+    go_on: Continue = False,
     backend: Backend = "auto",
     threads: Threads = 0,
     quiet: Quiet = False,
@@ -108,7 +111,8 @@ def video(
     or that of somebody who agreed.
 
     While it works, the result is called NAME.partial.EXT and can be played; Ctrl-C removes it,
-    a power cut or a full disk leaves it.
+    a power cut or a full disk leaves it. With --continue videos that have a result already are
+    passed over.
 
     \b
     Examples:
@@ -120,13 +124,14 @@ def video(
     from realtime_unmask.pipeline.convert import ConvertOptions, check_outputs
     from realtime_unmask.sinks.encoding import Encoding
 
+    keep_or_replace(go_on, force)
     settings = Settings(backend=backend, threads=threads, max_faces=max_faces)
     options = ConvertOptions(
         Encoding(codec, quality, preset),
         start=parse_time("--start", start),
         end=parse_time("--end", end),
         side_by_side=side_by_side,
-        force=force,
+        force=force or go_on,
     )
     if options.end is not None and options.end <= (options.start or 0):
         raise UsageError("--end must be later than --start.")
@@ -134,6 +139,10 @@ def video(
     map_outputs = targets(inputs, maps) if maps is not None else []
     check_outputs(inputs, [*outputs, *map_outputs], options)
     keep_clear(like, [*outputs, *map_outputs])
+    if go_on:
+        inputs, outputs, map_outputs = _not_done(inputs, outputs, map_outputs, quiet)
+        if not inputs:
+            return ExitCode.DONE
     with open_unmasker(settings) as unmasker:
         follow(unmasker, like)
         failed = _work(inputs, outputs, map_outputs, options, unmasker, quiet)
@@ -180,6 +189,24 @@ def targets(inputs: list[Path], output: Path) -> list[Path]:
             f"Name it {', '.join(SUFFIXES)}, or name a folder."
         )
     return [output / (path.stem + suffix_for(path)) for path in inputs]
+
+
+def _not_done(
+    inputs: list[Path], outputs: list[Path], maps: list[Path], quiet: bool
+) -> tuple[list[Path], list[Path], list[Path]]:
+    """Those of which a result, or its maps, is missing."""
+    left: list[int] = []
+    for number, source in enumerate(inputs):
+        written = [outputs[number], *maps[number : number + 1]]
+        if not all(path.is_file() for path in written):
+            left.append(number)
+        elif not quiet:
+            say(f"{source}: has a result, passed over")
+    return (
+        [inputs[number] for number in left],
+        [outputs[number] for number in left],
+        [maps[number] for number in left] if maps else [],
+    )
 
 
 def _work(

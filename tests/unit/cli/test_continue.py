@@ -1,0 +1,71 @@
+"""`--continue`: after a run that was cut short only what is missing is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.media.make import Video, write
+
+from .conftest import FACE, MASK, Opened, Ran
+
+Command = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+
+
+def photo(path: Path) -> None:
+    pixels = np.full((16, 24, 3), 90, np.uint8)
+    pixels[0, 0], pixels[8:12, 4:9] = FACE, MASK
+    Image.fromarray(pixels).save(path)
+
+
+def clip(path: Path) -> None:
+    write(path, Video(frames=3))
+
+
+@pytest.mark.parametrize(
+    ("kind", "make", "suffix"), [("image", photo, ".png"), ("video", clip, ".mp4")]
+)
+def test_a_run_that_was_cut_short_goes_on_with_what_is_missing(
+    command: Command, opened: Opened, kind: str, make: Callable[[Path], None], suffix: str
+) -> None:
+    inputs = [Path("in") / f"{name}{suffix}" for name in "abc"]
+    for path in inputs:
+        make(path)
+    arguments = (kind, *inputs, "-o", "out", "--maps", "maps")
+    assert command(*arguments).code == 0
+    Path("out/b").with_suffix(suffix).unlink()
+    Path("maps/c").with_suffix(suffix).unlink()
+    kept = Path("out/a").with_suffix(suffix)
+    kept.write_bytes(b"dear")
+    assert command(*arguments).code == 2
+
+    ran = command(*arguments, "--continue")
+    assert ran.code == 0
+    assert [line for line in ran.out if "has a result" in line] == [
+        f"{inputs[0]}: has a result, passed over"
+    ]
+    assert kept.read_bytes() == b"dear"
+    for folder in ("out", "maps"):
+        assert sorted(path.stem for path in Path(folder).iterdir()) == ["a", "b", "c"]
+
+    loaded = len(opened.unmaskers)
+    assert command(*arguments, "--continue").code == 0
+    assert len(opened.unmaskers) == loaded  # with nothing left to do no network is loaded
+
+
+@pytest.mark.parametrize("kind", ["image", "video"])
+def test_results_are_not_both_kept_and_replaced(
+    command: Command, opened: Opened, kind: str
+) -> None:
+    ran = command(kind, "in/a", "-o", "out", "--continue", "--force")
+    assert ran.code == 2 and "give one of them" in ran.err[0]
