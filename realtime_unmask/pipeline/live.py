@@ -30,6 +30,7 @@ from realtime_unmask.pipeline.live_outputs import Outputs, SinkFactory
 from realtime_unmask.pipeline.live_values import LiveFrame, LiveOptions, LiveStats, Notice
 from realtime_unmask.pipeline.live_worker import MakeUnmasker, Sequence, Worker
 from realtime_unmask.pipeline.slots import LatestSlot
+from realtime_unmask.pipeline.square import SquareSlot
 from realtime_unmask.pipeline.stats import Meter
 from realtime_unmask.settings import Settings
 from realtime_unmask.sinks.badge import with_badge
@@ -82,7 +83,7 @@ class LiveSession(Closing):
     ) -> None:
         self.latest: LatestSlot[LiveFrame] = LatestSlot()
         self.on_frame: Callable[[], None] = lambda: None
-        self.frames: LatestSlot[Frame] = LatestSlot()  # on their way to the worker
+        self.frames: LatestSlot[Frame] = SquareSlot()  # on their way to the worker
         self.settings, self.options = settings, options
         self._lock = threading.RLock()
         self._meter = Meter()

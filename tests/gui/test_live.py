@@ -5,17 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from realtime_unmask.capture.scripted import ScriptedCamera, Step
+from realtime_unmask.capture.stream import FileSpec
 from realtime_unmask.errors import EngineUnavailable
 from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
@@ -27,6 +30,7 @@ from realtime_unmask.ui.live_studio import LiveStudio
 from realtime_unmask.ui.studio import Devices
 from realtime_unmask.ui.window import Window
 from realtime_unmask.unmask.unmasker import State
+from tests.media.make import Video, write
 
 from .stand_ins import GREEN, FileUnmasker
 from .test_smoothness import gaps_ms
@@ -207,6 +211,38 @@ def test_mirror_and_turn_are_in_force_at_once(live: Window, qtbot: QtBot) -> Non
         return after is not None and after.shape[:2] == (160, 120)
 
     qtbot.waitUntil(upright)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "turn", "size"),
+    [
+        (Fraction(2), 0, (192, 144)),
+        (Fraction(1, 2), 0, (96, 288)),
+        (Fraction(2), 90, (144, 192)),
+    ],
+)
+def test_a_clip_whose_pixels_are_not_square_is_shown_and_saved_as_wide_as_it_is_meant(
+    request: pytest.FixtureRequest, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    aspect: Fraction, turn: int, size: tuple[int, int],
+) -> None:  # fmt: skip
+    clip = write(tmp_path / "clip.mp4", Video(width=96, height=144, sample_aspect=aspect))
+    request.getfixturevalue("camera")
+    monkeypatch.setattr(live_studio, "spec_of", lambda key: FileSpec(clip))
+    live: Window = request.getfixturevalue("live")
+    live.controller.change("rotate", turn)
+
+    def meant() -> bool:
+        view = live.viewport
+        assert view._before is not None and view._after is not None
+        return view._before.shape == view._after.shape == (size[1], size[0], 3)
+
+    qtbot.waitUntil(meant)
+    live.controller.change("folder", str(tmp_path))
+    live.commands["snapshot"].trigger()
+    qtbot.waitUntil(lambda: "Saved: " in words(live))
+    (picture,) = tmp_path.glob("*.png")
+    with Image.open(picture) as saved:
+        assert saved.size == size
 
 
 def test_a_face_has_to_be_clicked_and_the_window_says_so(live: Window, qtbot: QtBot) -> None:
