@@ -93,6 +93,7 @@ class LiveSession(Closing):
         self._needed_at = time.monotonic()
         self._outputs = Outputs(lambda: self.options.badge, self._why_no_frames)
         self._newest: LiveFrame | None = None
+        self._newest_of: Sequence | None = None  # the one that it belongs to
         self._engines = Engines(self, make_unmasker)
         self._input = Input(source, self.frames, self._meter, self._wanted, self._engines.look)
         self._busy_drops: int | None = None
@@ -173,15 +174,18 @@ class LiveSession(Closing):
     def choose_face(self, x: float, y: float) -> int | None:
         """Paint the face at (x, y) px of the shown picture; its track_id, None if there is none.
 
-        Counts where settings.faces is "chosen".
+        Counts where settings.faces is "chosen". A click on the last picture of the sequence
+        before counts for nothing: in the new one its number is another person's.
         """
-        newest = self._newest
-        face = face_at(newest.result.faces, x, y) if newest is not None else None
-        if face is None:
-            return None
         turn = self._engines.turn
         with turn.changed:
-            choice = turn.sequence.state.choice
+            newest, sequence = self._newest, turn.sequence
+            if newest is None or self._newest_of is not sequence:
+                return None
+            face = face_at(newest.result.faces, x, y)
+            if face is None:
+                return None
+            choice = sequence.state.choice
             choice.track_id, choice.box = face.track_id, face.box
         return face.track_id
 
@@ -329,7 +333,7 @@ class LiveSession(Closing):
             status = "starting" if self._engines.current is None else "late"
         chosen = sequence.state.choice.track_id
         live = LiveFrame(result, shown, status, captured_ns, chosen, rung)
-        self._newest = live
+        self._newest, self._newest_of = live, sequence
         waited = time.monotonic_ns() - captured_ns - sum(result.timings.values())
         self._meter.went(captured_ns, {"wait": max(0, waited), **result.timings})
         self.latest.put(live)

@@ -98,6 +98,33 @@ def test_another_source_can_be_chosen_while_one_is_being_opened(start: Start) ->
     assert (slow.given, slow.closed) == (0, 1)
 
 
+class OneFace(FakeUnmasker):
+    """Finds number 3 in the corner of each picture."""
+
+    def process(self, frame: Frame, state: State) -> FrameResult:
+        result = super().process(frame, state)
+        corner = Face(3, np.array([0, 0, 20, 20], np.float32), np.zeros((478, 3), np.float32))
+        return replace(result, faces=(corner,))
+
+
+def test_a_click_on_the_last_picture_of_the_camera_before_chooses_nobody_in_the_new_one(
+    start: Start,
+) -> None:
+    gate = threading.Event()
+    gate.set()
+    session = start(ScriptedCamera(), lambda settings: OneFace(settings, gate=gate))
+    wait_until(lambda: session.choose_face(5, 5) == 3, "a picture with a face")
+    turn = session._engines.turn
+    before = turn.sequence
+    gate.clear()  # the first picture of the new camera is at work, and not shown yet
+    session.choose_source(ScriptedCamera())
+    wait_until(lambda: turn.sequence.kind[0] != before.kind[0], "a picture of the new camera")
+    picked, choice = session.choose_face(5, 5), turn.sequence.state.choice
+    gate.set()
+    assert (picked, choice.track_id) == (None, None)
+    wait_until(lambda: session.choose_face(5, 5) == 3, "a picture of the new camera, shown")
+
+
 def test_networks_that_hung_go_on_with_a_memory_that_nobody_else_has(start: Start) -> None:
     gate = threading.Event()
     made: list[FakeUnmasker] = []
