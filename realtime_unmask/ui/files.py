@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from realtime_unmask.errors import MediaUnsupported, UnmaskError
+from realtime_unmask.errors import MediaUnsupported, OutputError, UnmaskError
 from realtime_unmask.settings import Settings
 from realtime_unmask.ui import problems
 from realtime_unmask.ui.background import Background
@@ -58,7 +58,7 @@ class FileJobs(QObject):
 
     Signals:
         began(path, number, count): a file's turn has come; the number-th of count.
-        progressed(share, text): share 0..1, or -1 where the length is unknown; frames so far.
+        progressed(share, frames): share 0..1, or -1 where the length is unknown; frames so far.
         done(Done): of one file.
         ended(cancelled): nothing that was added is left to do; was the last of it cancelled?
     """
@@ -125,8 +125,8 @@ class FileJobs(QObject):
                     self.done.emit(self._one(path, unmasker, cancel))
                 except _Cancelled:
                     break
-                except UnmaskError as error:
-                    self.done.emit(Done(path, None, error=str(error)))
+                except Exception as error:  # noqa: BLE001  said; it is no reason to leave the others
+                    self.done.emit(Done(path, None, error=_why(path, error)))
         return cancel.is_set()
 
     def _one(self, path: Path, unmasker: Unmasker, cancel: threading.Event) -> Done:
@@ -175,6 +175,13 @@ class FileJobs(QObject):
         self._last_told = now
         share = progress.position_s / progress.total_s if progress.total_s else -1.0
         self.progressed.emit(min(share, 1.0), progress.frames)
+
+
+def _why(path: Path, error: Exception) -> str:
+    """Why `path` failed: a sentence."""
+    if isinstance(error, OSError):  # met by us: those of the conversion are UnmaskErrors
+        error = OutputError(f"There can be no result beside {path.name} ({error.strerror}).")
+    return problems.sentence(error)
 
 
 def free_name(source: Path, suffix: str) -> Path:

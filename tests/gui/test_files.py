@@ -131,6 +131,18 @@ def test_a_file_that_fails_does_not_stop_the_others(
     assert photo.with_name("me-unmasked.png").exists()
 
 
+def test_a_file_whose_result_can_have_no_name_does_not_stop_the_others(
+    idle: Window, photo: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    long = tmp_path / f"{'b' * 245}.png"  # the longest that there can be: nothing can be added
+    Image.new("RGB", (64, 48), RED).save(long)
+    drop(idle, long, photo)
+    qtbot.waitUntil(lambda: finished(idle), timeout=10_000)
+    said = idle.card.text.text()
+    assert long.stem in said and "fault of this program" not in said
+    assert photo.with_name("me-unmasked.png").exists()
+
+
 def test_files_dropped_while_others_are_at_work_take_nothing_away_from_their_results(
     idle: Window, photo: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:
