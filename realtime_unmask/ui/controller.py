@@ -15,11 +15,12 @@ from realtime_unmask.settings import Settings
 from realtime_unmask.ui import preferences as remembered
 from realtime_unmask.ui import problems
 from realtime_unmask.ui.background import Background
+from realtime_unmask.ui.connected import Connected
 from realtime_unmask.ui.notices import Said
 from realtime_unmask.ui.outputs import Outputs, Switchboard
 from realtime_unmask.ui.own_face import OwnFace
 from realtime_unmask.ui.sayings import Sayings
-from realtime_unmask.ui.studio import DEMO, Camera, Devices, Problem, Running, Studio
+from realtime_unmask.ui.studio import DEMO, Problem, Running, Studio
 
 # The states in which a source is on; "waiting": it gives no picture, and is tried again and again.
 ON = frozenset({"opening", "waiting", "running"})
@@ -27,7 +28,6 @@ _DISPLAY_MS = 40  # how often a picture is looked for that nobody told of
 _FIGURES_MS = 500
 _SAVE_MS = 800
 _FINISH_S = 30.0  # a recording may take so long to be finished when the window is closed
-_SEARCH_MS = 2000  # between two looks for a camera while there is none
 # What a running source takes over between two frames.
 _LIVE = frozenset("mirror rotate faces lost strength feather_px colour_match badge backend".split())
 
@@ -45,7 +45,6 @@ class Controller(QObject):
         picture(Picture), figures(Figures), outputs_changed(Outputs),
         notices_changed(tuple of Said), preferences_changed(Preferences).
         sources_changed(): sources(), source_key or resolutions() did.
-        devices_changed(): microphones(), virtual_cameras() or backends() did.
     """
 
     state_changed = pyqtSignal(str)
@@ -55,7 +54,6 @@ class Controller(QObject):
     notices_changed = pyqtSignal(object)
     preferences_changed = pyqtSignal(object)
     sources_changed = pyqtSignal()
-    devices_changed = pyqtSignal()
     _came = pyqtSignal()
 
     def __init__(
@@ -68,16 +66,16 @@ class Controller(QObject):
         self.source_key = first_source or self.preferences.camera
         self._given_source = first_source
         self._sized = self.preferences.camera  # the camera that the resolution is for
-        self._cameras: tuple[Camera, ...] = ()
-        self._devices = Devices()
         self.running: Running | None = None
         self._last: Running | None = None  # the one that was started last; the work thread's
         self._wanted = True
         self._visible = False
         self.sayings = Sayings(self)
         self.sayings.changed.connect(self.notices_changed)
+        self.connected = Connected(studio, self.sayings, self)
+        self.connected.cameras_changed.connect(self.sources_changed)
+        self.connected.looked.connect(self._looked_for_cameras)
         self._work = Background("window commands", self)
-        self._looking = Background("window devices", self)
         self._saving = Background("window preferences", self)  # a disk may take long
         self.switches = Switchboard(self, self._work, self)
         self.switches.changed.connect(self.outputs_changed)
@@ -86,7 +84,6 @@ class Controller(QObject):
         self._display = self._timer(_DISPLAY_MS, self._look_for_picture)
         self._came.connect(self._look_for_picture)  # queued, since it is emitted by the worker
         self._watch = self._timer(_FIGURES_MS, self._look_at_figures)
-        self._search = self._timer(_SEARCH_MS, self.look_for_cameras)
         self._save = self._timer(_SAVE_MS, lambda: self._saving.run(self._written()))
         self._save.setSingleShot(True)
 
@@ -100,12 +97,12 @@ class Controller(QObject):
         """Look for cameras and devices; start the camera of last time, or the first one."""
         if self._given_source:
             self.start()
-        self.look_for_cameras()
-        self.look_for_devices()
+        self.connected.look_for_cameras()
+        self.connected.look_for_devices()
 
     def close(self, timeout_s: float) -> bool:
         """Stop everything and remember; False: something is stuck and is left behind."""
-        for timer in (self._display, self._watch, self._search, self.sayings.fade, self._save):
+        for timer in (self._display, self._watch, self.sayings.fade, self._save):
             timer.stop()
         self._saving.run(self._written())
         self._saving.close(timeout_s / 4)
@@ -115,7 +112,7 @@ class Controller(QObject):
         if self.switches.finishing:
             timeout_s += _FINISH_S
         self._work.run(self._close_last)
-        ended = [self._looking.close(timeout_s / 2), self._work.close(timeout_s)]
+        ended = [self.connected.close(timeout_s / 2), self._work.close(timeout_s)]
         return all(ended)
 
     # Start and stop
@@ -142,7 +139,7 @@ class Controller(QObject):
         self._wanted = True
         if not self.source_key:
             self._set_state("looking")
-            self.look_for_cameras()
+            self.connected.look_for_cameras()
             return
         self.sayings.forget("session")
         self._set_state("opening")
@@ -215,7 +212,7 @@ class Controller(QObject):
         self.source_key = key
         if self.before_camera and key != self._sized:
             self.change("resolution", "")  # of the other camera
-        if any(camera.key == key for camera in self._cameras):
+        if any(camera.key == key for camera in self.connected.cameras):
             self.change("camera", key)
         self.sources_changed.emit()
         if self.running is not None:
@@ -292,42 +289,19 @@ class Controller(QObject):
 
     # What is there
 
-    def look_for_cameras(self) -> None:
-        """Ask again which cameras there are."""
-        if not self._looking.busy:
-            self._looking.run(self._studio.cameras, self._take_cameras, self._device_trouble)
-
-    def look_for_devices(self) -> None:
-        """Ask again what else there is."""
-        self._looking.run(self._studio.devices, self._take_devices, self._device_trouble)
-
-    def _take_cameras(self, cameras: tuple[Camera, ...]) -> None:
-        if cameras != self._cameras:
-            self._cameras = cameras
-            self.sources_changed.emit()
+    def _looked_for_cameras(self) -> None:
         if self.state not in ("looking", "none"):
             return
-        keys = [camera.key for camera in cameras]
+        keys = [camera.key for camera in self.connected.cameras]
         if self.source_key not in keys and keys and not self._is_file(self.source_key):
             self.source_key = keys[0]
             self.sources_changed.emit()
-        if self.source_key in keys:
-            self._search.stop()
-            self._set_state("ready")
-            if self._wanted:
-                self.start()
-        else:
+        if self.source_key not in keys:
             self._set_state("none")
-            self._search.start()
-
-    def _take_devices(self, devices: Devices) -> None:
-        self._devices = devices
-        self.devices_changed.emit()
-
-    def _device_trouble(self, error: Exception) -> None:
-        self.say(problems.said("devices", error))
-        if self.state == "looking":
-            self._set_state("none")
+            return
+        self._set_state("ready")
+        if self._wanted:
+            self.start()
 
     def _is_file(self, key: str) -> bool:
         given = key == self._given_source != "" and not key.startswith("camera:")
@@ -335,7 +309,7 @@ class Controller(QObject):
 
     def sources(self) -> list[tuple[str, str]]:
         """What can be chosen as source, as (text, key)."""
-        options = [(camera.text, camera.key) for camera in self._cameras]
+        options = [(camera.text, camera.key) for camera in self.connected.cameras]
         keys = [key for _, key in options]
         if self.source_key and self.source_key not in keys and not self._is_file(self.source_key):
             gone = self.tr("{name} (not connected)")
@@ -347,15 +321,10 @@ class Controller(QObject):
 
     def resolutions(self) -> list[tuple[str, str]]:
         """The formats of the chosen camera, as (text, value)."""
-        for camera in self._cameras:
+        for camera in self.connected.cameras:
             if camera.key == self.source_key:
                 return list(camera.formats)
         return []
-
-    @property
-    def devices(self) -> Devices:
-        """Microphones, virtual cameras and backends."""
-        return self._devices
 
     # What is shown
 
@@ -391,6 +360,11 @@ class Controller(QObject):
         self.sayings.forget(key)
 
     def _set_state(self, state: str) -> None:
-        if state != self.state:
-            self.state = state
-            self.state_changed.emit(state)
+        if state == self.state:
+            return
+        self.state = state
+        if state == "none":
+            self.connected.search.start()
+        else:
+            self.connected.search.stop()
+        self.state_changed.emit(state)

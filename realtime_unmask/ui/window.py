@@ -110,12 +110,12 @@ class Window(QMainWindow):
         controller.figures.connect(self._show_figures)
         controller.notices_changed.connect(self._show_notices)
         controller.outputs_changed.connect(self._show_outputs)
-        controller.devices_changed.connect(self._offer_devices)
+        controller.connected.devices_changed.connect(self._offer_devices)
         controller.own_face.changed.connect(self._show_own_face)
         self.bar.camera.chosen.connect(controller.choose_source)
-        self.bar.camera.opened.connect(controller.look_for_cameras)
+        self.bar.camera.opened.connect(controller.connected.look_for_cameras)
         for choice in (self.panel.microphone_device, self.panel.virtual_camera):
-            choice.opened.connect(controller.look_for_devices)
+            choice.opened.connect(controller.connected.look_for_devices)
         self.panel.changed.connect(controller.change)
         self.panel.asked.connect(lambda name: self.ask(name))
         self.start_page.asked.connect(self.ask)
@@ -283,7 +283,7 @@ class Window(QMainWindow):
         self.panel.offer_resolutions(self.controller.resolutions())
 
     def _offer_devices(self) -> None:
-        devices = self.controller.devices
+        devices = self.controller.connected.devices
         self.panel.offer_microphones(list(devices.microphones))
         self.panel.offer_virtual_cameras(list(devices.virtual_cameras))
         self.panel.offer_backends(list(devices.backends))
