@@ -131,12 +131,12 @@ class Controller(QObject):
 
     def start(self) -> None:
         """Start the chosen source; one that gives no picture is opened again."""
+        self._wanted = True  # also what was stopped before it had started, or still stops
         if self.running is not None:
             self.running.choose(self.source_key, self.preferences)
             return
         if self.state in ON or self.state == "stopping":
             return
-        self._wanted = True
         if not self.source_key:
             self._set_state("looking")
             self.connected.look_for_cameras()
@@ -178,6 +178,8 @@ class Controller(QObject):
             for sentence in sentences:
                 self.say(Said("stop", sentence))
             self._set_state("ready")
+            if self._wanted:  # meanwhile
+                self.start()
 
         self._work.run(running.close, stopped, self._start_failed)
 

@@ -57,6 +57,28 @@ def test_what_is_changed_while_the_camera_starts_is_in_force(
     assert chosen == ([value] if name == "resolution" else [])
 
 
+@pytest.mark.parametrize("state", ["opening", "stopping"])
+def test_what_is_chosen_after_a_stop_is_shown(
+    open_window: Open, studio: FakeStudio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch,
+    state: str,
+) -> None:  # fmt: skip
+    closing = threading.Event()
+    close = FakeRunning.close
+    monkeypatch.setattr(FakeRunning, "close", lambda self: closing.wait(20) and close(self))
+    if state == "opening":
+        studio.gate.clear()
+        closing.set()
+    window = open_window()
+    qtbot.waitUntil(_state(window, "opening" if state == "opening" else "running"))
+    window.controller.stop()
+    assert window.controller.state == state
+    window.controller.choose_source("cam:b")
+    studio.gate.set()
+    closing.set()
+    qtbot.waitUntil(_state(window, "running"))
+    assert studio.now.key == "cam:b"
+
+
 def test_a_given_camera_is_a_camera(open_window: Open, studio: FakeStudio, qtbot: QtBot) -> None:
     key = "camera:Front camera@usb-1"
     studio.connected = (Camera(key, "Front camera"),)
