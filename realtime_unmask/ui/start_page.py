@@ -51,7 +51,7 @@ class StartPage(QWidget):
         self.show_state("looking")
 
     def show_state(self, state: str) -> None:
-        """What is the matter: "looking", "opening", "waiting", "ready" (with a camera),
+        """What is the matter: "looking", "opening", "waiting" (for a camera), "ready" (with one),
         "ready_clip", "none", "problem", "stopping"."""
         self._state = state
         busy = state in ("looking", "opening", "stopping")

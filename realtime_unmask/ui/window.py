@@ -225,8 +225,10 @@ class Window(QMainWindow):
         self.bar.show_running(state in ON)
         self.commands["start"].setEnabled(state != "stopping")
         if not running:
-            clip = state == "ready" and not self.controller.before_camera
-            self.start_page.show_state("ready_clip" if clip else state)
+            # A file is not tried again by itself, as cameras are.
+            of_clip = {"ready": "ready_clip", "waiting": "problem"}
+            clip = not self.controller.before_camera
+            self.start_page.show_state(of_clip.get(state, state) if clip else state)
             self.strip.show_nothing()
             self.details.show_stages({})
             self.pages.setCurrentWidget(self.start_page)

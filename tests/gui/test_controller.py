@@ -206,3 +206,17 @@ def test_a_virtual_camera_without_a_name_is_not_announced(
     window.commands["virtual_camera"].trigger()
     qtbot.waitUntil(lambda: window.commands["virtual_camera"].isChecked())
     assert window.notices.shown == ()
+
+
+@pytest.mark.parametrize(("source", "said"), [("", True), ("clip.mp4", False)])
+def test_only_of_a_camera_it_is_said_that_it_is_tried_again_by_itself(
+    open_window: Open, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, source: str, said: bool
+) -> None:
+    monkeypatch.setattr(FakeRunning, "picture", lambda self: None)
+    broken = (Problem("source", "It is broken.", True),)
+    monkeypatch.setattr(FakeRunning, "problems", lambda self: broken)
+    window = open_window(source)
+    qtbot.waitUntil(_state(window, "waiting"))
+    assert "It is broken." in _words(window)
+    assert ("by itself" in window.start_page.text.text()) == said
+    assert window.start_page.start.text() == "Try again"
