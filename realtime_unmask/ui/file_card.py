@@ -18,6 +18,7 @@ from PyQt6.QtWidgets import (
 
 from realtime_unmask.ui.files import Done
 
+_ERRORS = 5  # so many are shown: each may take two lines of the window's height
 
 class FileCard(QFrame):
     """One line below the picture; hidden while there is nothing to say.
@@ -96,7 +97,10 @@ class FileCard(QFrame):
 
     def show_end(self, cancelled: bool) -> None:
         """Nothing is left to do."""
-        lines = list(self._errors)
+        lines = self._errors[:_ERRORS]
+        if len(self._errors) > _ERRORS:
+            more = len(self._errors) - _ERRORS
+            lines.append(self.tr("and {count} more that failed").format(count=more))
         if cancelled:
             lines.append(self.tr("Cancelled. Nothing of the unfinished file remains."))
         elif len(self._outputs) == 1 and self._last is not None and self._last.output is not None:

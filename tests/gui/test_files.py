@@ -143,6 +143,19 @@ def test_a_file_whose_result_can_have_no_name_does_not_stop_the_others(
     assert photo.with_name("me-unmasked.png").exists()
 
 
+def test_of_very_many_files_that_fail_the_first_few_are_named(
+    idle: Window, tmp_path: Path, qtbot: QtBot
+) -> None:
+    texts = [tmp_path / f"notes{number}.txt" for number in range(200)]
+    for text in texts:
+        text.write_text("no video")
+    drop(idle, *texts)
+    qtbot.waitUntil(lambda: finished(idle), timeout=10_000)
+    lines = idle.card.text.text().splitlines()
+    assert all(text.name in line for text, line in zip(texts, lines[:5], strict=False))
+    assert lines[5:] == ["and 195 more that failed"]
+
+
 def test_files_dropped_while_others_are_at_work_take_nothing_away_from_their_results(
     idle: Window, photo: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:

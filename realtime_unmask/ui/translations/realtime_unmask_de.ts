@@ -307,6 +307,10 @@
       <source>No face was found, so nothing was painted</source>
       <translation>Kein Gesicht gefunden, also nichts gemalt</translation>
     </message>
+    <message>
+      <source>and {count} more that failed</source>
+      <translation>und {count} weitere, die nicht gelangen</translation>
+    </message>
   </context>
   <context>
     <name>HotkeySheet</name>
