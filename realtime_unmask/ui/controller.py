@@ -44,6 +44,7 @@ class Controller(QObject):
         state_changed(state): one of ON, "looking", "none", "ready", "stopping" or "problem".
         picture(Picture), figures(Figures), outputs_changed(Outputs),
         notices_changed(tuple of Said), preferences_changed(Preferences).
+        started(): a source is on, though there may be no picture yet; outputs can be switched on.
         sources_changed(): sources(), source_key or resolutions() did.
     """
 
@@ -53,6 +54,7 @@ class Controller(QObject):
     outputs_changed = pyqtSignal(object)
     notices_changed = pyqtSignal(object)
     preferences_changed = pyqtSignal(object)
+    started = pyqtSignal()
     sources_changed = pyqtSignal()
     _came = pyqtSignal()
 
@@ -198,6 +200,7 @@ class Controller(QObject):
         running.tell(self._came.emit)
         self._watch.start()
         self._show_if_visible()
+        self.started.emit()
 
     def _start_failed(self, error: Exception) -> None:
         self._set_state("problem")

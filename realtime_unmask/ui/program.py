@@ -61,7 +61,7 @@ def run_window(source: str = "", backend: str = "", *, serve: bool = False) -> i
     if backend:
         controller.change("backend", backend)
     if serve:
-        _serve_when_running(controller)
+        _serve_when_started(controller)
     # Python sees a signal between two lines of its own: the timer sees to those.
     signal.signal(signal.SIGINT, lambda *_: window.close())
     timer = QTimer()
@@ -72,12 +72,15 @@ def run_window(source: str = "", backend: str = "", *, serve: bool = False) -> i
     return application.exec()
 
 
-def _serve_when_running(controller: Controller) -> None:
-    """Switch the web page on as soon as there is a picture."""
+def _serve_when_started(controller: Controller) -> None:
+    """Switch the web page on with the first source.
 
-    def serve(state: str) -> None:
-        if state == "running":
-            controller.state_changed.disconnect(serve)
-            controller.switches.toggle_page()
+    Not with its first picture: none is looked for while the window is minimised, and without an
+    output the camera would soon be released.
+    """
 
-    controller.state_changed.connect(serve)
+    def serve() -> None:
+        controller.started.disconnect(serve)
+        controller.switches.toggle_page()
+
+    controller.started.connect(serve)

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from PyQt6.QtCore import QTimer
 from PyQt6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from realtime_unmask.ui import program
+from realtime_unmask.ui.controller import Controller
+from realtime_unmask.ui.files import FileJobs
 from realtime_unmask.ui.window import Window
 
-from .stand_ins import FakeStudio
+from .stand_ins import FakeStudio, FileUnmasker
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent with kill")
@@ -50,3 +53,26 @@ def test_ctrl_c_is_heard_while_the_camera_is_stopped(
         signal.signal(signal.SIGINT, before)
         for window in opened:
             window.deleteLater()
+
+
+def test_the_page_is_served_though_the_window_began_minimised(
+    studio: FakeStudio, preferences_path: Path, qtbot: QtBot
+) -> None:
+    controller = Controller(studio, preferences_path)
+    window = Window(controller, FileJobs(FileUnmasker))
+    controller.setParent(window)
+    window.jobs.setParent(window)
+    program._serve_when_started(controller)
+    window.showMinimized()
+    controller.begin()
+    try:
+        qtbot.waitUntil(lambda: controller.outputs.page != "")
+        assert not studio.now.visible and studio.now.asked == ["page"]
+        controller.stop()
+        qtbot.waitUntil(lambda: controller.state == "ready")
+        controller.start()
+        qtbot.waitUntil(lambda: controller.running is not None)
+        assert controller.outputs.page == ""  # switched off by the stop, and not asked for again
+    finally:
+        window.close()
+        window.deleteLater()
