@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QObject, QStandardPaths, QTimer, pyqtSignal
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from realtime_unmask.settings import Settings
 from realtime_unmask.ui import preferences as remembered
@@ -17,7 +16,7 @@ from realtime_unmask.ui import problems
 from realtime_unmask.ui.background import Background
 from realtime_unmask.ui.connected import Connected
 from realtime_unmask.ui.notices import Said
-from realtime_unmask.ui.outputs import Outputs, Switchboard
+from realtime_unmask.ui.outputs import Outputs, Switchboard, folder_of
 from realtime_unmask.ui.own_face import OwnFace
 from realtime_unmask.ui.sayings import Sayings
 from realtime_unmask.ui.studio import DEMO, Problem, Running, Studio
@@ -37,7 +36,7 @@ class Controller(QObject):
 
     Args:
         studio: makes sessions, and lists what there is on this machine.
-        path: where the preferences are kept.
+        path: where the preferences are kept; None for nowhere, which is said.
         first_source: the key of the source to begin with, in place of the remembered camera.
 
     Signals:
@@ -59,7 +58,11 @@ class Controller(QObject):
     _came = pyqtSignal()
 
     def __init__(
-        self, studio: Studio, path: Path, first_source: str = "", parent: QObject | None = None
+        self,
+        studio: Studio,
+        path: Path | None,
+        first_source: str = "",
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._studio, self._path = studio, path
@@ -81,7 +84,8 @@ class Controller(QObject):
         self._saving = Background("window preferences", self)  # a disk may take long
         self.switches = Switchboard(self, self._work, self)
         self.switches.changed.connect(self.outputs_changed)
-        self.own_face = OwnFace(self, studio, path.with_name("own-face.npz"), self._work, self)
+        kept = path.with_name("own-face.npz") if path is not None else None
+        self.own_face = OwnFace(self, studio, kept, self._work, self)
         self.own_face.changed.connect(self._follow)
         self._display = self._timer(_DISPLAY_MS, self._look_for_picture)
         self._came.connect(self._look_for_picture)  # queued, since it is emitted by the worker
@@ -97,6 +101,9 @@ class Controller(QObject):
 
     def begin(self) -> None:
         """Look for cameras and devices; start the camera of last time, or the first one."""
+        if self._path is None:
+            text = self.tr("You have no home folder here: nothing is remembered for next time.")
+            self.say(Said("preferences", text))
         if self._given_source:
             self.start()
         self.connected.look_for_cameras()
@@ -281,12 +288,7 @@ class Controller(QObject):
     @property
     def folder(self) -> Path:
         """Where pictures and recordings go."""
-        if self.preferences.folder:
-            return Path(self.preferences.folder)
-        videos = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
-        if os.name == "posix" and not os.environ.get("HOME"):
-            videos = ""  # Qt takes the root for the home then
-        return Path(videos or Path.home()) / "Realtime Unmask"
+        return folder_of(self.preferences)
 
     def file_settings(self) -> Settings:
         """How dropped files are to be unmasked."""

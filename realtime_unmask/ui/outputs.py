@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtCore import QObject, QStandardPaths, pyqtSignal
 
 from realtime_unmask.ui import problems
 from realtime_unmask.ui.background import Background
@@ -29,6 +30,19 @@ class Outputs:
     recording_s: float | None = None
     virtual_camera: bool = False
     page: str = ""
+
+
+def folder_of(preferences: Preferences) -> Path:
+    """Where pictures and recordings go."""
+    if preferences.folder:
+        return Path(preferences.folder)
+    videos = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
+    if os.name == "posix" and not os.environ.get("HOME"):
+        videos = ""  # Qt takes the root for the home then
+    try:
+        return Path(videos or Path.home()) / "Realtime Unmask"
+    except RuntimeError:  # this user has no home
+        return Path.cwd() / "Realtime Unmask"
 
 
 class Host(Protocol):

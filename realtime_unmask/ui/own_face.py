@@ -45,7 +45,7 @@ class OwnFace(QObject):
     """Knows the wearer's bare face, or none; the work is done on the controller's thread.
 
     Args:
-        path: where it is remembered.
+        path: where it is remembered; None for nowhere.
 
     Signals:
         changed(): `now` did.
@@ -60,7 +60,7 @@ class OwnFace(QObject):
         self,
         host: Host,
         studio: Studio,
-        path: Path,
+        path: Path | None,
         work: Background,
         parent: QObject | None = None,
     ) -> None:
@@ -71,7 +71,7 @@ class OwnFace(QObject):
     @property
     def kept(self) -> bool:
         """Whether there is something to forget, if only a file that makes no sense."""
-        return self.now is not None or os.path.lexists(self._path)
+        return self.now is not None or (self._path is not None and os.path.lexists(self._path))
 
     def from_camera(self) -> None:
         """Take the face in the picture of now."""
@@ -91,6 +91,8 @@ class OwnFace(QObject):
         self._work.run(self._delete, lambda _: self._set(None), self._failed)
 
     def _delete(self) -> None:
+        if self._path is None:
+            return
         try:
             self._path.unlink(missing_ok=True)
         except OSError as error:
@@ -106,12 +108,15 @@ class OwnFace(QObject):
 
         def work() -> Likeness:
             found = self._studio.enrol(find())
-            write(self._path, found)
+            if self._path is not None:
+                write(self._path, found)
             return found
 
         def done(found: Likeness) -> None:
             self._set(found)
             text = self.tr("From now on the paint follows your face. It is kept on this computer.")
+            if self._path is None:
+                text = self.tr("The paint follows your face until the window is closed.")
             self._host.say(Said("own_face", text))
 
         self._work.run(work, done, self._failed)
@@ -121,8 +126,10 @@ class OwnFace(QObject):
         self.changed.emit()
 
 
-def read(path: Path) -> Likeness | None:
+def read(path: Path | None) -> Likeness | None:
     """What `write` wrote; None where there is nothing, or nothing that makes sense."""
+    if path is None:
+        return None
     try:
         if not path.is_file():  # a pipe, for example, would never end
             return None

@@ -78,8 +78,10 @@ class Preferences:
     window: str = ""
 
 
-def read(path: Path) -> Preferences:
+def read(path: Path | None) -> Preferences:
     """What `path` remembers; the defaults for all that is missing or makes no sense."""
+    if path is None:
+        return Preferences()
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -119,10 +121,12 @@ def _is_base64(text: str) -> bool:
     return True
 
 
-def write(path: Path, preferences: Preferences) -> bool:
+def write(path: Path | None, preferences: Preferences) -> bool:
     """Remember; False where that cannot be written, which must not stop anybody."""
     from realtime_unmask.sinks.images import write_whole
 
+    if path is None:
+        return False
     text = json.dumps(asdict(preferences), indent=2) + "\n"
 
     def put(file: BinaryIO) -> None:
@@ -135,8 +139,13 @@ def write(path: Path, preferences: Preferences) -> bool:
     return True
 
 
-def default_path() -> Path:
-    """Where it is kept: the system's folder for settings of a user."""
+def default_path() -> Path | None:
+    """Where it is kept: the system's folder for settings of a user; None for one without a home."""
     from platformdirs import user_config_path
 
-    return user_config_path("realtime-unmask", appauthor=False) / "window.json"
+    try:
+        folder = user_config_path("realtime-unmask", appauthor=False)
+    except RuntimeError:
+        return None
+    # Older versions of platformdirs leave a literal ~, which would be in the current folder.
+    return folder / "window.json" if folder.is_absolute() else None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import platformdirs
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -14,7 +16,12 @@ from realtime_unmask.errors import WindowError
 from realtime_unmask.ui import preferences
 from realtime_unmask.ui.app import display
 from realtime_unmask.ui.background import Background
+from realtime_unmask.ui.controller import Controller
+from realtime_unmask.ui.files import FileJobs
 from realtime_unmask.ui.preferences import Preferences
+from realtime_unmask.ui.window import Window
+
+from .stand_ins import FakeStudio, FileUnmasker
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
@@ -56,8 +63,48 @@ def test_folder_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
 
 
 def test_they_are_kept_in_the_users_own_folder() -> None:
-    assert preferences.default_path().name == "window.json"
-    assert "realtime-unmask" in preferences.default_path().parts
+    path = preferences.default_path()
+    assert path is not None and path.name == "window.json"
+    assert "realtime-unmask" in path.parts
+
+
+def no_home(*names: str, **more: object) -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
+@pytest.mark.parametrize("found", [no_home, lambda *names, **more: Path("~/.config/x")])
+def test_a_user_without_a_home_has_no_place_for_them(
+    monkeypatch: pytest.MonkeyPatch, found: Callable[..., Path]
+) -> None:
+    monkeypatch.setattr(platformdirs, "user_config_path", found)
+    assert preferences.default_path() is None
+    assert preferences.read(None) == Preferences()
+    assert not preferences.write(None, Preferences())
+
+
+def test_without_a_home_the_window_goes_on_and_says_once_that_nothing_is_remembered(
+    studio: FakeStudio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.chdir(tmp_path)
+    controller = Controller(studio, None)
+    window = Window(controller, FileJobs(FileUnmasker))
+    controller.setParent(window)
+    window.jobs.setParent(window)
+    window.show()
+    controller.begin()
+    qtbot.waitUntil(lambda: controller.state == "running")
+    assert [said.key for said in window.notices.shown] == ["preferences"]
+    assert controller.folder == tmp_path / "Realtime Unmask"
+    controller.own_face.from_camera()
+    qtbot.waitUntil(lambda: studio.now.follows is not None)
+    assert "until the window is closed" in window.notices.shown[-1].text
+    controller.own_face.forget()
+    qtbot.waitUntil(lambda: studio.now.follows is None)
+    window.close()
+    window.deleteLater()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,10 @@
       <source>Demo clip</source>
       <translation>Beispielfilm</translation>
     </message>
+    <message>
+      <source>You have no home folder here: nothing is remembered for next time.</source>
+      <translation>Sie haben hier keinen Heimatordner: Für das nächste Mal wird nichts gemerkt.</translation>
+    </message>
   </context>
   <context>
     <name>FileCard</name>
@@ -363,6 +367,10 @@
     <message>
       <source>From now on the paint follows your face. It is kept on this computer.</source>
       <translation>Ab jetzt richtet sich das Gemalte nach Ihrem Gesicht. Es bleibt auf diesem Rechner.</translation>
+    </message>
+    <message>
+      <source>The paint follows your face until the window is closed.</source>
+      <translation>Das Gemalte richtet sich nach Ihrem Gesicht, bis das Fenster geschlossen wird.</translation>
     </message>
   </context>
   <context>
