@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from PyQt6.QtCore import QEvent, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QPalette
@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import (
 )
 
 from realtime_unmask.ui.fields import Copyable
+from realtime_unmask.ui.studio import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Said:
         commands: shell commands to be copied, "" if there are none.
         buttons: (name, text) of what the person can do about it here.
         passing: it goes away by itself when what it says is over, so it cannot be closed.
+        matter: what it was made of, to be said anew in another language; None where the words
+            are all there is.
     """
 
     key: str
@@ -41,6 +44,7 @@ class Said:
     commands: str = ""
     buttons: tuple[tuple[str, str], ...] = ()
     passing: bool = False
+    matter: Problem | None = field(default=None, compare=False)
 
 
 class NoticeBar(QWidget):
@@ -85,9 +89,13 @@ class NoticeBar(QWidget):
     def changeEvent(self, event: QEvent | None) -> None:
         """Dark or light may have changed."""
         super().changeEvent(event)
-        if event is not None and event.type() == QEvent.Type.PaletteChange and self._shown:
-            shown, self._shown = self._shown, ()
-            self.show_notices(shown)
+        if event is not None and event.type() == QEvent.Type.PaletteChange:
+            self.retranslate()
+
+    def retranslate(self) -> None:
+        """The buttons' words in the language of now; those of the notices come from elsewhere."""
+        shown, self._shown = self._shown, ()
+        self.show_notices(shown)
 
     def _row(self, notice: Said) -> QFrame:
         row = QFrame()

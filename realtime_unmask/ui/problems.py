@@ -144,19 +144,42 @@ def _states() -> dict[str, str]:
         "no_camera": translate("problems", "The camera is not there. Connect it: it is noticed."),
         "no_virtual_camera": translate("problems", "There is no virtual camera on this computer."),
         "virtual_camera_gone": translate("problems", "The virtual camera is gone."),
+        "no_vcam_package": translate("problems", "A package for virtual cameras is missing."),
+        **_kinds_in_detail(),
+    }
+
+
+def _kinds_in_detail() -> dict[str, str]:
+    """Of those kinds whose own words say what the name cannot: which file, and why."""
+    return {
+        "source": translate("problems", "This source cannot be shown."),
+        "no_stream": translate("problems", "No picture comes from this address."),
+        "camera_failed": translate("problems", "The camera does not work."),
+        "no_microphone": translate("problems", "Sound cannot be recorded."),
+        "no_sound": translate("problems", "The microphone cannot be used."),
+        "engines": translate("problems", "The networks cannot be run as was chosen."),
+        "engine_lost": translate("problems", "What ran the networks is gone; the CPU goes on."),
+        "output_failed": translate("problems", "An output has failed and is off."),
+        "virtual_camera_refused": translate("problems", "The virtual camera cannot be used."),
     }
 
 
 def _text(kind: str, given: str) -> str:
     """`given` in English; in other languages the words for `kind`, where there are any.
 
-    What comes from below is in English, and says more than the kind: names and numbers.
+    What comes from below is in English, and says more than the kind: names and numbers. Where
+    it takes those to do anything about it, they follow.
     """
     if kind == "gpu" and given.endswith(_GAVE_UP):
         kind = "gpu_failed"
     words = _states().get(kind, "")
     english = QLocale().language() in (QLocale.Language.English, QLocale.Language.C)
-    return given if given and (english or not words) else words
+    if given and (english or not words):
+        return given
+    if given and kind in _kinds_in_detail():
+        more = translate("problems", "{words} In detail: {given}")
+        return more.format(words=words, given=given)
+    return words
 
 
 def sentence(error: Exception) -> str:
@@ -175,11 +198,11 @@ def said(key: str, matter: Exception | Problem, *, passing: bool = False) -> Sai
         key: what it is about.
         passing: it goes away by itself.
     """
-    if isinstance(matter, Problem):
-        kind, text, grave = matter.kind, matter.text, matter.grave
-    else:
-        kind, text, grave = str(getattr(matter, "kind", "")), sentence(matter), True
-    given, text = text, _text(kind, text)
+    if not isinstance(matter, Problem):
+        # Not kept itself: an error holds on to all that was under way where it was raised.
+        matter = Problem(str(getattr(matter, "kind", "")), sentence(matter), True)
+    kind, given, grave = matter.kind, matter.text, matter.grave
+    text = _text(kind, given)
     more, commands, buttons = advice(kind)
     if kind == "disk_full" and text == given != _states()[kind]:
         more = ""  # its own words are more than the kind's, and end with that
@@ -190,4 +213,5 @@ def said(key: str, matter: Exception | Problem, *, passing: bool = False) -> Sai
         commands,
         tuple((name, button_text(name)) for name in buttons),
         passing,
+        matter,
     )

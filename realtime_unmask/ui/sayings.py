@@ -66,6 +66,14 @@ class Sayings(QObject):
         self._ended = {problem for problem in found if problem.output}
         self.changed.emit(self.now)
 
+    def retranslate(self) -> None:
+        """Say what is the matter in the language of now; good news fades soon."""
+        self._said = {
+            key: problems.said(key, said.matter, passing=said.passing) if said.matter else said
+            for key, said in self._said.items()
+        }
+        self.changed.emit(self.now)
+
     def forget(self, key: str) -> None:
         """That one was read, or is over."""
         if self._said.pop(key, None) is not None:

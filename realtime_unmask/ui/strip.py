@@ -80,9 +80,17 @@ class Strip(QWidget):
         )
         total = sum(drops.values())
         self.drops.setText(self.tr("{count} dropped").format(count=total))
-        causes = "\n".join(f"{cause}: {n}" for cause, n in drops.items() if n)
+        causes = "\n".join(f"{self._cause(name)}: {n}" for name, n in drops.items() if n)
         self.drops.setToolTip(causes or self.tr("No frame was dropped."))
         self.backend.setText(backend)
+
+    def _cause(self, name: str) -> str:
+        return {
+            "capture": self.tr("Came faster than they could be fetched"),
+            "worker busy": self.tr("A newer one came before its turn"),
+            "late": self.tr("Done after the picture had gone on"),
+            "stopped": self.tr("On their way when all was stopped"),
+        }.get(name, name)
 
     def show_note(self, text: str) -> None:
         """What is worth knowing just now, and nothing to worry about; "" for nothing."""

@@ -294,7 +294,8 @@ class Window(QMainWindow):
         """Words in the language of now, everywhere."""
         self.commands.retranslate()
         for part in (
-            self.viewport, self.start_page, self.bar, self.strip, self.panel, self.card
+            self.viewport, self.start_page, self.bar, self.strip, self.panel, self.card,
+            self.controller.sayings, self.notices,
         ):  # fmt: skip
             part.retranslate()
         self.details.setAccessibleName(self.tr("Time of each stage"))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 from PyQt6.QtGui import QColor, QPalette
-from PyQt6.QtWidgets import QApplication, QFrame, QLabel
+from PyQt6.QtWidgets import QAbstractButton, QApplication, QFrame, QLabel
 from pytestqt.qtbot import QtBot
 
 from realtime_unmask.ui import problems
+from realtime_unmask.ui.app import Language
 from realtime_unmask.ui.notices import NoticeBar, Said
+from realtime_unmask.ui.strip import Strip
 from realtime_unmask.ui.studio import Problem
+from realtime_unmask.ui.window import Window
 
 
 def _contrast(bar: NoticeBar) -> int:
@@ -51,3 +54,51 @@ def test_a_notice_can_be_read_after_the_system_turned_dark(
 )
 def test_a_gpu_that_was_given_up_is_not_said_to_come(german: None, given: str, words: str) -> None:
     assert words in problems.said("x", Problem("gpu", given)).text
+
+
+ENGLISH = "The English words."
+# Their own words say which file, which device, and why.
+IN_DETAIL = (
+    "source", "no_stream", "camera_failed", "engines", "engine_lost", "output_failed",
+    "virtual_camera_refused", "no_microphone", "no_sound",
+)  # fmt: skip
+BY_NAME = (
+    "opening", "stalled", "asleep", "loading", "late", "gpu", "quality", "choose_face",
+    "sound_lost", "disk_full", "camera_busy", "camera_denied", "no_camera", "no_virtual_camera",
+    "virtual_camera_gone", "no_vcam_package",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BY_NAME + IN_DETAIL)
+def test_each_kind_of_problem_is_said_in_german(german: None, kind: str) -> None:
+    said = problems.said("x", Problem(kind, ENGLISH)).text
+    assert not said.startswith((ENGLISH, "Im Einzelnen"))
+    assert (f" Im Einzelnen: {ENGLISH}" in said) == (kind in IN_DETAIL)
+
+
+def test_why_frames_were_dropped_is_said_in_german(german: None, qtbot: QtBot) -> None:
+    strip = Strip()
+    qtbot.addWidget(strip)
+    causes = ("capture", "worker busy", "late", "stopped")
+    strip.show_figures((30, 20), (1, 2), dict.fromkeys(causes, 3), "openvino")
+    lines = strip.drops.toolTip().splitlines()
+    assert len(lines) == 4
+    assert not any(line.startswith(cause) for line, cause in zip(lines, causes, strict=True))
+
+
+def test_what_is_said_already_changes_its_language(
+    window: Window, qapp: QApplication, qtbot: QtBot
+) -> None:
+    language = Language(qapp)
+    window.controller.say(problems.said("virtual_camera", Problem("no_vcam_package", "", True)))
+    copy = [one.text() for one in window.notices.findChildren(QAbstractButton)]
+    assert "missing" in window.notices.shown[0].text and "Copy" in copy
+    try:
+        language.choose("de")
+        qtbot.waitUntil(lambda: "fehlt" in window.notices.shown[0].text)
+        qtbot.waitUntil(
+            lambda: "Kopieren" in [b.text() for b in window.notices.findChildren(QAbstractButton)]
+        )
+    finally:
+        language.choose("en")
+    qtbot.waitUntil(lambda: "missing" in window.notices.shown[0].text)

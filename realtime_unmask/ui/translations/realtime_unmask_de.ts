@@ -657,6 +657,22 @@
       <source>The face under the mask is a plausible guess, not the person; not for identification.</source>
       <translation>Das Gesicht unter der Maske ist eine plausible Vermutung, nicht die Person; nicht zur Identifizierung.</translation>
     </message>
+    <message>
+      <source>Came faster than they could be fetched</source>
+      <translation>Kamen schneller, als sie geholt werden konnten</translation>
+    </message>
+    <message>
+      <source>A newer one came before its turn</source>
+      <translation>Ein neueres kam, bevor sie an der Reihe waren</translation>
+    </message>
+    <message>
+      <source>Done after the picture had gone on</source>
+      <translation>Fertig, als das Bild schon weiter war</translation>
+    </message>
+    <message>
+      <source>On their way when all was stopped</source>
+      <translation>Unterwegs, als alles angehalten wurde</translation>
+    </message>
   </context>
   <context>
     <name>Switchboard</name>
@@ -895,6 +911,50 @@
     <message>
       <source>A fault of this program ({detail}). Please report it.</source>
       <translation>Ein Fehler dieses Programms ({detail}). Bitte melden Sie ihn.</translation>
+    </message>
+    <message>
+      <source>A package for virtual cameras is missing.</source>
+      <translation>Ein Paket für virtuelle Kameras fehlt.</translation>
+    </message>
+    <message>
+      <source>Sound cannot be recorded.</source>
+      <translation>Ton kann nicht aufgenommen werden.</translation>
+    </message>
+    <message>
+      <source>The microphone cannot be used.</source>
+      <translation>Das Mikrofon kann nicht benutzt werden.</translation>
+    </message>
+    <message>
+      <source>This source cannot be shown.</source>
+      <translation>Diese Quelle kann nicht gezeigt werden.</translation>
+    </message>
+    <message>
+      <source>No picture comes from this address.</source>
+      <translation>Von dieser Adresse kommt kein Bild.</translation>
+    </message>
+    <message>
+      <source>The camera does not work.</source>
+      <translation>Die Kamera funktioniert nicht.</translation>
+    </message>
+    <message>
+      <source>The networks cannot be run as was chosen.</source>
+      <translation>Die Netze können nicht so ausgeführt werden wie gewählt.</translation>
+    </message>
+    <message>
+      <source>What ran the networks is gone; the CPU goes on.</source>
+      <translation>Womit die Netze rechneten, ist ausgefallen; die CPU macht weiter.</translation>
+    </message>
+    <message>
+      <source>An output has failed and is off.</source>
+      <translation>Eine Ausgabe ist ausgefallen und aus.</translation>
+    </message>
+    <message>
+      <source>The virtual camera cannot be used.</source>
+      <translation>Die virtuelle Kamera kann nicht benutzt werden.</translation>
+    </message>
+    <message>
+      <source>{words} In detail: {given}</source>
+      <translation>{words} Im Einzelnen: {given}</translation>
     </message>
   </context>
 </TS>
