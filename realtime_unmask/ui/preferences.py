@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from realtime_unmask.errors import UnmaskError
-from realtime_unmask.settings import BACKENDS
+from realtime_unmask.pipeline.live_values import LOST, ROTATIONS
+from realtime_unmask.settings import BACKENDS, FACES
 
 LANGUAGES = ("system", "en", "de")
 VIEWS = ("result", "wipe", "map", "side_by_side")
-FACES = ("all", "largest", "chosen")
-LOST = ("masked", "hold", "blur")
-ROTATIONS = (0, 90, 180, 270)
 
 _ONE_OF: dict[str, tuple[Any, ...]] = {
     "language": LANGUAGES,

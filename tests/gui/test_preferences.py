@@ -13,6 +13,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from realtime_unmask.errors import WindowError
+from realtime_unmask.pipeline.live_values import LOST, ROTATIONS
+from realtime_unmask.settings import BACKENDS, FACES
 from realtime_unmask.ui import preferences
 from realtime_unmask.ui.app import display
 from realtime_unmask.ui.background import Background
@@ -55,6 +57,12 @@ def test_value_that_makes_no_sense_becomes_the_default(
     read = preferences.read(path)
     assert getattr(read, name) == getattr(Preferences(), name)
     assert read.lost == "blur"
+
+
+def test_they_take_what_a_session_takes_and_have_no_list_of_their_own() -> None:
+    taken = {"faces": FACES, "backend": BACKENDS, "lost": LOST, "rotate": ROTATIONS}
+    for name, values in taken.items():
+        assert preferences._ONE_OF[name] is values
 
 
 def test_folder_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
