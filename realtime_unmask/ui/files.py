@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MakeUnmasker = Callable[[Settings], "Unmasker"]
 _TELL_EVERY_S = 0.1
+# What is unfinished of a file is removed within this: a large picture may take seconds before.
+_REMOVE_S = 30.0
 # They cannot be read, which is said of a photo; as a video, some seem to have one frame.
 _PHOTOS_TOO = frozenset({".heic", ".heif", ".avif"})
 
@@ -73,6 +75,7 @@ class FileJobs(QObject):
         self._make = make_unmasker
         self._thread: Background | None = None
         self._cancel = threading.Event()
+        self._writing = False  # a file that is unfinished
         self._last_told = 0.0
 
     @property
@@ -94,12 +97,15 @@ class FileJobs(QObject):
         self._cancel.set()
 
     def close(self, timeout_s: float) -> bool:
-        """Cancel and end the thread; False: it is stuck."""
+        """Cancel and end the thread; False: it is stuck.
+
+        What is unfinished of a file is waited for longer, until it is removed.
+        """
         self._cancel.set()
         if self._thread is None:
             return True
         thread, self._thread = self._thread, None
-        return thread.close(timeout_s)
+        return thread.close(_REMOVE_S if self._writing else timeout_s)
 
     def _failed(self, error: Exception) -> None:
         self.done.emit(Done(Path(), None, error=problems.sentence(error)))
@@ -121,12 +127,15 @@ class FileJobs(QObject):
                 if cancel.is_set():
                     break
                 self.began.emit(path, number, len(paths))
+                self._writing = True
                 try:
                     self.done.emit(self._one(path, unmasker, cancel))
                 except _Cancelled:
                     break
                 except Exception as error:  # noqa: BLE001  said; it is no reason to leave the others
                     self.done.emit(Done(path, None, error=_why(path, error)))
+                finally:
+                    self._writing = False
         return cancel.is_set()
 
     def _one(self, path: Path, unmasker: Unmasker, cancel: threading.Event) -> Done:

@@ -356,7 +356,8 @@ class Window(QMainWindow):
         if not self.isFullScreen():
             geometry = base64.b64encode(self.saveGeometry().data()).decode()
             self.controller.change("window", geometry)
-        self.hide()  # at once; a recording may take a moment to be finished
-        self.jobs.close(_CLOSE_S)
+        self.hide()  # at once; a recording may take a moment to be finished, or a file removed
+        self.jobs.cancel()
         self.controller.close(_CLOSE_S)
+        self.jobs.close(_CLOSE_S)
         super().closeEvent(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -16,10 +17,12 @@ from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
+from realtime_unmask.types import Frame, FrameResult
+from realtime_unmask.ui import window as window_module
 from realtime_unmask.ui.files import free_name
 from realtime_unmask.ui.window import Window
 
-from .stand_ins import GREEN, RED, FakeStudio
+from .stand_ins import GREEN, RED, FakeStudio, FileUnmasker
 
 Open = Callable[..., Window]
 
@@ -112,6 +115,25 @@ def test_cancelled_video_leaves_nothing(idle: Window, tmp_path: Path, qtbot: QtB
 def test_closing_the_window_cancels(idle: Window, tmp_path: Path, qtbot: QtBot) -> None:
     drop(idle, make_video(tmp_path / "talk.mp4", 600))
     qtbot.waitUntil(lambda: idle.card.bar.maximum() == 1000, timeout=10_000)
+    idle.close()
+    assert [path.name for path in tmp_path.glob("*.mp4")] == ["talk.mp4"]
+
+
+def test_closing_the_window_waits_until_what_is_unfinished_is_removed(
+    idle: Window, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window_module, "_CLOSE_S", 0.1)
+    drop(idle, make_video(tmp_path / "talk.mp4", 600))
+    qtbot.waitUntil(lambda: idle.card.bar.maximum() == 1000, timeout=10_000)
+    process, at_work = FileUnmasker.process, threading.Event()
+
+    def slowly(self: FileUnmasker, frame: Frame, state: object = None) -> FrameResult:
+        at_work.set()
+        threading.Event().wait(0.8)
+        return process(self, frame, state)
+
+    monkeypatch.setattr(FileUnmasker, "process", slowly)
+    qtbot.waitUntil(at_work.is_set)
     idle.close()
     assert [path.name for path in tmp_path.glob("*.mp4")] == ["talk.mp4"]
 
