@@ -228,6 +228,7 @@ class LiveSession(Closing):
             UnmaskError: it cannot be opened; then it is not attached.
             UsageError: the session does not run.
         """
+        self._outputs.clear(name)  # one that failed does not stand in the way of the next
         self.detach(name)
         with self._lock:
             if not self._started or self._stop.is_set():
@@ -244,7 +245,8 @@ class LiveSession(Closing):
         """End an output: what it was handed is written, its sink is closed.
 
         Raises:
-            UnmaskError: the sink could not be finished, or is not finished in that time.
+            UnmaskError: the sink could not be finished, is not finished in that time, or has ended
+                by itself since it was attached.
         """
         with self._lock:
             self._needed_at = time.monotonic()

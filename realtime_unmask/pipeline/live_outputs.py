@@ -49,7 +49,7 @@ class Output:
         keep_all: the sink gets every frame, in order, as long as it keeps up; else the newest.
         badge: whether the frames get the badge, asked for each.
         trouble: why no frames come, "" if they do.
-        report: takes the output and the notice when the sink fails, unless wait_opened() raises it.
+        report: takes the output and the error when the sink fails, unless wait_opened() raises it.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Output:
         keep_all: bool,
         badge: Callable[[], bool],
         trouble: Callable[[], str],
-        report: Callable[[Output, Notice], None],
+        report: Callable[[Output, UnmaskError], None],
     ) -> None:
         self.name = name
         self._make, self._badge, self._trouble, self._report = make, badge, trouble, report
@@ -167,8 +167,12 @@ class Output:
             self.error = error
             told = not self._on_its_own  # raised in wait_opened()
         if not told:
-            kind = str(getattr(error, "kind", "")) or _kind(error)
-            self._report(self, Notice(kind, str(error), True, self.name))
+            self._report(self, error)
+
+
+def _notice(name: str, error: UnmaskError) -> Notice:
+    kind = str(getattr(error, "kind", "")) or _kind(error)
+    return Notice(kind, str(error), True, name)
 
 
 def _kind(error: BaseException) -> str:
@@ -192,7 +196,7 @@ class Outputs:
         self._lock = threading.Lock()
         self._running: dict[str, Output] = {}
         self._leaving: list[Output] = []  # removed, and not finished in time
-        self._ended: dict[str, Notice] = {}  # those that ended by themselves
+        self._ended: dict[str, UnmaskError] = {}  # why those that ended by themselves did
 
     def add(self, name: str, make: SinkFactory, keep_all: bool) -> Output:
         """A new output, which gets all frames from now on; there must be none of that name."""
@@ -218,10 +222,14 @@ class Outputs:
         """Finish the output `name`, if there is one.
 
         Raises:
-            UnmaskError: it could not be finished, or is not finished in that time.
+            UnmaskError: it could not be finished, is not finished in that time, or has ended by
+                itself.
         """
         with self._lock:
             output = self._running.pop(name, None)
+            ended = self._ended.pop(name, None) if output is None else None
+        if ended is not None:  # perhaps nobody has asked for notices() since
+            raise ended
         if output is None:
             return
         if not output.end(timeout_s):
@@ -232,6 +240,11 @@ class Outputs:
             with self._lock:
                 self._ended.pop(name, None)
             raise output.error
+
+    def clear(self, name: str) -> None:
+        """What is known of one of that name which ended by itself is of no interest any more."""
+        with self._lock:
+            self._ended.pop(name, None)
 
     def end(self, until: float) -> list[str]:
         """End all at once; the names of those not done at time.monotonic() == `until`."""
@@ -263,10 +276,10 @@ class Outputs:
     def notices(self) -> tuple[Notice, ...]:
         """On those that ended by themselves, until they are attached or detached again."""
         with self._lock:
-            return tuple(self._ended.values())
+            return tuple(_notice(name, error) for name, error in self._ended.items())
 
-    def _note(self, output: Output, notice: Notice) -> None:
+    def _note(self, output: Output, error: UnmaskError) -> None:
         with self._lock:
-            self._ended[output.name] = notice
+            self._ended[output.name] = error
             if self._running.get(output.name) is output:  # else a newer one of that name runs
                 del self._running[output.name]

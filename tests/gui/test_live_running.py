@@ -71,6 +71,28 @@ def test_a_recording_that_could_not_be_finished_is_not_called_complete_later(
     running.close()
 
 
+def test_a_recording_that_failed_is_not_called_complete_when_it_is_stopped_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    running = _running(ScriptedCamera(fps=60), monkeypatch)
+
+    def fail(self: LiveRecording, frame: Frame) -> None:
+        raise OutputError("The disk is full.")
+
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        running.record(folder, Preferences(microphone=False))
+        with monkeypatch.context() as full:
+            full.setattr(LiveRecording, "write", fail)
+            wait_until(lambda: any(p.output == "record" for p in running.problems()), "its end")
+        if folder.name == "one":
+            with pytest.raises(OutputError, match="disk is full"):
+                running.stop_recording()
+    running.record(tmp_path / "three", Preferences(microphone=False))  # the next may begin
+    path = running.stop_recording()
+    assert path is not None and path.exists()
+    running.close()
+
+
 class _Loopback:
     """A virtual camera that nobody watches."""
 

@@ -43,6 +43,17 @@ def test_an_output_whose_first_picture_comes_late_and_fails_is_told(outputs: Out
     assert outputs.stats() == {}
 
 
+def test_what_has_failed_before_it_is_detached_is_not_taken_for_finished(outputs: Outputs) -> None:
+    outputs.add("record", lambda first: ListSink(full_after=1), keep_all=True).wait_opened(0.01)
+    for _ in range(2):
+        outputs.put(_frame())
+    wait_until(lambda: bool(outputs.notices()), "the notice")
+    with pytest.raises(OutputError, match="disk is full"):
+        outputs.remove("record", 5.0)
+    assert outputs.notices() == ()
+    outputs.remove("record", 5.0)  # it was told
+
+
 class _Held(ListSink):
     """Ends only when it is let go, and then badly."""
 
