@@ -57,12 +57,17 @@ class PictureClock:
         return pts, self._end(pts, pts + step)
 
     def _end(self, pts: Fraction, end: Fraction) -> Fraction:
-        """`end`, but not after that of the file: FFmpeg takes lengths from decoding times."""
+        """`end`, but not after that of the file, nor of the wanted part.
+
+        FFmpeg takes lengths from decoding times; and a picture may last far beyond what is wanted.
+        """
         info = self._info
-        known = info.declares_video_end and info.until is None
-        if not known or info.duration is None or info.duration <= pts:
-            return end
-        return min(end, info.duration)
+        limits = [end]
+        if info.declares_video_end and info.duration is not None:
+            limits.append(info.duration)
+        if info.until is not None:
+            limits.append(info.until - info.origin)
+        return min(limit for limit in limits if limit > pts)
 
     def note_gaps(self, frames: int) -> None:
         """Note pauses, where they are so rare that they look like a loss and not like a habit."""

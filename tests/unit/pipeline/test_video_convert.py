@@ -223,6 +223,20 @@ def test_a_part_may_begin_between_two_frames_of_one_tick_each(tmp_path: Path) ->
     assert found.pts == [Fraction(index, 25) for index in range(12)]
 
 
+@pytest.mark.parametrize(("start", "end"), [(None, 2), (None, 5), (1, 5)])
+def test_a_part_ends_where_it_is_told_to_inside_a_picture_that_stays(
+    tmp_path: Path, start: int | None, end: int
+) -> None:
+    """Slides: a new picture every four seconds."""
+    slides = Video(frames=3, rate=1, pts=[0, 4 * 15360, 8 * 15360])
+    source = write(tmp_path / "in.mp4", slides)
+    first = None if start is None else Fraction(start)
+    report, found = convert(source, tmp_path / "out.mp4", replace(FAST, start=first, end=end))
+    assert report.duration_s == end - (start or 0)
+    shown_until = float(found.pts[0]) + found.duration
+    assert shown_until == pytest.approx(end - (start or 0), abs=0.001)
+
+
 def test_what_is_painted_is_in_the_result_and_in_the_maps(tmp_path: Path) -> None:
     source = write(tmp_path / "in.mp4", Video(frames=6, sound=1))
     options = replace(FAST, maps=tmp_path / "maps.mp4")
