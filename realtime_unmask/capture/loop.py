@@ -114,7 +114,7 @@ def _video(path: Path) -> Iterator[tuple[Frame, Fraction]]:
         try:
             for frame in source:
                 any_frame = True
-                yield frame, (frame.pts or Fraction(0)) + source.info.step
+                yield frame, source.end_pts
         except MediaDamaged:
             if not any_frame:
                 raise

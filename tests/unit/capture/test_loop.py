@@ -6,6 +6,7 @@ import http.server
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from realtime_unmask.capture.loop import LoopingSource
+from realtime_unmask.capture.probe import probe
 from realtime_unmask.capture.stream import CameraSpec, FileSpec, UrlSpec, spec_of
 from realtime_unmask.capture.stream_url import read_url, without_password
 from realtime_unmask.errors import (
@@ -23,6 +25,8 @@ from realtime_unmask.errors import (
     MediaUnsupported,
     UsageError,
 )
+from realtime_unmask.sinks.encoding import Encoding
+from realtime_unmask.sinks.video import VideoSink
 from realtime_unmask.types import Frame
 from tests.media.make import Video, mjpeg, write
 
@@ -48,6 +52,20 @@ def test_a_video_goes_on_from_its_end_at_its_own_pace(tmp_path: Path) -> None:
     assert (frames[0].image == frames[5].image).all()
     took = (frames[-1].captured_ns - frames[0].captured_ns) / 1e9
     assert took > 0.15  # not as fast as it can be read
+
+
+def test_the_last_picture_of_a_video_stays_as_long_as_the_video_lasts(tmp_path: Path) -> None:
+    """Two pictures of half a second, and one that is shown for a second."""
+    like = probe(write(tmp_path / "like.mp4", Video(rate=2)))
+    sink = VideoSink(tmp_path / "v.mp4", like, Encoding(reorder=False), tracks=False)
+    image = np.zeros((like.height, like.width, 3), np.uint8)
+    for number in range(3):
+        sink.write(Frame(image, Fraction(number, 2)))
+    sink.close(Fraction(2))
+    with closing(LoopingSource(tmp_path / "v.mp4")) as source:
+        times = [float(frame.pts or 0) for frame in _read(source, 9)]
+    # Where a picture stays it is given again; then the video begins anew.
+    assert times == pytest.approx([0, 0.3, 0.5, 0.8, 1, 1.3, 1.6, 1.9, 2])
 
 
 def test_a_frame_that_is_not_due_is_not_given(tmp_path: Path) -> None:
