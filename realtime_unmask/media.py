@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 from pathlib import Path
 from typing import Any, cast
 
@@ -231,6 +232,15 @@ def packets_of(container: InputContainer, streams: list[Stream]) -> Iterator[Pac
                 yield packet
     except IndexError:
         return  # PyAV at the end of a file in which tracks appeared on the way
+
+
+def whole_ticks(seconds: Fraction, tick: Fraction) -> int:
+    """The tick that is nearest to `seconds`; of two equally near ones the later.
+
+    So times that are a tick or more apart never become one, as they do where a half goes to the
+    even number.
+    """
+    return floor(seconds / tick + Fraction(1, 2))
 
 
 def leaps(pts: Fraction, last: Fraction | None, like: VideoInfo) -> bool:

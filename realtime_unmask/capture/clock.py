@@ -6,14 +6,14 @@ from fractions import Fraction
 
 import av
 
-from realtime_unmask.media import VideoInfo, leaps
+from realtime_unmask.media import VideoInfo, leaps, whole_ticks
 
 # A longer wait for the next picture is a gap.
 _GAP_STEPS = Fraction(5, 2)
 
 
 class PictureClock:
-    """Gives each picture a time that rises strictly.
+    """Gives each picture a time in whole ticks of info.time_base that rises strictly.
 
     Args:
         info: the video.
@@ -26,7 +26,8 @@ class PictureClock:
     def __init__(self, info: VideoInfo, notes: list[str]) -> None:
         self._info = info
         self._notes = notes
-        self._last: Fraction | None = None
+        self._last: Fraction | None = None  # not rounded: steps between ticks must not add up
+        self._ticks: int | None = None  # the time given last
         self._shift = Fraction(0)
         self.jumps: list[Fraction] = []
         self._gaps = 0
@@ -54,7 +55,12 @@ class PictureClock:
             self._gaps += 1
             self._first_gap = self._first_gap or (self._last, pts - self._last)
         self._last = pts
-        return pts, self._end(pts, pts + step)
+        ticks = whole_ticks(pts, info.time_base)
+        if self._ticks is not None:
+            ticks = max(ticks, self._ticks + 1)
+        self._ticks = ticks
+        given = ticks * info.time_base
+        return given, self._end(given, given + step)
 
     def _end(self, pts: Fraction, end: Fraction) -> Fraction:
         """`end`, but not after that of the file, nor of the wanted part.

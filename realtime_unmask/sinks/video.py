@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from realtime_unmask.errors import OutputError
-from realtime_unmask.media import DECODER_FAULTS, SWS_FLAGS, VideoInfo, reason
+from realtime_unmask.media import DECODER_FAULTS, SWS_FLAGS, VideoInfo, reason, whole_ticks
 from realtime_unmask.sinks.container import (
     NOTICE,
     TrackLength,
@@ -319,7 +319,7 @@ class VideoSink:
     def _ticks(self, frame: Frame) -> int:
         last = self._waiting.begins if self._waiting is not None else None
         if frame.pts is not None:
-            ticks = round(frame.pts / self._like.time_base)
+            ticks = whole_ticks(frame.pts, self._like.time_base)
         else:
             ticks = 0 if last is None else last + self._step
         if last is not None and ticks <= last:
@@ -362,7 +362,7 @@ class VideoSink:
         begins = ends = 0
         if self._waiting is not None:
             begins = self._waiting.begins
-            ends = round(end / self._like.time_base) if end is not None else 0
+            ends = whole_ticks(end, self._like.time_base) if end is not None else 0
             ends = ends if ends > begins else begins + self._step
             self._encode(self._waiting, ends)
             self._waiting = None

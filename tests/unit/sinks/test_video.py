@@ -154,6 +154,16 @@ def test_a_time_that_does_not_rise_is_refused(tmp_path: Path, like: VideoInfo) -
     sink.abort()
 
 
+def test_times_a_tick_apart_stay_apart_wherever_they_lie(tmp_path: Path, like: VideoInfo) -> None:
+    """Of halves, rounding to the even number would make 3063.5 and 3064.5 ticks the same one."""
+    sink = VideoSink(tmp_path / "a.mp4", like)
+    image = np.zeros((like.height, like.width, 3), np.uint8)
+    for half_ticks in (6127, 6129, 6131):
+        sink.write(Frame(image, half_ticks * like.time_base / 2))
+    sink.close()
+    assert look(tmp_path / "a.mp4").pts == [n * like.time_base for n in (3064, 3065, 3066)]
+
+
 def test_what_exists_is_only_replaced_by_force(tmp_path: Path, like: VideoInfo) -> None:
     out = tmp_path / "out.mp4"
     out.write_text("mine")
