@@ -28,6 +28,7 @@ class PictureClock:
         self._notes = notes
         self._last: Fraction | None = None  # not rounded: steps between ticks must not add up
         self._ticks: int | None = None  # the time given last
+        self._latest_end = Fraction(0)
         self._shift = Fraction(0)
         self.jumps: list[Fraction] = []
         self._gaps = 0
@@ -65,9 +66,12 @@ class PictureClock:
     def _end(self, pts: Fraction, end: Fraction) -> Fraction:
         """`end`, but not after that of the file, nor of the wanted part.
 
-        FFmpeg takes lengths from decoding times; and a picture may last far beyond what is wanted.
+        FFmpeg takes lengths from decoding times: they may be too long, and that of the last picture
+        may be with one that is shown before it. And one may last far beyond what is wanted.
         """
         info = self._info
+        if info.exact_index:
+            end = self._latest_end = max(end, self._latest_end)
         limits = [end]
         if info.declares_video_end and info.duration is not None:
             limits.append(info.duration)

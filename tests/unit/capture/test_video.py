@@ -11,9 +11,12 @@ import av
 import numpy as np
 import pytest
 
+from realtime_unmask.capture.probe import probe
 from realtime_unmask.capture.video import VideoSource
 from realtime_unmask.errors import MediaDamaged, MediaMissing, MediaUnsupported, UsageError
 from realtime_unmask.media import SWS_FLAGS
+from realtime_unmask.sinks.encoding import Encoding
+from realtime_unmask.sinks.video import VideoSink
 from realtime_unmask.types import Frame
 from tests.media.look import corners, look
 from tests.media.make import TICK, Video, join, picture, sound_only, with_cover, write
@@ -207,6 +210,19 @@ def test_transparency_is_left_out_with_a_note(tmp_path: Path) -> None:
         with VideoSource(path) as source:
             assert len(list(source)) == 3
             assert source.notes == notes
+
+
+@pytest.mark.parametrize("reorder", [True, False])
+def test_a_last_picture_that_stays_long_is_no_damage(tmp_path: Path, reorder: bool) -> None:
+    """Its length may be said with a picture that is stored after it and shown before it."""
+    like = probe(write(tmp_path / "like.mp4", Video()))
+    sink = VideoSink(tmp_path / "a.mp4", like, Encoding(reorder=reorder), tracks=False)
+    for number in range(3):
+        sink.write(Frame(picture(0, like.width, like.height), Fraction(number, 30)))
+    sink.close(Fraction(2))
+    with VideoSource(tmp_path / "a.mp4") as source:
+        assert [frame.pts for frame in source] == [0, Fraction(1, 30), Fraction(1, 15)]
+        assert 2 - source.end_pts <= like.time_base
 
 
 def test_a_start_after_the_end_of_the_video_is_refused(tmp_path: Path) -> None:
