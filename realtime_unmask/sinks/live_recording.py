@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -31,6 +31,9 @@ _BT709 = Colour(primaries=1, transfer=1, matrix=1, range=1)
 _AAC_BLOCK = 1024
 # How long the last picture is shown, seconds.
 _SHOWN_LAST = Fraction(1, 25)
+# A picture that stays is written again so often, seconds: MP4 and MOV cannot hold one of more than
+# 2^31 ticks, 6.6 hours.
+_AGAIN = Fraction(300)
 # The two clocks drift apart: so far, seconds, is left alone; from so far on, sound was lost.
 _TOLERATED_S, _LOST_S = 0.003, 0.1
 
@@ -91,6 +94,7 @@ class LiveRecording:
         self._began = first.pts or Fraction(0)
         self._began_ns = first.captured_ns
         self._last = -_TIME_BASE
+        self._shown: Frame | None = None  # the last picture
         self._waited = Fraction(0)  # seconds of the recording when the last tick came
         self._track: _SoundTrack | None = None
         offset_ns = offset_ms * 1_000_000 - first.captured_ns
@@ -125,19 +129,30 @@ class LiveRecording:
     def write(self, frame: Frame) -> None:
         """See Sink."""
         pts = (frame.pts or Fraction(0)) - self._began
-        pts = max(pts, self._last + _TIME_BASE)
-        self._last = pts
-        try:
-            self._video.write(replace(frame, image=fitted(frame.image, *self._size), pts=pts))
-        except OutputError:
-            self._end_sound()
-            raise
+        with self._ending_with_the_video():
+            self._stay(pts)
+            self._write(frame, max(pts, self._last + _TIME_BASE))
 
     def tick(self, trouble: str) -> None:
         """No picture comes: the sound goes on, and the last picture stays."""
         self._waited = Fraction(time.monotonic_ns() - self._began_ns, 10**9)
-        try:
+        with self._ending_with_the_video():
+            self._stay(self._waited)
             self._video.wait(self._waited)
+
+    def _write(self, frame: Frame, pts: Fraction) -> None:
+        self._last, self._shown = pts, frame
+        self._video.write(replace(frame, image=fitted(frame.image, *self._size), pts=pts))
+
+    def _stay(self, until: Fraction) -> None:
+        """The last picture is shown up to `until`, seconds."""
+        while self._shown is not None and until - self._last > _AGAIN:
+            self._write(self._shown, self._last + _AGAIN)
+
+    @contextmanager
+    def _ending_with_the_video(self) -> Iterator[None]:
+        try:
+            yield
         except OutputError:
             self._end_sound()
             raise

@@ -239,6 +239,31 @@ def test_the_last_picture_of_uneven_steps_is_shown(
     assert found == pytest.approx(times - times[0], abs=2e-5)
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("back", [True, False])
+def test_a_camera_that_is_gone_overnight_costs_nothing_of_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, back: bool
+) -> None:
+    """8 hours: more ticks than the file can count for one picture."""
+    path, night = tmp_path / f"r{suffix}", 8 * 3600.0
+    first = _frame(5)
+    recording = LiveRecording(path, first)
+    for number in range(20):
+        recording.write(_frame(5 + number / 10, 255 * (number % 2)))
+    monkeypatch.setattr(time, "monotonic_ns", lambda: round((6.9 + night) * 1e9))
+    recording.tick("The camera is gone.")
+    if back:
+        recording.write(_frame(7 + night))
+        recording.write(_frame(7.1 + night))
+    recording.close()
+    with av.open(str(path)) as container:
+        times = [float(frame.time or 0) for frame in container.decode(video=0)]
+        assert float(container.duration or 0) / av.time_base == pytest.approx(night + 2, abs=0.2)
+    assert times[:20] == pytest.approx([n / 10 for n in range(20)], abs=0.002)
+    assert np.diff(times).max() <= 300.1
+    assert times[-1] > (night + 2 if back else night - 300)
+
+
 def test_odd_and_changing_sizes_stay_one_video(tmp_path: Path) -> None:
     path = tmp_path / "sizes.mp4"
     recording = LiveRecording(path, _frame(0, 255, (65, 49)))
