@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -200,7 +201,7 @@ class _SoundTrack:
         stream.codec_context.bit_rate = 128_000
         stream.time_base = stream.codec_context.time_base = Fraction(1, sound.rate)
         self._stream = stream
-        self._waiting: list[Float32] = []
+        self._waiting: deque[Float32] = deque()
         self._collected = 0  # samples on the track, those that wait included
         self._encoded = 0
         self._apart = 0.0  # samples, smoothed
@@ -216,7 +217,7 @@ class _SoundTrack:
             if abs(apart) > _LOST_S * rate or self._collected == 0:
                 self._apart = 0.0
                 if apart > 0:
-                    self._add(np.zeros((round(apart), samples.shape[1]), np.float32))
+                    self._add_silence(round(apart), samples.shape[1])
                 else:
                     samples = samples[round(-apart) :]
             else:
@@ -231,18 +232,30 @@ class _SoundTrack:
             self._waiting.append(samples)
             self._collected += len(samples)
 
+    def _add_silence(self, length: int, channels: int) -> None:
+        # The same second again and again: of an hour it would be more than a gigabyte.
+        second: Float32 = np.zeros((self._sound.rate, channels), np.float32)
+        for begin in range(0, length, len(second)):
+            self._add(second[: length - begin])
+
     def copy_until(self, time: Fraction | None) -> None:
         """See Tracks."""
         self.collect()
         limit = self._collected if time is None else int(time * self._sound.rate)
-        if self._encoded + _AAC_BLOCK > min(limit, self._collected):
-            return
-        samples = np.concatenate(self._waiting)
-        used = 0
         while self._encoded + _AAC_BLOCK <= min(limit, self._collected):
-            self._encode(samples[used : used + _AAC_BLOCK])
-            used += _AAC_BLOCK
-        self._waiting = [samples[used:]]
+            self._encode(self._next_block())
+
+    def _next_block(self) -> Float32:
+        """The next samples that wait, an encoder's block of them or what there is."""
+        block: list[Float32] = []
+        missing = _AAC_BLOCK
+        while missing and self._waiting:
+            samples = self._waiting.popleft()
+            block.append(samples[:missing])
+            if len(samples) > missing:
+                self._waiting.appendleft(samples[missing:])
+            missing -= len(block[-1])
+        return np.concatenate(block) if block else np.zeros((0, 1), np.float32)
 
     def _encode(self, samples: Float32) -> None:
         planes = np.ascontiguousarray(samples.T, dtype=np.float32)
@@ -261,12 +274,12 @@ class _SoundTrack:
     def finish(self) -> None:
         """See Tracks."""
         self.copy_until(self.end)
-        rest = np.concatenate(self._waiting) if self._waiting else np.zeros((0, 1), np.float32)
+        rest = self._next_block()  # there is less than a block before the end
         if self.end is not None:
             rest = rest[: max(0, int(self.end * self._sound.rate) - self._encoded)]
         if len(rest):
             self._encode(rest)
-        self._waiting = []
+        self._waiting.clear()
         for packet in self._stream.encode(None):
             self.mux(packet)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -137,6 +138,27 @@ def test_lost_sound_becomes_silence(tmp_path: Path) -> None:
     sound = Sound(_clicks(4, [0.5, 3.0]), round(5e9), lost=range(50, 100))
     _record(path, sound, 4, [])
     assert _heard(path) == pytest.approx([0.5, 3.0], abs=0.045)
+
+
+def test_a_long_hole_in_the_sound_takes_no_memory(tmp_path: Path) -> None:
+    """Five minutes: as samples, 58 MB, once to wait and once to be encoded."""
+    path = tmp_path / "hole.mkv"
+    signal = np.zeros(4 * RATE, np.float32)
+    signal[3 * RATE : 3 * RATE + 200] = 0.9
+    sound = Sound(signal, round(5e9))
+    sound.blocks[100:] = [
+        replace(block, began_ns=block.began_ns + round(300e9)) for block in sound.blocks[100:]
+    ]
+    recording = LiveRecording(path, _frame(5), sound)
+    sound.take_until(round(400e9))
+    tracemalloc.start()
+    recording.write(_frame(5))
+    recording.write(_frame(309))
+    recording.close()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10e6
+    assert _heard(path) == pytest.approx([303.0], abs=0.045)
 
 
 def test_sound_ends_with_the_last_picture(tmp_path: Path) -> None:
