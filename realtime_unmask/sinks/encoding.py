@@ -15,6 +15,8 @@ PRESETS = (
 
 ENCODERS = {"h264": "libx264", "hevc": "libx265"}
 _DEFAULT_CRF = {"h264": 18, "hevc": 20}
+# At some sizes below this, px on either side, x265 writes past its memory and ends the program.
+HEVC_LEAST = 64
 # Above 4K the encoder keeps as few pictures as it can: each takes it some 200 MB at 8K.
 _HUGE_PIXELS = 4096 * 2304
 _LOOKAHEAD_BYTES = 300_000_000
@@ -26,8 +28,8 @@ class Encoding:
 
     Attributes:
         codec: "h264", "hevc", or "auto": HEVC where the source has more than 8 bits a component
-            (then 10 are written), else H.264. H.264 is always written with 8 bits, since
-            ordinary players do not play it with 10.
+            (then 10 are written) and the picture is no smaller than HEVC_LEAST, else H.264. H.264
+            is always written with 8 bits, since ordinary players do not play it with 10.
         crf: quality, 0 (lossless) to 51 (worst); None = 18 for H.264, 20 for HEVC, hard to tell
             from the original.
         preset: x264's and x265's: how much time to spend on making the file small.
@@ -51,10 +53,20 @@ class Encoding:
         if self.preset not in PRESETS:
             raise UsageError(f"The preset is one of {', '.join(PRESETS)}, not '{self.preset}'.")
 
-    def chosen_codec(self, like: VideoInfo) -> str:
-        """ "h264" or "hevc"."""
+    def chosen_codec(self, like: VideoInfo, size: tuple[int, int]) -> str:
+        """ "h264" or "hevc", for pictures of `size`: (width, height), px.
+
+        Raises:
+            UsageError: HEVC is asked for, and the pictures are too small for it.
+        """
+        small = min(size) < HEVC_LEAST
         if self.codec == "auto":
-            return "hevc" if like.bit_depth > 8 else "h264"
+            return "hevc" if like.bit_depth > 8 and not small else "h264"
+        if self.codec == "hevc" and small:
+            raise UsageError(
+                f"{like.path} cannot be written as HEVC: its pictures of {size[0]} x {size[1]} are "
+                f"smaller than {HEVC_LEAST} x {HEVC_LEAST}. Choose h264 or auto."
+            )
         return self.codec
 
 
@@ -62,6 +74,29 @@ def keeps_fields(codec: str, like: VideoInfo) -> bool:
     """Are the pictures written as interlaced? x264 can where rows come in fours."""
     upright = not like.orientation.transpose
     return bool(like.field_order) and codec == "h264" and like.height % 4 == 0 and upright
+
+
+def bits_written(codec: str, like: VideoInfo) -> int:
+    """How many bits a component there are in the output."""
+    return 10 if codec == "hevc" and like.bit_depth > 8 else 8
+
+
+def reductions(codec: str, like: VideoInfo, size: tuple[int, int]) -> list[str]:
+    """Sentence parts on what pictures of `size` (width, height) lose in this codec."""
+    notes, written = [], bits_written(codec, like)
+    if like.bit_depth > written:
+        better = codec == "h264" and min(size) >= HEVC_LEAST
+        hint = "; --codec hevc keeps 10" if better else ""
+        notes.append(f"{like.bit_depth} bits a component become {written}{hint}")
+    if like.grading and codec == "h264":
+        notes.append("its HDR10 data on display and brightest pixels are left out")
+    if size[0] % 2 or size[1] % 2:
+        notes.append("its odd size needs 4:4:4 colour, which some hardware players refuse")
+    elif like.chroma in ("422", "444", "rgb"):
+        notes.append("its colour resolution becomes 4:2:0, which ordinary players ask for")
+    if like.field_order and not keeps_fields(codec, like):
+        notes.append("it is interlaced: the fields are written woven into whole pictures")
+    return notes
 
 
 def encoder_options(codec: str, encoding: Encoding, like: VideoInfo, pixels: int) -> dict[str, str]:

@@ -27,7 +27,13 @@ from realtime_unmask.sinks.container import (
     muxer_options,
     yuv_colour,
 )
-from realtime_unmask.sinks.encoding import ENCODERS, Encoding, encoder_options, keeps_fields
+from realtime_unmask.sinks.encoding import (
+    ENCODERS,
+    Encoding,
+    bits_written,
+    encoder_options,
+    reductions,
+)
 from realtime_unmask.sinks.partial import OutputFile, check_target, partial_of, sync_folder
 from realtime_unmask.sinks.readback import count_packets, count_pictures
 from realtime_unmask.sinks.tracks import MakeTracks, TrackCopier, Tracks
@@ -73,7 +79,7 @@ class VideoSink:
         notes: sentence parts on what could not be carried over.
 
     Raises:
-        UsageError: `path` exists already, or has another ending.
+        UsageError: `path` exists already, or has another ending; see also Encoding.chosen_codec.
         OutputError: it cannot be written.
     """
 
@@ -97,6 +103,7 @@ class VideoSink:
         self._like = like
         self._jumps = jumps
         self._size = size or (like.width, like.height)
+        codec = encoding.chosen_codec(like, self._size)
         self._colour = yuv_colour(like)
         self._reformatter = VideoReformatter()
         self._waiting: _Waiting | None = None
@@ -115,7 +122,7 @@ class VideoSink:
         try:
             with ExitStack() as undo:
                 undo.callback(self.abort)
-                self._open(encoding, tracks, notice)
+                self._open(codec, encoding, tracks, notice)
                 undo.pop_all()
         except (OSError, *DECODER_FAULTS) as error:
             if self._file.error is None and isinstance(error, DECODER_FAULTS):
@@ -124,7 +131,9 @@ class VideoSink:
                 raise self._cannot_write(error) from error
             raise
 
-    def _open(self, encoding: Encoding, tracks: bool | MakeTracks, notice: bool) -> None:
+    def _open(
+        self, codec: str, encoding: Encoding, tracks: bool | MakeTracks, notice: bool
+    ) -> None:
         like = self._like
         self._container = av.open(
             self._file,
@@ -132,10 +141,9 @@ class VideoSink:
             format=muxer(self.path),
             container_options=muxer_options(self.path, like.time_base),
         )
-        codec = encoding.chosen_codec(like)
-        self._deep = codec == "hevc" and like.bit_depth > 8
+        self._deep = bits_written(codec, like) > 8
         self._stream = self._add_video(codec, encoding)
-        self._note_reductions(codec)
+        self.notes += reductions(codec, like, self._size)
         self._container.metadata.update(metadata_of(like, notice))
         if callable(tracks):
             self._tracks = tracks(self._container)
@@ -164,21 +172,6 @@ class VideoSink:
         if codec == "hevc" and self.path.suffix.lower() != ".mkv":
             context.codec_tag = "hvc1"  # the form of HEVC in MP4 that Apple's players know
         return stream
-
-    def _note_reductions(self, codec: str) -> None:
-        like, notes = self._like, self.notes
-        written = 10 if self._deep else 8
-        if like.bit_depth > written:
-            hint = "; --codec hevc keeps 10" if codec == "h264" else ""
-            notes.append(f"{like.bit_depth} bits a component become {written}{hint}")
-        if like.grading and codec == "h264":
-            notes.append("its HDR10 data on display and brightest pixels are left out")
-        if self._size[0] % 2 or self._size[1] % 2:
-            notes.append("its odd size needs 4:4:4 colour, which some hardware players refuse")
-        elif like.chroma in ("422", "444", "rgb"):
-            notes.append("its colour resolution becomes 4:2:0, which ordinary players ask for")
-        if like.field_order and not keeps_fields(codec, like):
-            notes.append("it is interlaced: the fields are written woven into whole pictures")
 
     def write(self, frame: Frame, deep: NDArray[np.uint16] | None = None) -> None:
         """Take one frame; see `Sink`.

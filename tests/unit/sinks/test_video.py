@@ -228,6 +228,21 @@ def test_impossible_encodings_are_refused(crf: int, codec: str) -> None:
         Encoding(codec, crf)
 
 
+@pytest.mark.parametrize("size", [(48, 240), (320, 40)])
+def test_x265_is_never_given_a_picture_so_narrow_that_it_ends_the_program(
+    tmp_path: Path, like: VideoInfo, size: tuple[int, int]
+) -> None:
+    deep, out = replace(like, bit_depth=10), tmp_path / "out.mp4"
+    sink = VideoSink(out, deep, FAST, size=size)
+    sink.write(frame(0, Fraction(0), *size))
+    sink.close()
+    assert look(out).codec == "h264"
+    assert "10 bits a component become 8" in sink.notes  # and HEVC is not recommended
+    with pytest.raises(UsageError, match=rf"{size[0]} x {size[1]} are smaller than 64 x 64"):
+        VideoSink(tmp_path / "hevc.mp4", like, Encoding("hevc"), size=size)
+    assert not list(tmp_path.glob("hevc*"))
+
+
 def test_quality_and_preset_reach_the_encoder(tmp_path: Path, like: VideoInfo) -> None:
     sizes = {}
     for crf in (10, 40):
