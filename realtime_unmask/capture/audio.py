@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from realtime_unmask.capture.devices import DeviceInfo
@@ -61,11 +61,12 @@ class SystemMicrophone(Closing):
         self._blocks: deque[AudioBlock] = deque(maxlen=_MOST)
         self._heard_ns = time.monotonic_ns()
         try:
-            info = sounddevice.query_devices(device or None, "input")
+            chosen = _first_of(device, sounddevice.query_devices()) if device else None
+            info = sounddevice.query_devices(chosen, "input")
             self.rate = int(info["default_samplerate"])
             self.channels = min(2, int(info["max_input_channels"]))
             self._stream = sounddevice.InputStream(
-                device=device or None,
+                device=chosen,
                 samplerate=self.rate,
                 channels=self.channels,
                 dtype="float32",
@@ -164,6 +165,18 @@ def input_devices() -> tuple[DeviceInfo, ...]:
         return ()
     names = [one["name"] for one in listed if one["max_input_channels"] > 0]
     return tuple(DeviceInfo(name, name) for name in dict.fromkeys(names))
+
+
+def _first_of(name: str, listed: Sequence[Mapping[str, Any]]) -> int | str:
+    """The index of the first microphone of that name; the name itself where there is none.
+
+    Windows has several interfaces to sound, and PortAudio lists a microphone once for each: it
+    refuses the name then.
+    """
+    for index, one in enumerate(listed):
+        if one["name"] == name and one["max_input_channels"] > 0:
+            return index
+    return name
 
 
 def _sounddevice() -> Any:

@@ -26,8 +26,8 @@ class Stream:
     made: Stream
     broken = False
 
-    def __init__(self, callback: Callable[..., None], **_: Any) -> None:
-        Stream.made = self
+    def __init__(self, callback: Callable[..., None], device: object, **_: Any) -> None:
+        Stream.made, self.device = self, device
         self.callback, self.active, self.closed = callback, False, False
 
     def start(self) -> None:
@@ -47,9 +47,24 @@ class Stream:
 def portaudio(monkeypatch: pytest.MonkeyPatch) -> None:
     """As `import sounddevice` gives it."""
     module = ModuleType("sounddevice")
-    info = {"default_samplerate": 48000.0, "max_input_channels": 2}
+    names = ("Speakers", "Headset", "Headset", "Headset", "Line")  # for each interface again
+    devices = [
+        {"name": name, "default_samplerate": 48000.0, "max_input_channels": channels}
+        for name, channels in zip(names, (0, 0, 2, 2, 2), strict=True)
+    ]
+
+    def query_devices(device: int | str | None = None, kind: str | None = None) -> object:
+        if kind is None:
+            return devices
+        if isinstance(device, str):
+            found = [one for one in devices if device in str(one["name"])]
+            if len(found) != 1:
+                raise ValueError(f"{len(found)} input devices found for '{device}'")
+            return found[0]
+        return devices[4 if device is None else device]
+
     vars(module).update(
-        PortAudioError=PortAudioError, InputStream=Stream, query_devices=lambda *_: info
+        PortAudioError=PortAudioError, InputStream=Stream, query_devices=query_devices
     )
     monkeypatch.setitem(sys.modules, "sounddevice", module)
     monkeypatch.setattr(Stream, "broken", False)
@@ -74,3 +89,19 @@ def test_one_that_does_not_start_is_let_go(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(CameraError, match="Device unavailable"):
         SystemMicrophone()
     assert Stream.made.closed
+
+
+def test_one_that_the_system_lists_several_times_is_opened_by_its_name() -> None:
+    (chosen,) = (one for one in audio.input_devices() if one.name == "Headset")
+    with SystemMicrophone(chosen.identity):
+        assert Stream.made.device == 2  # the first one that records
+
+
+def test_one_that_is_not_connected_is_refused_by_its_name() -> None:
+    with pytest.raises(CameraError, match="found for 'Studio'"):
+        SystemMicrophone("Studio")
+
+
+def test_without_a_name_the_system_chooses() -> None:
+    with SystemMicrophone():
+        assert Stream.made.device is None
