@@ -255,15 +255,18 @@ def leaps(pts: Fraction, last: Fraction | None, like: VideoInfo) -> bool:
     return last - pts >= 1 or pts - last > (60 if beyond else 3600)
 
 
+def unreadable(path: Path, error: OSError) -> MediaMissing:
+    """The system does not even say what `path` is, or gives nothing of it."""
+    return MediaMissing(
+        f"{path} cannot be read ({reason(error)}). Check its name and its permissions."
+    )
+
+
 def _open(path: Path) -> object:
-    if not path.exists():
-        raise MediaMissing(f"There is no file {path}. Check the name.")
-    if not path.is_file():
-        raise MediaUnsupported(f"{path} is not a file. Give the name of a video file.")
-    if not os.access(path, os.R_OK):
-        raise MediaMissing(f"{path} may not be read. Check its permissions.")
-    if path.stat().st_size == 0:
-        raise MediaDamaged(f"{path} is empty. Fetch the video again from its source.")
+    try:
+        _check_file(path)
+    except OSError as error:  # its folder is closed, say, or its name too long
+        raise unreadable(path, error) from error
     try:
         return av.open(
             ffmpeg_name(path),
@@ -280,6 +283,18 @@ def _open(path: Path) -> object:
             f"{path} is not a video, or its beginning or its index is damaged or missing "
             f"({reason(error)}). Fetch it again from its source."
         ) from error
+
+
+def _check_file(path: Path) -> None:
+    """Is it a file that may be read, and not empty?"""
+    if not path.exists():
+        raise MediaMissing(f"There is no file {path}. Check the name.")
+    if not path.is_file():
+        raise MediaUnsupported(f"{path} is not a file. Give the name of a video file.")
+    if not os.access(path, os.R_OK):
+        raise MediaMissing(f"{path} may not be read. Check its permissions.")
+    if path.stat().st_size == 0:
+        raise MediaDamaged(f"{path} is empty. Fetch the video again from its source.")
 
 
 def reason(error: BaseException) -> str:

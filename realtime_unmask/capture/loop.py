@@ -12,6 +12,7 @@ from pathlib import Path
 from realtime_unmask.capture.images import SUFFIXES, read_picture
 from realtime_unmask.capture.video import VideoSource
 from realtime_unmask.errors import MediaDamaged, MediaError, MediaMissing, MediaUnsupported
+from realtime_unmask.media import unreadable
 from realtime_unmask.types import Frame
 
 PICTURES = SUFFIXES - {".gif"}  # those may move
@@ -98,10 +99,14 @@ def _for_ever(path: Path) -> Generator[Frame, None, None]:
 
 def _once(path: Path) -> Iterator[tuple[Frame, Fraction]]:
     """(frame, when it ends) from the beginning to the end, seconds from 0."""
-    if not path.exists():
-        raise MediaMissing(f"There is no file or folder {path}. Check the name.")
-    if path.is_dir():
-        yield from _folder(path)
+    try:
+        if not path.exists():
+            raise MediaMissing(f"There is no file or folder {path}. Check the name.")
+        files = sorted(path.iterdir()) if path.is_dir() else None
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if files is not None:
+        yield from _folder(files)
     elif path.suffix.lower() in PICTURES:
         yield from _photo(path, Fraction(0))
     else:
@@ -120,9 +125,9 @@ def _video(path: Path) -> Iterator[tuple[Frame, Fraction]]:
                 raise
 
 
-def _folder(path: Path) -> Iterator[tuple[Frame, Fraction]]:
+def _folder(paths: list[Path]) -> Iterator[tuple[Frame, Fraction]]:
     start, problem = Fraction(0), None
-    for one in sorted(path.iterdir()):
+    for one in paths:
         if one.suffix.lower() not in PICTURES:
             continue
         try:

@@ -128,6 +128,19 @@ def test_what_cannot_be_shown_is_refused(tmp_path: Path, kind: str) -> None:
         source.read(1.0)
 
 
+def test_what_the_system_does_not_give_is_missing_and_no_fault_of_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    for method, path in (("iterdir", tmp_path), ("exists", tmp_path / "v.mp4")):
+        with monkeypatch.context() as shut, closing(LoopingSource(path)) as source:
+            shut.setattr(Path, method, closed)
+            with pytest.raises(MediaMissing, match="Permission denied"):
+                source.read(LONG)
+
+
 def test_a_word_names_a_file_an_address_or_a_camera() -> None:
     assert spec_of("clip.mp4") == FileSpec(Path("clip.mp4"))
     assert spec_of("rtsp://cam/1") == UrlSpec("rtsp://cam/1")

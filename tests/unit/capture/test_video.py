@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -234,6 +235,12 @@ def test_a_start_after_the_end_of_the_video_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MediaMissing, match=r"There is no file .*nothing\.mp4"):
         VideoSource(tmp_path / "nothing.mp4")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have other limits")
+def test_a_name_that_is_too_long_is_missing_and_no_fault_of_the_program(tmp_path: Path) -> None:
+    with pytest.raises(MediaMissing, match=r"cannot be read \(File name too long\)"):
+        VideoSource(tmp_path / ("x" * 300 + ".mp4"))
 
 
 def test_an_empty_file_is_damaged(tmp_path: Path) -> None:

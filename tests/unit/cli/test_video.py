@@ -131,6 +131,24 @@ def test_one_that_fails_does_not_stop_the_others(
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.mp4"]
 
 
+def test_one_that_cannot_even_be_looked_at_does_not_stop_the_others(
+    tmp_path: Path, painter: Painter, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, shut = (write(tmp_path / f"{name}.mp4", Video(frames=4)) for name in ("good", "shut"))
+    exists = Path.exists
+
+    def looked_at(self: Path) -> bool:
+        if self == shut:
+            raise PermissionError(13, "Permission denied", str(self))
+        return exists(self)
+
+    monkeypatch.setattr(Path, "exists", looked_at)
+    code, out, err = command(shut, good, "-o", tmp_path / "out")
+    assert code == 1
+    assert "shut.mp4 cannot be read (Permission denied). Check its name" in err
+    assert "2 videos: 1 done, 1 failed" in out
+
+
 def test_a_damaged_video_counts_as_failed_and_names_what_was_kept(
     tmp_path: Path, painter: Painter, command: Command
 ) -> None:
