@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable
 from fractions import Fraction
@@ -36,6 +37,8 @@ _RGB_MATRIX = 0
 _DISPLAY = struct.Struct("=20i2i")
 # In which units HDR10 counts them.
 _DISPLAY_UNITS = (50_000,) * 8 + (10_000,) * 2
+# A tag that anybody can write: no other number may be read as one.
+_MATROSKA_DURATION = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d{1,9})?)", re.ASCII)
 # AVContentLightMetadata.
 _LIGHT = struct.Struct("=2I")
 
@@ -174,12 +177,9 @@ def _duration(
     if stream.duration is not None and stream.time_base is not None:
         end = ((stream.start_time or 0) + stream.duration) * stream.time_base
         return end - origin, True
-    if "DURATION" in stream.metadata:  # Matroska
-        hours, minutes, seconds = (stream.metadata["DURATION"] + ":0:0").split(":")[:3]
-        try:
-            return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds), True
-        except ValueError:
-            pass
+    said = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
+    if said is not None:
+        return 3600 * int(said[1]) + 60 * int(said[2]) + Fraction(said[3]), True
     if container.duration is not None:
         return Fraction(container.duration, av.time_base), False
     return None, False

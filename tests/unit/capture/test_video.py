@@ -329,6 +329,30 @@ def test_dropped_frames_of_an_avi_are_pauses_and_no_damage(
         assert [frame.pts for frame in source] == [slot * tick for slot in slots]
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("00:00:02.500000000", 2.5),
+        ("00:00:1/0", None),
+        ("00:00:1e999999999", None),
+        ("00:00:-5", None),
+        ("soon", None),
+    ],
+)
+def test_a_length_is_taken_from_a_tag_only_where_it_is_one(
+    tmp_path: Path, said: str, seconds: float | None
+) -> None:
+    """FFmpeg writes a right one into each track's tags; here another one takes its place."""
+    path = write(tmp_path / "a.mkv", Video(frames=30))
+    right = b"00:00:01.000000000"
+    data = path.read_bytes()
+    assert data.count(right) == 1
+    path.write_bytes(data.replace(right, said.encode().ljust(len(right), b"\0")))
+    info = probe(path)
+    assert info.duration == pytest.approx(seconds or 1)
+    assert info.declares_video_end == (seconds is not None)
+
+
 def test_the_length_is_known_before_reading(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mkv", Video(frames=45, time_base=Fraction(1, 1000)))
     with VideoSource(path) as source:
