@@ -14,6 +14,7 @@ import typer
 
 from realtime_unmask.errors import MediaError, UsageError
 from realtime_unmask.settings import BACKENDS, Settings
+from realtime_unmask.sinks.partial import identity
 
 if TYPE_CHECKING:
     from realtime_unmask.unmask.unmasker import Unmasker
@@ -145,7 +146,7 @@ def keep_clear(like: Path | None, targets: Iterable[Path | None]) -> None:
     if like is None:
         return
     for target in targets:
-        if target is not None and target.resolve() == like.resolve():
+        if target is not None and identity(target) == identity(like):
             raise UsageError(f"{target} is the photo of --like: it would be overwritten. "
                              "Choose another name or folder.")  # fmt: skip
 

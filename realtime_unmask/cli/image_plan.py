@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from realtime_unmask.cli.common import looks_like_file
 from realtime_unmask.errors import UsageError, refusing
+from realtime_unmask.sinks.partial import identity, same_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,18 +152,18 @@ def _search(folder: Path, own: set[Path], plan: Plan) -> Iterator[Path]:
 
 
 def _check_targets(jobs: Sequence[Job], report: Path | None, force: bool) -> None:
-    read = {job.source.resolve(): job.source for job in jobs}
-    read |= {job.given_map.resolve(): job.given_map for job in jobs if job.given_map}
+    read = {identity(job.source): job.source for job in jobs}
+    read |= {identity(job.given_map): job.given_map for job in jobs if job.given_map}
     written: dict[str, str] = {}
     existing: list[Path] = []
     for target, purpose in _targets(jobs, report):
-        place = target.resolve()
-        if place in read:
+        replaced = read.get(identity(target))
+        if replaced is not None:
             raise UsageError(
-                f"{purpose} would replace {read[place]}, which is an input. "
+                f"{purpose} would replace {replaced}, which is an input. "
                 "Choose another folder for the results."
             )
-        other = written.setdefault(_same_name(place), purpose)
+        other = written.setdefault(same_name(target.resolve()), purpose)
         if other is not purpose:
             raise UsageError(
                 f"{other} and {purpose[0].lower()}{purpose[1:]} would both be written to "
@@ -188,8 +188,3 @@ def _targets(jobs: Sequence[Job], report: Path | None) -> Iterator[tuple[Path, s
             yield job.map, f"The map of {job.source}"
     if report is not None:
         yield report, "The report"
-
-
-def _same_name(path: Path) -> str:
-    # These systems take names that differ in case for one and the same file.
-    return str(path).casefold() if sys.platform in ("win32", "darwin") else str(path)

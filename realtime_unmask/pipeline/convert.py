@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -27,7 +26,7 @@ from realtime_unmask.errors import (
 from realtime_unmask.media import Colour, Grading, VideoInfo
 from realtime_unmask.pipeline.overlap import ReadAhead, WriteBehind
 from realtime_unmask.sinks.encoding import Encoding
-from realtime_unmask.sinks.partial import SUFFIXES, check_target, partial_of
+from realtime_unmask.sinks.partial import SUFFIXES, check_target, identity, partial_of
 from realtime_unmask.sinks.tracks import fit_mp4
 from realtime_unmask.sinks.video import VideoSink
 from realtime_unmask.types import Frame, FrameResult, UInt8
@@ -207,26 +206,26 @@ def check_outputs(sources: list[Path], outputs: list[Path], options: ConvertOpti
         UsageError: no.
     """
     targets = [*outputs, *([options.maps] if options.maps else [])]
-    inputs = {_identity(path) for path in sources}
+    inputs = {identity(path) for path in sources}
     seen: dict[object, Path] = {}
     for number, path in enumerate(targets):
         source = sources[number % len(sources)]  # of results and maps alike
         for one in (path, partial_of(path)) if path.name else (path,):
-            if _identity(one) in inputs:
+            if identity(one) in inputs:
                 while_writing = "" if one is path else f" while {path} is being written"
                 raise UsageError(
                     f"{one} is an input: it would be overwritten{while_writing}. "
                     "Choose another name."
                 )
-            if _identity(one) in seen:
-                other = seen[_identity(one)]
+            if identity(one) in seen:
+                other = seen[identity(one)]
                 if other is source:
                     raise UsageError(f"{one} would be written twice. Choose another name.")
                 raise UsageError(
                     f"{other} and {source} would both be written to {one}. "
                     "Rename one, or use two folders."
                 )
-            seen[_identity(one)] = source
+            seen[identity(one)] = source
         check_target(path, force=options.force)
 
 
@@ -238,15 +237,6 @@ def suffix_for(path: Path) -> str:
         return ".mp4" if fit_mp4(probe(path)) else ".mkv"
     except MediaError:
         return ".mp4"  # what is wrong with it is said when its turn comes
-
-
-def _identity(path: Path) -> object:
-    """Equal for two names of one file, also through links."""
-    try:
-        status = path.stat()
-        return status.st_dev, status.st_ino
-    except OSError:
-        return os.path.realpath(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,21 @@ def partial_of(path: Path) -> Path:
     return path.with_name(f"{path.stem}.partial{path.suffix}")
 
 
+def identity(path: Path) -> object:
+    """Equal for two names of one file, also through links, and where case does not count."""
+    try:
+        status = path.stat()
+        return status.st_dev, status.st_ino
+    except OSError:
+        return same_name(Path(os.path.realpath(path)))
+
+
+def same_name(path: Path) -> str:
+    """Equal for two names of which a disk may make one file."""
+    # These systems take names that differ in case for one and the same.
+    return str(path).casefold() if sys.platform in ("win32", "darwin") else str(path)
+
+
 def name_of_now(folder: Path, suffix: str) -> Path:
     """A name in `folder` that says when, and is not taken."""
     stem, number = f"unmasked {datetime.now():%Y-%m-%d %H-%M-%S}", 2

@@ -288,6 +288,18 @@ def test_given_maps_are_never_replaced(command: Command) -> None:
     assert str(Path("maps/a.png")) in ran.err[0]
 
 
+def test_input_is_not_replaced_where_the_disk_knows_it_by_another_name_as_well(
+    command: Command,
+) -> None:
+    """As IMG_1.PNG and IMG_1.png are one file on most disks of a Mac: here, a second link."""
+    photo(Path("IMG_1.PNG"))
+    if not Path("IMG_1.png").exists():
+        Path("IMG_1.png").hardlink_to("IMG_1.PNG")
+    ran = command("image", "IMG_1.PNG", "-o", ".", "--force")
+    assert ran.code == 2
+    assert "would replace IMG_1.PNG, which is an input" in ran.err[0]
+
+
 def test_report_never_replaces_an_input(command: Command) -> None:
     photo(Path("a.png"))
     ran = command("image", "a.png", "-o", "out", "--json", "a.png", "--force")

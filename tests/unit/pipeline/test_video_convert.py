@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from realtime_unmask.pipeline.convert import (
     convert_video,
 )
 from realtime_unmask.pipeline.live_values import AtOnce
+from realtime_unmask.sinks import partial
 from realtime_unmask.sinks.encoding import Encoding
 from realtime_unmask.sinks.video import NOTICE, VideoSink
 from realtime_unmask.types import Frame, FrameResult
@@ -342,6 +345,17 @@ def test_an_input_is_not_overwritten_while_the_result_is_being_written(
         convert_video(source, target, untouched, options)
     assert source.read_bytes() == data
     assert [path.name for path in tmp_path.iterdir()] == [source.name]
+
+
+@pytest.mark.parametrize(("system", "one"), [("darwin", True), ("linux", False)])
+def test_names_that_differ_in_case_are_one_where_the_disk_takes_them_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, one: bool
+) -> None:
+    sources = [tmp_path / "monday" / "Talk.mp4", tmp_path / "friday" / "talk.mp4"]
+    outputs = [tmp_path / "out" / source.name for source in sources]
+    monkeypatch.setattr(partial, "sys", SimpleNamespace(platform=system))
+    with pytest.raises(UsageError, match="would both be") if one else nullcontext():
+        check_outputs(sources, outputs, replace(FAST, force=True))
 
 
 def test_no_result_has_the_partial_name_of_another_one(tmp_path: Path) -> None:
