@@ -28,17 +28,6 @@ def keep_freed_memory() -> None:
     adjust(_M_TRIM_THRESHOLD, _KEPT_END)
 
 
-def held_mb() -> float:
-    """Memory of this process, MiB; where the system does not tell, the most it ever had, or 0."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            pages = int(file.read().split()[1])
-        import resource
-    except (OSError, ImportError, ValueError):
-        return peak_mb()
-    return pages * resource.getpagesize() / 2**20
-
-
 def peak_mb() -> float:
     """The most memory that this process ever had, MiB; 0 where the system does not tell."""
     try:

@@ -1,1 +1,1 @@
-"""Where pictures come from: photos, video files; cameras to come."""
+"""Where pictures and sound come from: photos, video files, streams, cameras, microphones."""

@@ -112,47 +112,6 @@ class SystemMicrophone(Closing):
             self._blocks.append(AudioBlock(data.copy(), began))
 
 
-class ScriptedMicrophone(Closing):
-    """Plays given samples as if they were recorded in real time; see Microphone.
-
-    Args:
-        samples: (N, channels) float32 in [-1, 1].
-        rate: samples a second.
-        drift: by which share its clock is fast.
-    """
-
-    def __init__(self, samples: Float32, rate: int = 48000, drift: float = 0.0) -> None:
-        self.rate, self.channels = rate, samples.shape[1]
-        self._samples, self._drift = samples, drift
-        self._began_ns = time.monotonic_ns()
-        self._given = 0
-
-    @property
-    def began_ns(self) -> int:
-        """time.monotonic_ns() of the first sample."""
-        return self._began_ns
-
-    @property
-    def lost(self) -> bool:
-        """See Microphone."""
-        return False
-
-    def take(self) -> Sequence[AudioBlock]:
-        """See Microphone."""
-        real_rate = self.rate * (1 + self._drift)
-        due = int((time.monotonic_ns() - self._began_ns) / 1e9 * real_rate)
-        size = round(self.rate * _BLOCK_S)
-        taken = []
-        while self._given + size <= min(due, len(self._samples)):
-            began = self._began_ns + round(self._given / real_rate * 1e9)
-            taken.append(AudioBlock(self._samples[self._given : self._given + size], began))
-            self._given += size
-        return taken
-
-    def close(self) -> None:
-        """See Microphone."""
-
-
 def input_devices() -> tuple[DeviceInfo, ...]:
     """See capture.devices.microphones."""
     try:

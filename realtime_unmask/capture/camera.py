@@ -15,21 +15,19 @@ from realtime_unmask.errors import CameraError
 from realtime_unmask.media import DECODER_FAULTS, reason
 
 
-def read_camera(
-    identity: str, size: tuple[int, int] | None, fps: float | None, pixel_format: str | None
-) -> Iterator[Shot]:
+def read_camera(identity: str, size: tuple[int, int] | None, fps: float | None) -> Iterator[Shot]:
     """The pictures of a camera as they come.
 
     Args:
         identity: see CameraInfo.
-        size, fps, pixel_format: what is wanted; the nearest that the camera offers is taken.
+        size, fps: what is wanted; the nearest that the camera offers is taken.
 
     Raises:
         CameraError: it is not connected, busy, may not be used, or was unplugged.
     """
     camera = find_camera(identity)
     options = {}
-    chosen = best_format(camera.formats, size, fps, pixel_format)
+    chosen = best_format(camera.formats, size, fps)
     if chosen is not None:
         options = {
             "video_size": f"{chosen.width}x{chosen.height}",

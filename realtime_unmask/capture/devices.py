@@ -122,7 +122,6 @@ def best_format(
     formats: tuple[CameraFormat, ...],
     size: tuple[int, int] | None,
     fps: float | None,
-    pixel_format: str | None,
 ) -> CameraFormat | None:
     """The format that is nearest to what is wanted; None where nothing is known.
 
@@ -133,7 +132,6 @@ def best_format(
 
     def distance(one: CameraFormat) -> tuple[float, ...]:
         return (
-            pixel_format is not None and one.pixel_format != pixel_format,
             abs(one.width - width) + abs(one.height - height),
             max(0.0, rate - one.fps),
             max(0.0, one.fps - rate),

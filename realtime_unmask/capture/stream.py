@@ -127,13 +127,11 @@ class CameraSpec:
         identity: see capture.devices.CameraInfo.
         size: (width, height), px, or None for what suits best.
         fps: frames a second, or None for what suits best.
-        pixel_format: FFmpeg's name, or None for what suits best.
     """
 
     identity: str
     size: tuple[int, int] | None = None
     fps: float | None = None
-    pixel_format: str | None = None
 
     @property
     def name(self) -> str:
@@ -152,7 +150,7 @@ class CameraSpec:
         from realtime_unmask.capture.camera import read_camera
         from realtime_unmask.capture.camera_process import ProcessSource
 
-        return ProcessSource(read_camera, (self.identity, self.size, self.fps, self.pixel_format))
+        return ProcessSource(read_camera, (self.identity, self.size, self.fps))
 
 
 def spec_of(text: str) -> SourceSpec:

@@ -23,14 +23,12 @@ from typing import Any
 from realtime_unmask.capture.stream import SourceSpec
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import UnmaskError, UsageError
-from realtime_unmask.memory import held_mb
 from realtime_unmask.pipeline.live_engines import Engines
 from realtime_unmask.pipeline.live_input import Input
 from realtime_unmask.pipeline.live_outputs import Outputs, SinkFactory
 from realtime_unmask.pipeline.live_values import LiveFrame, LiveOptions, LiveStats, Notice
 from realtime_unmask.pipeline.live_worker import MakeUnmasker, Sequence, Worker
 from realtime_unmask.pipeline.slots import LatestSlot
-from realtime_unmask.pipeline.square import SquareSlot
 from realtime_unmask.pipeline.stats import Meter
 from realtime_unmask.settings import Settings
 from realtime_unmask.sinks.badge import with_badge
@@ -83,7 +81,7 @@ class LiveSession(Closing):
     ) -> None:
         self.latest: LatestSlot[LiveFrame] = LatestSlot()
         self.on_frame: Callable[[], None] = lambda: None
-        self.frames: LatestSlot[Frame] = SquareSlot()  # on their way to the worker
+        self.frames: LatestSlot[Frame] = LatestSlot()  # on their way to the worker
         self.settings, self.options = settings, options
         self._lock = threading.RLock()
         self._meter = Meter()
@@ -200,18 +198,6 @@ class LiveSession(Closing):
             self._needed_at = time.monotonic()
         self._input.wake()
 
-    def replace_unmasker(self, make: MakeUnmasker, settings: Settings | None = None) -> None:
-        """Build and warm up another unmasker beside the one that runs; it then takes over.
-
-        It does so between two frames, with the memory of the sequence; no frame is lost. If it
-        cannot be made, the one that runs goes on, and a notice says why.
-
-        Args:
-            make: makes it, in the thread that then owns it.
-            settings: to make it with, in place of the session's.
-        """
-        self._engines.replace(make, settings)
-
     def attach(
         self, name: str, make: SinkFactory, *, keep_all: bool = False, timeout_s: float = 3.0
     ) -> None:
@@ -291,7 +277,6 @@ class LiveSession(Closing):
             backend=worker.backend if worker is not None else "",
             reason=worker.reason if worker is not None else "",
             outputs=self._outputs.stats(),
-            rss_mb=held_mb(),
             asleep=self._input.asleep,
         )
 

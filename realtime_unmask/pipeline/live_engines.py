@@ -49,21 +49,26 @@ class Engines:
         if not standby.may_gain(settings):
             self.replace()
             return
-        self.replace(settings=standby.on_cpu(settings))
+        self.replace(standby.on_cpu(settings))
         with self._lock:
             if not self._ended:
                 self._gpu = GpuSearch(settings, self._gpu_says, self._gpu_found)
                 self._gpu.start()
 
-    def replace(self, make: MakeUnmasker | None = None, settings: Settings | None = None) -> None:
-        """See LiveSession.replace_unmasker; None: the session's own."""
+    def replace(self, settings: Settings | None = None) -> None:
+        """Build and warm up another unmasker beside the one that runs; it then takes over.
+
+        It does so between two frames, with the memory of the sequence; no frame is lost. If it
+        cannot be made, the one that runs goes on, and a notice says why.
+
+        Args:
+            settings: to make it with, in place of the session's.
+        """
         with self._lock:
             if self._ended:
                 return
             self._workers = [one for one in self._workers if one.is_alive()]
-            worker = Worker(
-                self._host, self.turn, make or self._make, settings or self._host.settings
-            )
+            worker = Worker(self._host, self.turn, self._make, settings or self._host.settings)
             self._workers.append(worker)
             self._said.pop("engines", None)
             self._said.pop("engine_lost", None)
@@ -127,7 +132,7 @@ class Engines:
         cpu = standby.on_cpu(worker.settings)
         if (was_running or asked_for) and worker.settings.backend != cpu.backend:
             kind = "engine_lost" if isinstance(error, EngineLost) else "engines"
-            self.replace(settings=cpu)
+            self.replace(cpu)
             self._say(Notice(kind, f"{error} It goes on with the CPU."))
             return
         going_on = "" if self.current is not None else " The picture is shown as it is."

@@ -12,6 +12,7 @@ from realtime_unmask.capture.stream import LiveSource, SourceSpec
 from realtime_unmask.errors import CameraError, MediaError, UnmaskError, own_fault
 from realtime_unmask.pipeline.live_values import Notice
 from realtime_unmask.pipeline.slots import LatestSlot
+from realtime_unmask.pipeline.square import squared
 from realtime_unmask.pipeline.stats import Meter
 from realtime_unmask.types import Frame
 
@@ -172,9 +173,9 @@ class Input(threading.Thread):
         return True
 
     def _timed(self, frame: Frame, number: int) -> Frame:
-        """With its time since the start as pts: the clocks of cameras lie."""
+        """With square pixels, and as pts its time since the start: the clocks of cameras lie."""
         pts = Fraction(frame.captured_ns - self._began_ns, 10**9)
-        return replace(frame, pts=pts, index=self._meter.captured - 1, source=number)
+        return replace(squared(frame), pts=pts, index=self._meter.captured - 1, source=number)
 
 
 def _notice(error: Exception) -> Notice:

@@ -14,7 +14,8 @@ from realtime_unmask.sinks.badge import with_badge
 from realtime_unmask.sinks.sink import Sink
 from realtime_unmask.types import Frame
 
-# Makes the sink, in the output's own thread; gets the first frame, whose size counts.
+# Makes the sink, in the output's own thread; gets the first frame, whose size counts. The pixels of
+# all frames are square.
 SinkFactory = Callable[[Frame], Sink]
 # Frames that wait for a recording whose disk is slow for a moment; 1080p: 6 MB each.
 QUEUE = 24

@@ -121,7 +121,6 @@ class LiveStats:
         backend: what runs the networks; "" while none does.
         reason: why that.
         outputs: by name.
-        rss_mb: memory of the process, MiB; 0 where unknown.
         asleep: the camera is released, since nobody looks.
     """
 
@@ -137,7 +136,6 @@ class LiveStats:
     backend: str = ""
     reason: str = ""
     outputs: Mapping[str, OutputStats] = field(default_factory=dict)
-    rss_mb: float = 0.0
     asleep: bool = False
 
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from realtime_unmask.pipeline.slots import LatestSlot
 from realtime_unmask.types import Frame
 
 
@@ -28,11 +27,3 @@ def squared(frame: Frame) -> Frame:
     )
     image = cv2.resize(frame.image, size, interpolation=cv2.INTER_LINEAR)
     return replace(frame, image=image.astype(np.uint8, copy=False), pixel_aspect=1.0)
-
-
-class SquareSlot(LatestSlot[Frame]):
-    """A LatestSlot whose frames come out with square pixels."""
-
-    def put(self, item: Frame) -> None:
-        """See Edge."""
-        super().put(squared(item))

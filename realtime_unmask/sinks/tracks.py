@@ -37,7 +37,7 @@ class Tracks(Protocol):
     """What else is in the file, written in step with the pictures; as TrackCopier does it."""
 
     def copy_until(self, time: Fraction | None) -> None:
-        """Write what begins before `time`, seconds."""
+        """Write what begins at `time`, seconds, or before; None: all."""
         ...
 
     def mux(self, packet: Packet[Any]) -> None:
@@ -186,7 +186,7 @@ class TrackCopier:
             self._notes.append(f"sound and subtitles cannot be read on ({reason(error)})")
 
     def copy_until(self, time: Fraction | None) -> None:
-        """Copy all packets that begin before `time` (seconds from like.origin); None = all.
+        """Copy all packets that begin at `time` (seconds from like.origin) or before; None = all.
 
         Raises:
             av.FFmpegError, OSError: they cannot be written.

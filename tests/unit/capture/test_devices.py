@@ -159,17 +159,16 @@ Offer = Callable[..., CameraFormat]
 
 
 @pytest.mark.parametrize(
-    ("size", "fps", "codec", "best"),
+    ("size", "fps", "best"),
     [
-        (None, None, None, CameraFormat(1280, 720, 30, "mjpeg")),
-        ((640, 480), None, None, CameraFormat(640, 480, 30, "yuyv422")),
-        ((640, 480), None, "mjpeg", CameraFormat(640, 480, 30, "mjpeg")),
-        ((1920, 1080), 60, None, CameraFormat(1920, 1080, 60, "mjpeg")),
-        ((4000, 3000), None, None, CameraFormat(1920, 1080, 30, "mjpeg")),
+        (None, None, CameraFormat(1280, 720, 30, "mjpeg")),
+        ((640, 480), None, CameraFormat(640, 480, 30, "yuyv422")),
+        ((1920, 1080), 60, CameraFormat(1920, 1080, 60, "mjpeg")),
+        ((4000, 3000), None, CameraFormat(1920, 1080, 30, "mjpeg")),
     ],
 )
 def test_the_nearest_format_is_chosen(
-    size: tuple[int, int] | None, fps: float | None, codec: str | None, best: CameraFormat
+    size: tuple[int, int] | None, fps: float | None, best: CameraFormat
 ) -> None:
     offered = (
         CameraFormat(640, 480, 30, "mjpeg"),
@@ -179,5 +178,5 @@ def test_the_nearest_format_is_chosen(
         CameraFormat(1920, 1080, 30, "mjpeg"),
         CameraFormat(1920, 1080, 60, "mjpeg"),
     )
-    assert best_format(offered, size, fps, codec) == best
-    assert best_format((), size, fps, codec) is None
+    assert best_format(offered, size, fps) == best
+    assert best_format((), size, fps) is None

@@ -93,10 +93,10 @@ def test_a_slow_worker_gets_the_newest_frame_and_drops_are_counted(start: Start)
 
 def test_frames_never_change_their_order(start: Start) -> None:
     sink = ListSink()
-    session = start(make=lambda s: FakeUnmasker(s, seconds=0.003))
+    session = start(make=lambda s: FakeUnmasker(s, seconds=0.001 if s.threads else 0.003))
     _wait_done(session)
     session.attach("record", lambda first: sink, keep_all=True)
-    session.replace_unmasker(lambda s: FakeUnmasker(s, seconds=0.001))
+    session.update(threads=1)
     wait_until(lambda: len(sink.frames) > 60, "sixty frames")
     session.detach("record")
     times = [frame.pts for frame in sink.frames]
@@ -139,7 +139,7 @@ def test_a_bare_face_is_followed_and_mirrored_with_the_picture(start: Start) -> 
     wait_until(lambda: made[-1].followed[-1] is not mine, "its mirror image")
     flipped = made[-1].followed[-1]
     assert flipped is not None and (flipped.crop == crop[:, ::-1]).all()
-    session.replace_unmasker(make)
+    session.update(threads=1)
     wait_until(lambda: len(made) > 1 and bool(made[1].followed), "another unmasker")
     session.update(likeness=None, mirror=False)
     wait_until(lambda: made[-1].followed[-1] is None, "nobody's face")
@@ -340,7 +340,7 @@ def test_a_lost_device_goes_on_with_the_cpu(start: Start) -> None:
     _wait_done(session)
     (notice,) = [n for n in session.notices() if n.kind == "engine_lost"]
     assert "out of memory" in notice.text and "CPU" in notice.text
-    session.replace_unmasker(make)
+    session.update(threads=1)
     assert "engine_lost" not in _kinds(session)
     session.update(strength=0.5)  # still in force with another backend than was asked for
     wait_until(lambda: session.settings.strength == 0.5, "the change")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -11,14 +12,41 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime_unmask.capture.audio import ScriptedMicrophone
+from realtime_unmask.capture.images import read_picture
 from realtime_unmask.capture.scripted import ScriptedCamera, Step
-from realtime_unmask.pipeline.live import LiveSession
+from realtime_unmask.capture.stream import FileSpec
+from realtime_unmask.pipeline.live import LiveOptions, LiveSession
 from realtime_unmask.sinks.live_recording import LiveRecording
-from tests.unit.pipeline.live_fakes import FakeUnmasker, books_balance, wait_until
+from realtime_unmask.types import AudioBlock
+from tests.media.look import look
+from tests.media.make import Video, write
+from tests.unit.pipeline.live_fakes import FakeUnmasker, ListSink, books_balance, wait_until
 
 RATE = 48_000
 CLAPS_S = (1.0, 2.2)  # after the microphone was switched on
+
+
+class Microphone:
+    """Plays `samples`, (N, channels) in [-1, 1], as if they were recorded in real time."""
+
+    rate, lost = RATE, False
+
+    def __init__(self, samples: NDArray[np.float32]) -> None:
+        self.channels, self._samples = samples.shape[1], samples
+        self.began_ns = time.monotonic_ns()
+        self._given = 0
+
+    def take(self) -> list[AudioBlock]:
+        due = round((time.monotonic_ns() - self.began_ns) / 1e9 * RATE)
+        size, taken = RATE // 50, []
+        while self._given + size <= min(due, len(self._samples)):
+            began_ns = self.began_ns + round(self._given / RATE * 1e9)
+            taken.append(AudioBlock(self._samples[self._given : self._given + size], began_ns))
+            self._given += size
+        return taken
+
+    def close(self) -> None:
+        pass
 
 
 class ClapCamera:
@@ -62,7 +90,7 @@ def test_a_clap_before_camera_and_microphone_is_one_moment_in_the_recording(
     session.start()
     session.update(badge=False)
     wait_until(lambda: session.stats().backend == "fake", "the networks")
-    microphone = ScriptedMicrophone(samples, RATE)
+    microphone = Microphone(samples)
     paint.began_ns = microphone.began_ns
     session.attach("record", lambda first: LiveRecording(path, first, microphone), keep_all=True)
     time.sleep(max(0.0, 3.0 - (time.monotonic_ns() - microphone.began_ns) / 1e9))
@@ -123,10 +151,33 @@ def _blue(image: NDArray[np.uint8]) -> float:
     return float(np.clip(middle[..., 2] - middle[..., 0], 0, None).mean())
 
 
+@pytest.mark.parametrize(("rotate", "size"), [(0, (128, 48)), (90, (48, 128))])
+def test_what_leaves_a_session_is_as_wide_as_it_is_shown(
+    tmp_path: Path, rotate: int, size: tuple[int, int]
+) -> None:
+    """A video of 64 x 48 pixels that are twice as wide as high."""
+    video = Video(frames=20, width=64, height=48, sample_aspect=Fraction(2))
+    spec = FileSpec(write(tmp_path / "wide.mp4", video))
+    path, other = tmp_path / "recorded.mp4", ListSink()
+    session = LiveSession(spec, FakeUnmasker, options=LiveOptions(rotate=rotate))
+    session.start()
+    session.attach("record", lambda first: LiveRecording(path, first), keep_all=True)
+    session.attach("page", lambda first: other)
+    wait_until(lambda: len(other.frames) > 3, "pictures")
+    picture = session.snapshot(tmp_path)
+    session.detach("record")
+    session.stop()
+    found = look(path, images=True)
+    assert found.images[0].shape == (size[1], size[0], 3)
+    assert found.sample_aspect in (None, 1)
+    assert (other.frames[0].width, other.frames[0].height) == size
+    assert read_picture(picture).frame.image.shape == (size[1], size[0], 3)
+
+
 def test_a_microphone_in_the_way_does_not_hold_up_the_stop(tmp_path: Path) -> None:
     session = LiveSession(ScriptedCamera([Step(frames=40, stall_s=60)]), FakeUnmasker)
     session.start()
-    microphone = ScriptedMicrophone(np.zeros((RATE * 60, 2), np.float32), RATE)
+    microphone = Microphone(np.zeros((RATE * 60, 2), np.float32))
     path = tmp_path / "stalled.mp4"
     session.attach("record", lambda first: LiveRecording(path, first, microphone), keep_all=True)
     time.sleep(1.2)  # the camera has stalled; the sound goes on
