@@ -144,6 +144,10 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             f"{path} needs more memory than there is. Make it smaller, or close other programs."
         ) from error
     except _DECODER_FAULTS as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the system's, not Pillow's
+            raise MediaMissing(
+                f"{path} cannot be read ({error.strerror}). Check its name and its permissions."
+            ) from error
         raise MediaDamaged(
             f"{path} is damaged or cut short ({error}). Fetch the picture again from its source."
         ) from error
