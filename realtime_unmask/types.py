@@ -26,7 +26,8 @@ class Frame:
     Attributes:
         image: (H, W, 3) uint8 RGB, read-only.
         pts: presentation time in seconds, exact; None where the source gives none.
-        captured_ns: time.monotonic_ns() when it was read; 0 for files.
+        captured_ns: time.perf_counter_ns() when it was read (on Windows the monotonic clock steps
+            by half a frame); 0 for files.
         index: its number in the source, from 0.
         source: which of the sources that a live session was told to show, from 0; 0 for files.
         pixel_aspect: width of a pixel over its height.
@@ -70,7 +71,7 @@ class AudioBlock:
 
     Attributes:
         samples: (N, channels) float32 in [-1, 1].
-        began_ns: time.monotonic_ns() of its first sample.
+        began_ns: time.perf_counter_ns() of its first sample.
     """
 
     samples: Float32

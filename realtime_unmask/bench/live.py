@@ -95,7 +95,7 @@ class Watch:
 
     def saw(self, live: LiveFrame) -> None:
         """That frame was shown just now."""
-        now = time.monotonic_ns()
+        now = time.perf_counter_ns()
         whole = live.status == "done" and len(live.result.reconstructions) >= self._faces
         if whole and self._first is None:
             self._first = time.monotonic()

@@ -98,7 +98,7 @@ def read_loop(folder: str) -> Iterator[Shot]:
     due = time.monotonic()
     while True:
         time.sleep(max(0.0, due - time.monotonic()))
-        arrived = time.monotonic_ns()
+        arrived = time.perf_counter_ns()
         yield arrived, camera.read()
         due = max(due + 1 / RATE, time.monotonic())
 

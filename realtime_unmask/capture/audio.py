@@ -59,7 +59,7 @@ class SystemMicrophone(Closing):
         sounddevice = _sounddevice()
         self._lock = threading.Lock()
         self._blocks: deque[AudioBlock] = deque(maxlen=_MOST)
-        self._heard_ns = time.monotonic_ns()
+        self._heard_ns = time.perf_counter_ns()
         try:
             chosen = _first_of(device, sounddevice.query_devices()) if device else None
             info = sounddevice.query_devices(chosen, "input")
@@ -88,7 +88,7 @@ class SystemMicrophone(Closing):
     @property
     def lost(self) -> bool:
         """See Microphone."""
-        return not self._stream.active or time.monotonic_ns() - self._heard_ns > _LOST_NS
+        return not self._stream.active or time.perf_counter_ns() - self._heard_ns > _LOST_NS
 
     def take(self) -> Sequence[AudioBlock]:
         """See Microphone."""
@@ -106,7 +106,7 @@ class SystemMicrophone(Closing):
         age_s = max(0.0, times.currentTime - times.inputBufferAdcTime)
         if not 0 < age_s < 1:  # some systems do not tell
             age_s = frames / self.rate
-        self._heard_ns = time.monotonic_ns()
+        self._heard_ns = time.perf_counter_ns()
         began = self._heard_ns - round(age_s * 1e9)
         with self._lock:
             self._blocks.append(AudioBlock(data.copy(), began))

@@ -29,7 +29,7 @@ import numpy as np
 from realtime_unmask.errors import CameraError, MediaError, MediaUnsupported, UnmaskError
 from realtime_unmask.types import Frame, UInt8
 
-# A picture as it comes: time.monotonic_ns() before it was decoded, and (H, W, 3) uint8 RGB.
+# A picture as it comes: time.perf_counter_ns() before it was decoded, and (H, W, 3) uint8 RGB.
 Shot = tuple[int, UInt8]
 # Reads a device in the child. A function of a module, since the child imports it; its arguments
 # are plain values.

@@ -72,7 +72,7 @@ class LoopingSource:
             frame, self._next = self._next, None
         self._last, self._gave = frame, time.monotonic()
         self._index += 1
-        return replace(frame, captured_ns=time.monotonic_ns(), index=self._index - 1)
+        return replace(frame, captured_ns=time.perf_counter_ns(), index=self._index - 1)
 
     def interrupt(self) -> None:
         """See LiveSource."""

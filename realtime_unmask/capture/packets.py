@@ -18,14 +18,14 @@ MOST_BROKEN = 30
 def decodable(
     container: InputContainer, stream: VideoStream
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """(time.monotonic_ns() before it was decoded, picture); what is broken is passed over.
+    """(time.perf_counter_ns() before it was decoded, picture); what is broken is passed over.
 
     Raises:
         DECODER_FAULTS: the stream cannot be read on, or MOST_BROKEN packets in a row are broken.
     """
     broken = 0
     for packet in packets_of(container, [stream]):
-        captured_ns = time.monotonic_ns()
+        captured_ns = time.perf_counter_ns()
         try:
             pictures = stream.decode(packet)
         except (av.InvalidDataError, av.ArgumentError):
@@ -36,6 +36,6 @@ def decodable(
         broken = 0
         for picture in pictures:
             yield captured_ns, picture
-    captured_ns = time.monotonic_ns()
+    captured_ns = time.perf_counter_ns()
     for picture in stream.decode(None):  # what the decoder still holds
         yield captured_ns, picture

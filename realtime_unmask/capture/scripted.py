@@ -147,7 +147,7 @@ class ScriptedSource:
             return None
         if self._stop.wait(wait):
             return None
-        now = time.monotonic_ns()
+        now = time.perf_counter_ns()
         picture = self._camera.picture()
         return Frame(picture, Fraction(now, 10**9), now, self._camera.given - 1)
 

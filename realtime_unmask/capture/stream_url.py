@@ -56,7 +56,7 @@ def read_url(url: str) -> Iterator[Shot]:
                     now = time.monotonic()
                     began = now - picture.time if began is None else began
                     time.sleep(max(0.0, began + picture.time - now))
-                captured_ns = time.monotonic_ns()
+                captured_ns = time.perf_counter_ns()
                 yield captured_ns, picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
         except DECODER_FAULTS as error:
             raise CameraError(

@@ -101,9 +101,12 @@ class PlanCache:
     @classmethod
     def default(cls) -> PlanCache:
         """In this user's cache folder."""
-        folder = Path(platformdirs.user_cache_dir("realtime-unmask", appauthor=False)) / "engines"
+        try:
+            place = Path(platformdirs.user_cache_dir("realtime-unmask", appauthor=False))
+        except RuntimeError:  # neither HOME nor a user of that number
+            return cls(None)
         # Without a home folder the path begins with a literal ~, and would be in the current one.
-        return cls(folder if folder.is_absolute() else None)
+        return cls(place / "engines" if place.is_absolute() else None)
 
     def load(self, key: Key) -> bytes | None:
         """What was stored under `key`, checked; None where there is nothing, or nothing sound."""

@@ -321,7 +321,7 @@ class LiveSession(Closing):
         chosen = sequence.state.choice.track_id
         live = LiveFrame(result, shown, status, captured_ns, chosen, rung)
         self._newest, self._newest_of = live, sequence
-        waited = time.monotonic_ns() - captured_ns - sum(result.timings.values())
+        waited = time.perf_counter_ns() - captured_ns - sum(result.timings.values())
         self._meter.went(captured_ns, {"wait": max(0, waited), **result.timings})
         self.latest.put(live)
         self.on_frame()

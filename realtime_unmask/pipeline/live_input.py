@@ -50,7 +50,7 @@ class Input(threading.Thread):
         self._source: LiveSource | None = None
         self._changed = threading.Event()  # another source, or the end
         self._stopping = False
-        self._began_ns = time.monotonic_ns()
+        self._began_ns = time.perf_counter_ns()
         self._opened_at = time.monotonic()
         self._last_frame: float | None = None  # since the source was opened
         self._trouble: Notice | None = None

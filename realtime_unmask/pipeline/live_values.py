@@ -55,7 +55,7 @@ class LiveFrame:
         shown: the frame to show: result.output, or another one where a face is lost.
         status: "starting" (no networks yet: as the camera gave it), "done", "lost" (see
             LiveOptions.lost) or "late" (the networks take too long: as the camera gave it).
-        captured_ns: time.monotonic_ns() when the camera gave it.
+        captured_ns: time.perf_counter_ns() when the camera gave it.
         chosen: track_id of the face that was chosen; None without one.
         rung: of the quality ladder that it was made on; 0 is the top, where nothing is left out.
     """

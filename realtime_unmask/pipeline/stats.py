@@ -49,7 +49,7 @@ class Meter:
         with self._lock:
             self.captured += frames
             for _ in range(min(frames, 1000)):
-                self._in.add(time.monotonic_ns())
+                self._in.add(time.perf_counter_ns())
 
     def drop(self, cause: str, frames: int = 1) -> None:
         """So many frames will not be shown."""
@@ -60,7 +60,7 @@ class Meter:
     def went(self, captured_ns: int, stages: Mapping[str, int]) -> None:
         """One frame was finished; `stages` in ns."""
         with self._lock:
-            now = time.monotonic_ns()
+            now = time.perf_counter_ns()
             self.shown += 1
             self._out.add(now)
             self._ages.append((now - captured_ns) / 1e6)
@@ -69,7 +69,7 @@ class Meter:
     def rates(self) -> tuple[float, float]:
         """Frames a second in and out."""
         with self._lock:
-            now = time.monotonic_ns()
+            now = time.perf_counter_ns()
             return self._in.value(now), self._out.value(now)
 
     def ages_ms(self) -> tuple[float, float]:

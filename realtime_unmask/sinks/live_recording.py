@@ -136,7 +136,7 @@ class LiveRecording:
 
     def tick(self, trouble: str) -> None:
         """No picture comes: the sound goes on, and the last picture stays."""
-        self._waited = Fraction(time.monotonic_ns() - self._began_ns, 10**9)
+        self._waited = Fraction(time.perf_counter_ns() - self._began_ns, 10**9)
         with self._ending_with_the_video():
             self._stay(self._waited)
             self._video.wait(self._waited)

@@ -60,7 +60,7 @@ def test_pictures_arrive_whole_with_number_and_time(
     for frame in frames:
         assert frame.image.shape == (48, 64, 3)
         assert (frame.image == frame.index % 251).all()
-        assert 0 <= time.monotonic_ns() - frame.captured_ns < 5e9
+        assert 0 <= time.perf_counter_ns() - frame.captured_ns < 5e9
     assert [f.index for f in frames] == sorted({f.index for f in frames})
 
 

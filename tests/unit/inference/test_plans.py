@@ -235,6 +235,12 @@ def test_user_without_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_, **__: "~/.cache/x")
     assert PlanCache.default().folder is None
 
+    def nobody(*_: object, **__: object) -> str:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("platformdirs.user_cache_dir", nobody)
+    assert PlanCache.default().folder is None
+
 
 RACE = """
 import sys, time

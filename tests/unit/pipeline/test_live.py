@@ -86,7 +86,7 @@ def test_a_slow_worker_gets_the_newest_frame_and_drops_are_counted(start: Start)
     session = start(make=lambda s: FakeUnmasker(s, seconds=0.05))
     wait_until(lambda: session.stats().drops.get("worker busy", 0) > 10, "drops")
     frame = _wait_done(session)
-    assert time.monotonic_ns() - frame.captured_ns < 1e9  # the newest, not one of a long queue
+    assert time.perf_counter_ns() - frame.captured_ns < 1e9  # the newest, not one of a long queue
     session.stop()
     assert books_balance(session)
 

@@ -187,7 +187,7 @@ def test_sound_goes_into_the_file_while_no_picture_comes(
         recording.write(_frame(5 + number / 25))
     for second in range(2, 120):
         sound.take_until(now := round((5 + second) * 1e9))
-        monkeypatch.setattr(time, "monotonic_ns", lambda now=now: now)
+        monkeypatch.setattr(time, "perf_counter_ns", lambda now=now: now)
         recording.tick("The camera is gone.")
     assert recording._track is not None
     assert sum(len(samples) for samples in recording._track._waiting) < RATE
@@ -215,7 +215,7 @@ def test_a_disk_that_is_full_while_no_picture_comes_ends_the_recording(
 
     recording._video._file.error = OSError(28, "No space left on device")
     sound.take_until(round(35e9))
-    monkeypatch.setattr(time, "monotonic_ns", lambda: round(35e9))
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: round(35e9))
     with pytest.raises(OutputError, match="No space left"):
         recording.tick("The camera is gone.")
     assert sound.closed
@@ -272,7 +272,7 @@ def test_a_camera_that_is_gone_overnight_costs_nothing_of_the_recording(
     recording = LiveRecording(path, first)
     for number in range(20):
         recording.write(_frame(5 + number / 10, 255 * (number % 2)))
-    monkeypatch.setattr(time, "monotonic_ns", lambda: round((6.9 + night) * 1e9))
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: round((6.9 + night) * 1e9))
     recording.tick("The camera is gone.")
     if back:
         recording.write(_frame(7 + night))
@@ -313,7 +313,7 @@ def test_what_was_recorded_is_kept_when_it_is_given_up(tmp_path: Path) -> None:
 def test_a_file_is_not_overwritten_and_the_microphone_let_go(tmp_path: Path) -> None:
     path = tmp_path / "there.mp4"
     path.touch()
-    sound = Sound(_clicks(1, []), time.monotonic_ns())
+    sound = Sound(_clicks(1, []), time.perf_counter_ns())
     with pytest.raises(UsageError, match="exists already"):
         LiveRecording(path, _frame(0), sound)
     assert sound.closed
