@@ -20,6 +20,7 @@ from realtime_unmask.ui.files import Done
 
 _ERRORS = 5  # so many are shown: each may take two lines of the window's height
 
+
 class FileCard(QFrame):
     """One line below the picture; hidden while there is nothing to say.
 
