@@ -102,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
             step.add_argument("--masked", type=Path, metavar="TAR_OR_FOLDER",
                               help="photographs of people in masks; judged on a held-out quarter")
             step.add_argument("--photo-sheet", type=picture, help="a contact sheet of those")
+            step.add_argument("--turned", action="store_true",
+                              help="also whole pictures, and photographs on their side or head")
         else:
             step.add_argument("--against", type=Path, metavar="FOLDER", help="earlier engines")
             step.add_argument("--faces", type=Path, metavar="CHECKPOINT",
@@ -253,11 +255,11 @@ def _evaluate_map(options: argparse.Namespace) -> None:
 
     _check_written(options, options.sheet, options.photo_sheet)
     _check_engines(options.engines, "map")
-    if options.masked:
+    if options.masked or options.turned:
         _check_mediapipe()
     judged, painted, photos = maps.evaluate(
         load_shards(options.data), options.engines, masked=options.masked,
-        limit=options.limit, workers=options.workers,
+        limit=options.limit, workers=options.workers, turned=options.turned,
     )  # fmt: skip
     text = report.document(f"Map, evaluation set {judged.digest}", judged.tables)
     print(text)

@@ -27,6 +27,8 @@ SURE = 0.5
 # down, but less surely.
 SIDEWAYS = (1, 3)
 SURER = (0.85, 0.7)
+# Only a face that nothing hides and that is as its mesh says is seen so surely.
+BARE = 0.85
 # Intersection over union from which two boxes are one face, and from which a face stands still.
 SAME = 0.3
 SETTLED = 0.5
@@ -152,9 +154,7 @@ class Detector(Closing):
     def _follow(self, image: UInt8, mesh: Float32, confidence: float) -> Float32 | None:
         height, width = image.shape[:2]
         box = _box(mesh)
-        centre, side = (box[:2] + box[2:]) / 2, NEAR * float((box[2:] - box[:2]).max())
-        x0, y0 = np.maximum(np.round(centre - side / 2).astype(int), 0)
-        x1, y1 = np.minimum(np.round(centre + side / 2).astype(int), (width, height))
+        x0, y0, x1, y1 = _near(box, width, height)
         if x1 - x0 < 8 or y1 - y0 < 8:
             return None
         part, scale = _reduce(image[y0:y1, x0:x1], NEAR_PX)
@@ -174,6 +174,12 @@ class Detector(Closing):
                 if _overlap(box, _box(moved)) > SAME:
                     return moved
         return None
+
+    def surely_bare(self, image: UInt8, mesh: Float32) -> bool:
+        """Whether a face is seen as surely as one that is as its mesh says and wears nothing."""
+        x0, y0, x1, y1 = _near(_box(mesh), image.shape[1], image.shape[0])
+        part, _ = _reduce(image[y0:y1, x0:x1], NEAR_PX)
+        return bool(self._look("short_range", part, 1, BARE, quarters.of_face(mesh)))
 
     def settle(self, image: UInt8, mesh: Float32) -> Float32 | None:
         """A face that was found, looked at more closely; None if it turns out to be none."""
@@ -253,6 +259,14 @@ def _starts(length: int, side: int) -> list[int]:
 def _box(mesh: Float32) -> Float32:
     """(4,) x0 y0 x1 y1."""
     return np.concatenate([mesh[:, :2].min(0), mesh[:, :2].max(0)])
+
+
+def _near(box: Float32, width: int, height: int) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 of the surroundings of a box, px, within the picture."""
+    centre, side = (box[:2] + box[2:]) / 2, NEAR * float((box[2:] - box[:2]).max())
+    x0, y0 = np.maximum(np.round(centre - side / 2).astype(int), 0)
+    x1, y1 = np.minimum(np.round(centre + side / 2).astype(int), (width, height))
+    return int(x0), int(y0), int(x1), int(y1)
 
 
 def _width(mesh: Float32) -> float:

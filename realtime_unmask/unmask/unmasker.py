@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TypeVar
 
@@ -12,27 +12,23 @@ import numpy as np
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import EngineError, EngineLost
 from realtime_unmask.faces import tracker
-from realtime_unmask.faces.alignment import align, crop
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.inference.engine import Engine, load_engine
 from realtime_unmask.inference.warm_up import warm_up
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import Face, Frame, FrameResult, Likeness, MaskMap, UInt8
+from realtime_unmask.types import Frame, FrameResult, Likeness, UInt8
 from realtime_unmask.unmask.card import fetched, finishing_on_card
-from realtime_unmask.unmask.compositor import support
 from realtime_unmask.unmask.editor import Paint, start_painting
 from realtime_unmask.unmask.effort import Effort
-from realtime_unmask.unmask.faces_wanted import Wearer, wanted
+from realtime_unmask.unmask.faces_wanted import Wearer
+from realtime_unmask.unmask.finding import BATCH, Search
 from realtime_unmask.unmask.finishing import blend_weight, composited, finished
-from realtime_unmask.unmask.given import as_weight, under
+from realtime_unmask.unmask.given import as_weight
 from realtime_unmask.unmask.likeness import enrol, guess_for
-from realtime_unmask.unmask.map import find_masks, is_worn, normalise
 from realtime_unmask.unmask.state import (
     Begun,
     Clock,
-    FaceMemory,
     Masked,
-    Seen,
     State,
     note_masks,
 )
@@ -42,8 +38,6 @@ __all__ = ["State", "Unmasker"]
 T = TypeVar("T")
 
 CROP = 256
-# Faces are run through the networks in batches of at most this many.
-BATCH = 4
 
 
 class Unmasker(Closing):
@@ -133,7 +127,7 @@ class Unmasker(Closing):
 
         Raises:
             TypeError, ValueError: the array is not of the form above.
-            MediaUnsupported: it shows no face, several, a small one, or one in a mask.
+            MediaUnsupported: it shows no face, several, or one that is small, cut, dark or masked.
             EngineError: the map network failed, or the editor was not trained to follow a face.
         """
         if not self._editor_engine.spec.prior_supported:
@@ -182,19 +176,16 @@ class Unmasker(Closing):
         frame = frame if isinstance(frame, Frame) else Frame(frame)
         clock, settings = Clock(self.clock), self._settings
         given = as_weight(given_map, frame)
-        with clock.stage("detect"):
-            faces = self._faces(frame, state)
-            mine = wanted(faces, settings.faces, state.choice if state else None)
-        with clock.stage("align"):
-            seen = self._align(frame, mine, state)
-        with clock.stage("map"):
-            masked = self._find_masks(seen) if given is None else under(given, seen, faces)
+        faces, seen, masked = Search(
+            self._detector, self._map_engine, CROP, frame,
+            settings, self.effort, state, clock, given,
+        ).run()  # fmt: skip
         if given is not None:
             given *= np.float32(settings.strength)
         self._wait_for_the_frame_before()
         note_masks(seen, masked)
         held = [self._held(one) for one in masked]
-        begun = Begun(frame, tuple(faces), settings, clock, given, masked, held)
+        begun = Begun(frame, faces, settings, clock, given, masked, held)
         if state is not None and state.likeness is not self.likeness:
             state.likeness, state.wearer = self.likeness, Wearer()  # perhaps another person's
         if self.likeness is not None and self._editor_engine.spec.prior_supported:
@@ -279,59 +270,6 @@ class Unmasker(Closing):
         """Paint of the frame before that serves again; not if it is on a card that was lost."""
         paint = one.seen.held_paint(self.effort.edit_every, one.hole)
         return paint if paint is not None and paint.card is self._card else None
-
-    def _faces(self, frame: Frame, state: State | None) -> list[Face]:
-        if state is None:
-            meshes = self._detector.find_all(frame.image)
-            return [tracker.as_face(mesh, number) for number, mesh in enumerate(meshes)]
-        return tracker.track(
-            frame, self._detector, state.tracks, self._settings.max_faces, self.effort.look_every
-        )
-
-    def _align(self, frame: Frame, faces: list[Face], state: State | None) -> list[Seen]:
-        seen = []
-        for face in faces:
-            try:
-                alignment = align(face.landmarks, CROP, frame.pixel_aspect)
-            except ValueError:  # a degenerate mesh: no face after all
-                continue
-            memory, follows = None, False
-            pixels = crop(frame.image, alignment)
-            if state is not None:
-                memory = state.faces.setdefault(face.track_id, FaceMemory(frames=-1))
-                memory.see(pixels, frame.captured_ns)
-                follows = memory.worn
-            seen.append(Seen(face, alignment, pixels, normalise(pixels), memory, follows))
-        if state is not None:
-            here = {one.face.track_id for one in seen}
-            state.faces = {k: v for k, v in state.faces.items() if k in here}
-        return seen
-
-    def _find_masks(self, seen: list[Seen]) -> list[Masked]:
-        """Those faces that wear a mask."""
-        masked = []
-        for start in range(0, len(seen), BATCH):
-            masked += self._look_for_masks(seen[start : start + BATCH])
-        return masked
-
-    def _look_for_masks(self, seen: list[Seen]) -> list[Masked]:
-        threshold = self._settings.mask_threshold
-        held = [one.held_map(self.effort.map_every, threshold) for one in seen]
-        asked = [one for one, before in zip(seen, held, strict=True) if before is None]
-        fresh: Iterator[MaskMap] = iter(())
-        if asked:
-            batch = np.stack([one.planes for one in asked])
-            memories = [one.map_memory for one in asked]
-            fresh = iter(find_masks(self._map_engine, batch, memories, threshold))
-        for one in asked:
-            if one.memory is not None:
-                one.memory.mapped_ns = one.memory.now_ns
-        maps = [next(fresh) if before is None else before for before in held]
-        return [
-            Masked(one, found, support(found, threshold))
-            for one, found in zip(seen, maps, strict=True)
-            if is_worn(found, one.map_memory)
-        ]
 
     def _wait_for_the_frame_before(self) -> None:
         before, self._under_way = self._under_way, None

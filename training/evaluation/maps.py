@@ -79,6 +79,7 @@ def evaluate(
     masked: Path | None = None,
     limit: int | None = None,
     workers: int | None = None,
+    turned: bool = False,
 ) -> tuple[Report, list[UInt8], list[UInt8]]:
     """Judge the map network of `engines`.
 
@@ -87,6 +88,7 @@ def evaluate(
         masked: folder or tar of photographs of people in masks.
         limit: about how many val faces instead of all.
         workers: processes; None: one for each core, 0: none.
+        turned: also look at whole pictures, every way up.
 
     Returns:
         The tables, and cells for two sheets: painted masks, scoring photographs.
@@ -113,6 +115,8 @@ def evaluate(
     if kept is not None:
         table, cells = _photos(kept, engines, plain)
         report.tables["photographs"] = table
+    if turned:
+        report.tables |= _turned(faces, kept, engines, limit, workers)
     return report, [a.thumb for a in answers], cells
 
 
@@ -262,6 +266,18 @@ def _photos(
                     "near-duplicates left out": float(kept.twins)
                 }
     return table, cells
+
+
+def _turned(
+    faces: Faces, kept: Held | None, engines: Path, limit: int | None, workers: int | None
+) -> dict[str, Table]:
+    from training.evaluation import turned
+
+    bare_ones = turned.bare(faces, engines, limit=limit, workers=workers)
+    tables = {"pictures of bare faces, looked at every way up": bare_ones}
+    if kept is not None:
+        tables["photographs, turned"] = turned.photographs(kept, engines, workers=workers)
+    return tables
 
 
 def _told(masked: Float64, negative: Float64) -> dict[str, float]:

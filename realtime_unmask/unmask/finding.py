@@ -1,0 +1,145 @@
+"""Whom a frame shows, and which of them wear a mask: detect, align, map, decide."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from realtime_unmask.faces import quarters, tracker
+from realtime_unmask.faces.alignment import align, crop
+from realtime_unmask.faces.detector import Detector
+from realtime_unmask.inference.engine import Engine
+from realtime_unmask.settings import Settings
+from realtime_unmask.types import Face, Float32, Frame, MaskMap
+from realtime_unmask.unmask.compositor import support
+from realtime_unmask.unmask.effort import Effort
+from realtime_unmask.unmask.faces_wanted import wanted
+from realtime_unmask.unmask.given import under
+from realtime_unmask.unmask.map import find_masks, is_worn, normalise
+from realtime_unmask.unmask.state import Clock, FaceMemory, Masked, Seen, State
+
+# Faces are run through the networks in batches of at most this many.
+BATCH = 4
+
+Found = tuple[tuple[Face, ...], list[Seen], list[Masked]]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The search of one frame.
+
+    Attributes:
+        detector, map_engine: what searches.
+        size: side of the aligned crop, px.
+        frame: where.
+        settings, effort: how.
+        state: the memory of the frame's sequence, changed in place; None for a still.
+        clock: stages are added to it.
+        given: (H, W) float32 in [0, 1], a map in place of the network's; or None.
+    """
+
+    detector: Detector
+    map_engine: Engine
+    size: int
+    frame: Frame
+    settings: Settings
+    effort: Effort = field(default_factory=Effort)
+    state: State | None = None
+    clock: Clock = field(default_factory=lambda: Clock(time.perf_counter_ns))
+    given: Float32 | None = None
+
+    def run(self) -> Found:
+        """All faces; those that are wanted, aligned; and of these those in a mask.
+
+        A masked face that stands on its head is seen as an upright one as surely as any: only the
+        map tells. So where nobody in a still wears a mask, it is looked at the other ways up too,
+        unless somebody is surely bare: upside down a forehead with hair below it looks masked.
+
+        Raises:
+            EngineError: the map network failed.
+        """
+        found = self._among(self._faces)
+        if self.state is not None or self.given is not None or found[2]:
+            return found
+        image = self.frame.image
+        if any(self.detector.surely_bare(image, face.landmarks) for face in found[0]):
+            return found
+        for turns in quarters.OTHER_WAYS:
+            other = self._among(partial(self._turned_faces, turns))
+            if other[2]:
+                return other
+        return found
+
+    def _faces(self) -> list[Face]:
+        if self.state is None:
+            return numbered(self.detector.find_all(self.frame.image))
+        most, every = self.settings.max_faces, self.effort.look_every
+        return tracker.track(self.frame, self.detector, self.state.tracks, most, every)
+
+    def _turned_faces(self, turns: int) -> list[Face]:
+        return numbered(self.detector.find_turned(self.frame.image, turns))
+
+    def _among(self, look: Callable[[], list[Face]]) -> Found:
+        with self.clock.stage("detect"):
+            faces = look()
+            choice = self.state.choice if self.state else None
+            mine = wanted(faces, self.settings.faces, choice, self.frame.captured_ns)
+        with self.clock.stage("align"):
+            seen = self._align(mine)
+        with self.clock.stage("map"):
+            masked = self._masked(seen) if self.given is None else under(self.given, seen, faces)
+        return tuple(faces), seen, masked
+
+    def _align(self, faces: list[Face]) -> list[Seen]:
+        seen = []
+        for face in faces:
+            try:
+                alignment = align(face.landmarks, self.size, self.frame.pixel_aspect)
+            except ValueError:  # a degenerate mesh: no face after all
+                continue
+            memory, follows = None, False
+            pixels = crop(self.frame.image, alignment)
+            if self.state is not None:
+                memory = self.state.faces.setdefault(face.track_id, FaceMemory(frames=-1))
+                memory.see(pixels, self.frame.captured_ns)
+                follows = memory.worn
+            seen.append(Seen(face, alignment, pixels, normalise(pixels), memory, follows))
+        if self.state is not None:
+            here = {one.face.track_id for one in seen}
+            self.state.faces = {k: v for k, v in self.state.faces.items() if k in here}
+        return seen
+
+    def _masked(self, seen: list[Seen]) -> list[Masked]:
+        """Those faces that wear a mask."""
+        masked = []
+        for start in range(0, len(seen), BATCH):
+            batch = seen[start : start + BATCH]
+            for one, found in zip(batch, self._maps(batch), strict=True):
+                if is_worn(found, one.map_memory):
+                    masked.append(
+                        Masked(one, found, support(found, self.settings.mask_threshold))
+                    )
+        return masked
+
+    def _maps(self, seen: list[Seen]) -> list[MaskMap]:
+        threshold = self.settings.mask_threshold
+        held = [one.held_map(self.effort.map_every, threshold) for one in seen]
+        asked = [one for one, before in zip(seen, held, strict=True) if before is None]
+        fresh: Iterator[MaskMap] = iter(())
+        if asked:
+            batch = np.stack([one.planes for one in asked])
+            memories = [one.map_memory for one in asked]
+            fresh = iter(find_masks(self.map_engine, batch, memories, threshold))
+        for one in asked:
+            if one.memory is not None:
+                one.memory.mapped_ns = one.memory.now_ns
+        return [next(fresh) if before is None else before for before in held]
+
+
+def numbered(meshes: list[Float32]) -> list[Face]:
+    """The faces of a still, (478, 3) each, by their order."""
+    return [tracker.as_face(mesh, number) for number, mesh in enumerate(meshes)]
