@@ -172,8 +172,6 @@ class Card:
 
     def _matched(self, rgb: Tensor, crop: Tensor, hole: Tensor, known: Tensor) -> Tensor:
         """editor.match_colour, with nothing that the CPU would have to wait for."""
-        import torch
-
         inner, outer = (self._dilated(hole, reach) for reach in editor.BAND_PX)
         band = ((outer - inner) * known).reshape(-1).double()
         gap = (crop - rgb).reshape(3, -1).double()
@@ -183,8 +181,10 @@ class Card:
         plane = self._fit(gap, good, self._slopes * good.sum())
         matched = (rgb + (plane @ self._terms).reshape(rgb.shape).float()).clamp(0, 255)
         jump = self._jumps(hole, known, crop)
-        better = (band.sum() >= editor.MIN_BAND_PIXELS) & (jump(matched) < jump(rgb))
-        return torch.where(better, matched, rgb)
+        share = editor.kept_share(jump(matched), jump(rgb)).nan_to_num(0.0).clamp(0, 1)
+        share = share * (band.sum() >= editor.MIN_BAND_PIXELS)
+        made: Tensor = rgb + share * (matched - rgb)
+        return made
 
     def _fit(self, gap: Tensor, weight: Tensor, ridge: Tensor) -> Tensor:
         """(3 colours, 3 terms): least squares of the pixels that count."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -29,6 +29,8 @@ BAND_PX = (1, RIM_PX)
 # Width of each side of the seam, crop px.
 SEAM_PX = 2
 TRIMMED_SHARE = 0.3
+# A seam that changes by this share of itself is better, or worse, without a doubt.
+UNDOUBTED = 0.1
 MIN_BAND_PIXELS = 200
 # A picture is black and white if colours differ by more than GREY_SPREAD of 255, which coding may
 # leave, in less than GREY_SHARE of its pixels.
@@ -234,7 +236,8 @@ def match_colour(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8 | None
     In a black and white picture the paint loses its colour first.
 
     Fitted on what the network made of the rim around the hole, where the truth is known, and kept
-    only if the seam gets smaller. Nothing is learnt from lips or beard: they lie inside.
+    as far as the seam gets smaller (`kept_share`). Nothing is learnt from lips or beard: they lie
+    inside.
 
     Args:
         painted: (S, S, 3) float32 in [0, 255], the editor's output for the whole crop.
@@ -265,7 +268,20 @@ def match_colour(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8 | None
     change += painted
     matched: Float32 = np.clip(change, 0, 255, out=change)
     edge = _Edge(crop, hole, known)
-    return matched if edge.jump(matched) < edge.jump(painted) else painted
+    share = kept_share(edge.jump(matched), edge.jump(painted))
+    if not share > 0:  # nor if it is no number
+        return painted
+    return matched if share >= 1 else painted + np.float32(share) * (matched - painted)
+
+
+def kept_share(matched: Any, painted: Any) -> Any:
+    """How much of a match is kept, by the seams with and without it, numbers or tensors.
+
+    All of it, 1 or more, where the seam gets smaller by UNDOUBTED of itself; none, 0 or less, where
+    it grows by as much. A choice of one of the two would flip from frame to frame, and from one
+    device to another.
+    """
+    return 0.5 + (painted - matched) / (2 * UNDOUBTED * painted + 1e-6)
 
 
 def seam(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> float:

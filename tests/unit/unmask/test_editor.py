@@ -13,6 +13,7 @@ from realtime_unmask.unmask.editor import (
     Painted,
     Prior,
     is_grey,
+    kept_share,
     match_colour,
     paint,
     seam,
@@ -164,3 +165,11 @@ def test_what_is_no_number_does_not_stay() -> None:
 def test_without_a_place_in_common_nothing_follows() -> None:
     painted = face()
     assert np.array_equal(steadied(painted, painted + 5, np.zeros((SIZE, SIZE), np.uint8)), painted)
+
+
+def test_a_match_is_kept_as_far_as_it_makes_the_seam_smaller() -> None:
+    """Without a step: the seams of one frame and of the next differ by a little."""
+    shares = [kept_share(seam, 4.0) for seam in (0.0, 3.59, 3.8, 4.0, 4.2, 4.41, 9.0)]
+    assert min(shares[:2]) >= 1 and max(shares[5:]) <= 0
+    assert shares[2:5] == pytest.approx([0.75, 0.5, 0.25], abs=1e-3)
+    assert not kept_share(np.nan, np.nan) > 0
