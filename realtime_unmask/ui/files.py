@@ -132,7 +132,7 @@ class FileJobs(QObject):
                     self.done.emit(self._one(path, unmasker, cancel))
                 except _Cancelled:
                     break
-                except Exception as error:  # noqa: BLE001  said; it is no reason to leave the others
+                except (UnmaskError, OSError) as error:  # OSError: a name that is too long, say
                     self.done.emit(Done(path, None, error=_why(path, error)))
                 finally:
                     self._writing = False

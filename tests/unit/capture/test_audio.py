@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -105,3 +106,17 @@ def test_one_that_is_not_connected_is_refused_by_its_name() -> None:
 def test_without_a_name_the_system_chooses() -> None:
     with SystemMicrophone():
         assert Stream.made.device is None
+
+
+@pytest.mark.parametrize("name", ["PortAudioError", "SyntaxError"])
+def test_only_a_fault_of_portaudio_is_said_to_be_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "sounddevice.py").write_text(
+        f"class PortAudioError(Exception): ...\nraise {name}('no host')\n"
+    )
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Exception, match="no host") as met:
+        SystemMicrophone()
+    assert isinstance(met.value, CameraError) == (name == "PortAudioError")
