@@ -1,4 +1,4 @@
-"""What the editor is trained on: a face, a hole, and now and then a guess for what is hidden."""
+"""What the editor is trained on: a masked face, the bare one, and now and then a guess for it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from training.data import (
 )
 from training.labelled import Labelled
 from training.masks.camera import frame_edge, grade, harsh, moved, reduced, smooth_field, tight
-from training.masks.pasted import carried
-from training.masks.shape import Points, random_shape
+from training.masks.shape import Points
+from training.masks.worn import put_on
 from training.shards import CROP, Faces
 
 # How often a sample shows somebody of whom there is another picture, which then is the prior.
 PAIR_SHARE = 0.15
 # How often the face was small in its photograph: what is painted must be as soft as the rest.
 SMALL_SHARE = 0.25
-# How often a hole has the outline of a photographed mask: drawn ones know no folds, and stand off
-# the face less.
+# How often the mask is cut out of a photograph: drawn ones know no folds, and stand off the face
+# less.
 REAL_SHARE = 0.35
 # How often another sample's prior is a worsened copy of the truth.
 COPY_SHARE = 0.38
@@ -49,11 +49,12 @@ def editor_maker(
 ) -> Callable[[Faces, int, np.random.Generator], Sample]:
     """The function that makes sample after sample of `faces`, S = `size` px.
 
-    The mask's looks don't matter, since the hole is blank. Its samples: target (3, S, S) in
-    [-1, 1], map (1, S, S) 0 or 1, valid (1, S, S), prior (3, S, S) and prior_weight (1, S, S).
+    The hole is blank, but around it are the mask's shade and what is left of its edge. Its
+    samples: image and target, with and without the mask, (3, S, S) in [-1, 1], map (1, S, S) 0 or
+    1, valid (1, S, S), prior (3, S, S) and prior_weight (1, S, S).
 
     Args:
-        real: labelled photographs, whose masks lend REAL_SHARE of the holes their shape.
+        real: labelled photographs, whose masks are REAL_SHARE of those that are put on.
     """
     _, who = np.unique(person(faces), return_inverse=True)
     several = np.flatnonzero(np.bincount(who)[who] > 1)
@@ -80,16 +81,24 @@ def _sample(
     real: Labelled | None,
 ) -> Sample:
     seen = view(faces, index, rng, size)
-    hole = _hole(seen.mesh, size, rng, real)
-    image, valid = grade(seen.image, rng), seen.valid
+    texture = None
+    if real is not None and rng.random() < REAL_SHARE:
+        texture = real.texture(seen.mesh, rng)
+    masked, worn = put_on(seen.image, seen.mesh, rng, texture)
+    image, masked = _alike(grade, [seen.image, masked], rng)
+    valid = seen.valid
     if rng.random() < HARSH_SHARE:
-        image = harsh(image, rng)
-    if rng.random() < MOTION_SHARE:
-        (image,) = moved([image], rng)
+        image, masked = _alike(harsh, [image, masked], rng)
+    if rng.random() < MOTION_SHARE:  # half of a mask is mask enough, as the map is taught
+        image, masked, worn = moved([image, masked, worn], rng)
+        worn = np.minimum(1, 2 * worn)
     if rng.random() < SMALL_SHARE:
-        image = np.clip(reduced(image, rng), 0, 1)  # enlarging overshoots
+        image, masked, worn = _alike(reduced, [image, masked, worn], rng)
+        image, masked = np.clip(image, 0, 1), np.clip(masked, 0, 1)  # enlarging overshoots
+    hole = _hole(worn, rng)
     if rng.random() < EDGE_SHARE:
-        image, known = frame_edge(image, tight(seen.mesh, size, rng))
+        ends = tight(seen.mesh, size, rng)
+        (image, known), (masked, _) = frame_edge(image, ends), frame_edge(masked, ends)
         valid = valid * known
     prior, weight = np.zeros_like(image), np.zeros_like(hole)
     if other is not None:
@@ -97,9 +106,10 @@ def _sample(
     elif rng.random() < copy_share:
         prior, weight = _worse_copy(image, hole, rng)
     if rng.random() < 0.5:
-        image, prior = image[:, ::-1], prior[:, ::-1]
+        image, masked, prior = image[:, ::-1], masked[:, ::-1], prior[:, ::-1]
         hole, valid, weight = hole[:, ::-1], valid[:, ::-1], weight[:, ::-1]
     return {
+        "image": chw(masked) * 2 - 1,
         "target": chw(image) * 2 - 1,
         "map": hole[None],
         "valid": valid[None],
@@ -108,16 +118,20 @@ def _sample(
     }
 
 
-def _hole(
-    mesh: Points, size: int, rng: np.random.Generator, real: Labelled | None
-) -> Plane:
+def _alike(
+    camera: Callable[[Picture, np.random.Generator], Picture],
+    pictures: list[Picture],
+    rng: np.random.Generator,
+) -> list[Picture]:
+    """All pictures through the same camera."""
+    seed = int(rng.integers(2**63))
+    return [camera(picture, np.random.default_rng(seed)) for picture in pictures]
+
+
+def _hole(worn: Plane, rng: np.random.Generator) -> Plane:
     """(S, S) 0 or 1: a mask, grown as the run-time does and a little more or less."""
-    if real is not None and rng.random() < REAL_SHARE:
-        shape = carried(mesh, real.texture(mesh, rng), size)[2]
-    else:
-        shape = random_shape(mesh, size, rng).map
-    marked = (shape > 0.4).astype(np.uint8)
-    grow = max(1, round(rng.uniform(0.5, 6.5) * size / CROP))
+    marked = (worn > 0.4).astype(np.uint8)
+    grow = max(1, round(rng.uniform(0.5, 6.5) * worn.shape[0] / CROP))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
     return cv2.dilate(marked, kernel).astype(np.float32)
 

@@ -9,10 +9,8 @@ from realtime_unmask.faces.alignment import EYE_CENTRE
 from training.data import HARSH_SHARE, MOTION_SHARE, Picture, Plane, Sample, View, chw, view
 from training.labelled import Labelled
 from training.masks.camera import degrade, frame_edge, grade, harsh, moved, tight
-from training.masks.cloth import paint
 from training.masks.occluders import beard, glasses, occlude
-from training.masks.pasted import paste, tied
-from training.masks.shape import random_shape
+from training.masks.worn import put_on
 from training.shards import CROP, STORED, Faces
 
 # Where there are labelled photographs: their share of the samples, and that of
@@ -21,8 +19,6 @@ REAL_SHARE = 0.3
 PASTED_SHARE = 0.40
 # How many of the faces that are not labelled photographs wear a mask.
 MASKED_SHARE = 0.74
-# How often a pasted mask gets straps.
-TIED_SHARE = 0.6
 # How often a bare face and any face is shown the wrong way round: it wears nothing. A forehead
 # with hair below it looks like a mask, and there is no other way to tell.
 BARE_WRONG_WAY_SHARE, WRONG_WAY_SHARE = 0.08, 0.05
@@ -89,12 +85,9 @@ def _dressed(
     if rng.random() >= MASKED_SHARE:
         return image, target, bool(rng.random() < 0.35)
     if real is not None and rng.random() < PASTED_SHARE:
-        image, target = paste(image, seen.mesh, real.texture(seen.mesh, rng), rng)
-        if rng.random() < TIED_SHARE:
-            image, target = tied(image, target, seen.mesh, rng)
+        image, target = put_on(image, seen.mesh, rng, real.texture(seen.mesh, rng))
     else:
-        shape = random_shape(seen.mesh, CROP, rng)
-        image, target = paint(image, shape, rng, _print(faces, rng)), shape.map
+        image, target = put_on(image, seen.mesh, rng, printed=_print(faces, rng))
     if rng.random() < 0.15:
         image, over = glasses(image, seen.mesh, rng)
         target = target * (1 - over)

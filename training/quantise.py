@@ -112,7 +112,7 @@ def inputs(network: Network, sample: Planes) -> Planes:
     """A batch of one, as the program hands it to the network."""
     if network == "map":
         return {"image": sample["image"][None]}
-    image = sample["target"] * (1 - sample["map"])
+    image = sample["image"] * (1 - sample["map"])
     names = ("map", "prior", "prior_weight")
     return {"image": image[None], **{name: sample[name][None] for name in names}}
 

@@ -44,10 +44,10 @@ def of_samples(samples: list[Sample], path: Path) -> None:
 
 
 def _pair(sample: Sample) -> list[UInt8]:
-    if "image" in sample:
-        pictures = [sample["image"], sample["target"].repeat(3, 0) * 2 - 1]
+    if "map" in sample:
+        pictures = [sample["image"] * (1 - sample["map"]), sample["target"]]
     else:
-        pictures = [sample["target"] * (1 - sample["map"]), sample["target"]]
+        pictures = [sample["image"], sample["target"].repeat(3, 0) * 2 - 1]
     small = []
     for picture in pictures:
         shown = np.clip((picture.transpose(1, 2, 0) + 1) * 127.5, 0, 255).astype(np.uint8)

@@ -89,20 +89,25 @@ SHIFTS = 17
 
 
 def blank(batch: Batch) -> Tensor:
-    """The network's `image`: the picture with the hole at 0."""
-    return batch["target"] * (1 - batch["map"])
+    """The network's `image`: the masked picture with the hole at 0."""
+    return batch["image"] * (1 - batch["map"])
 
 
 def reconstruction_losses(rgb: Tensor, confidence: Tensor, batch: Batch) -> dict[str, Tensor]:
-    """L1 and SSIM in the hole, a little L1 around it, and the confidence's own error, weighed."""
+    """L1 and SSIM in the hole, a little L1 around it, and the confidence's own error, weighed.
+
+    Around the hole the picture is asked for as it is, with the mask's shade: there the program
+    looks whether the colour fits.
+    """
     inside = batch["map"] * batch["valid"]
     around = (grown(batch["map"], RIM_PX) - batch["map"]) * batch["valid"]
     error = (rgb - batch["target"]).abs()
     composite = torch.lerp(batch["target"], rgb, batch["map"])
     # exp(-error / 0.2): 1 for a perfect pixel, 0.37 for one that is off by a tenth of the range.
     deserved = torch.exp(-5.0 * error.detach().mean(1, keepdim=True))
+    rim = weighted_mean((rgb - batch["image"]).abs(), around)
     return {
-        "l1": 2.0 * weighted_mean(error, inside) + 0.5 * weighted_mean(error, around),
+        "l1": 2.0 * weighted_mean(error, inside) + 0.5 * rim,
         "structure": 0.5 * dissimilarity(composite, batch["target"], inside),
         "confidence": 0.1 * weighted_mean((confidence - deserved).abs(), inside),
     }
@@ -216,7 +221,7 @@ class EditorRun(Run[EditorNet]):
         rng = np.random.default_rng([config.seed, self.rank, step])
         moved = rng.random() < config.moved
         if moved:
-            batch = batch | self._next_frame(batch["target"], rng)
+            batch = batch | self._next_frame(batch["image"], rng)
         if self.imagenet is not None:
             shift = torch.from_numpy(rng.integers(0, SHIFTS, 2))
             batch = batch | {"shift": shift.to(self.device)}
@@ -235,12 +240,12 @@ class EditorRun(Run[EditorNet]):
         self.descend(total, self.network, self.optimiser)
         return {name: value.detach() for name, value in losses.items()}
 
-    def _next_frame(self, target: Tensor, rng: np.random.Generator) -> Batch:
+    def _next_frame(self, image: Tensor, rng: np.random.Generator) -> Batch:
         """How the next frame of a video differs: where things are, and a webcam's noise."""
-        motion = Motion.random(len(target), rng, self.device)
-        size = torch.from_numpy(rng.uniform(0.0, 0.04, (len(target), 1, 1, 1)))
+        motion = Motion.random(len(image), rng, self.device)
+        size = torch.from_numpy(rng.uniform(0.0, 0.04, (len(image), 1, 1, 1)))
         dice = torch.Generator(self.device).manual_seed(int(rng.integers(2**31)))
-        noise = torch.randn(target.shape, generator=dice, device=self.device)
+        noise = torch.randn(image.shape, generator=dice, device=self.device)
         return {
             "motion": motion.matrix,
             "motion_back": motion.inverse,
@@ -295,7 +300,7 @@ class EditorRun(Run[EditorNet]):
             motion = Motion(batch["motion"], batch["motion_back"])
             hole = (motion(batch["map"]) > 0.5).float()
             seen = {k: motion(batch[k]) * hole for k in ("prior", "prior_weight")}
-            seen |= {"map": hole, "target": motion(batch["target"] + batch["noise"])}
+            seen |= {"map": hole, "image": motion(batch["image"] + batch["noise"])}
             other = motion.back(self.paint(self.average, seen)[0])
             known = (motion.back(hole) > 0.9).float() * batch["map"] * batch["valid"]
         apart = F.avg_pool2d((rgb - other) * known, 2)

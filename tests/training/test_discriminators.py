@@ -80,7 +80,9 @@ def test_the_face_network_asks_for_texture_and_discriminators_bring_the_grid_los
     target = 0.3 * torch.randn(2, 3, 64, 64)
     hole = torch.zeros(2, 1, 64, 64)
     hole[..., 4:60, 4:60] = 1
-    batch = {"target": target, "map": hole, "valid": torch.ones_like(hole)}
+    batch = {
+        "image": target, "target": target, "map": hole, "valid": torch.ones_like(hole),
+    }  # fmt: skip
     batch["shift"] = torch.tensor([3, 9])
     soft = 0.1 * target
     stairs = F.interpolate(F.avg_pool2d(target, 4), (64, 64))

@@ -80,6 +80,28 @@ def test_a_seam_is_seen_and_a_true_picture_has_none() -> None:
     assert scores.seam(patched, np.zeros_like(hole), valid) == 0
 
 
+def test_an_edge_is_compared_with_the_true_one_within_and_without() -> None:
+    hole, valid = square(20, 20, 24).astype(np.uint8), np.ones((64, 64), bool)
+    true = np.full((64, 64, 3), 120, np.uint8)
+    inside, beside, deep, far = (true.copy() for _ in range(4))
+    inside[hole > 0] = 140
+    beside[18:46, 18:46] = 140
+    deep[23:41, 23:41] = 0  # 3 px from the edge
+    far[:17] = 0
+    assert scores.edge_error(true, true, hole, valid) == 0
+    one, two = (scores.edge_error(picture, true, hole, valid) for picture in (inside, beside))
+    assert 3 < one < two and two == pytest.approx(2 * one, rel=0.15)
+    assert scores.edge_error(deep, true, hole, valid) == 0
+    assert scores.edge_error(far, true, hole, valid) == 0
+    assert np.isnan(scores.edge_error(deep, true, np.zeros_like(hole), valid))
+    assert scores.brightness(inside, true, hole > 0) == 20
+
+
+def test_a_mean_has_a_standard_error() -> None:
+    assert scores.mean_and_error([1.0, 3.0, float("nan")]) == (2.0, pytest.approx(1.0))
+    assert all(np.isnan(scores.mean_and_error([1.0, float("nan")])))
+
+
 def test_auc_counts_ties_half() -> None:
     assert scores.auc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1
     assert scores.auc(np.array([1.0]), np.array([1.0, 1.0])) == 0.5
@@ -139,6 +161,8 @@ def test_editor_tables_have_every_row_and_nothing_changes_outside(judged: Faces)
     ]  # fmt: skip
     assert all(row["outside"] == 0 for name, row in table.items() if name != "true picture")
     assert table["ours"] == table["previous weights"]
+    paired = made.groups[f"ours less previous weights: {cases.SETS[0]}"]
+    assert paired["mean"]["psnr"] == paired["standard error"]["psnr"] == 0
     assert table["ours, true map"]["psnr"] > table["no-op"]["psnr"]
     assert made.groups["age"]["20-39"]["n"] == 3
     again, _ = editor.evaluate(judged, ENGINES, workers=0, limit=1)

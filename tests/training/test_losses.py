@@ -33,10 +33,14 @@ def test_weighted_mean_counts_only_what_has_weight() -> None:
 def test_the_hole_and_its_rim_are_weighed_apart() -> None:
     target, hole = torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
     hole[..., 20:44, 20:44] = 1
-    batch = {"target": target, "map": hole, "valid": torch.ones_like(hole)}
+    shaded = target - 0.3  # the masked picture, which is what the rim is to look like
+    batch = {
+        "image": shaded, "target": target, "map": hole, "valid": torch.ones_like(hole),
+    }  # fmt: skip
     rim = grown(hole, train_editor.RIM_PX) - hole
+    right = torch.lerp(shaded, target, hole)
     for wrong, wanted in ((hole, 2.0), (rim, 0.5), (1 - hole - rim, 0.0)):
-        rgb = target + 0.1 * wrong
+        rgb = right + 0.1 * wrong
         losses = train_editor.reconstruction_losses(rgb, torch.ones_like(hole), batch)
         assert losses["l1"].item() == pytest.approx(0.1 * wanted)
 
@@ -87,15 +91,15 @@ def test_paint_that_moves_with_the_picture_agrees_and_paint_that_does_not_disagr
     ramp = torch.linspace(-1, 1, 64).expand(2, 3, 64, 64).contiguous()
     hole = torch.zeros(2, 1, 64, 64)
     hole[..., 16:48, 16:48] = 1
-    batch = {"target": ramp, "map": hole, "valid": torch.ones_like(hole),
+    batch = {"image": ramp, "target": ramp, "map": hole, "valid": torch.ones_like(hole),
              "prior": torch.zeros_like(ramp), "prior_weight": torch.zeros_like(hole)}  # fmt: skip
     batch |= run._next_frame(ramp, np.random.default_rng(3))
     batch["noise"].zero_()
     apart = {}
     for name, paint in {
-        "moves": lambda _, seen: (seen["target"], seen["map"]),
+        "moves": lambda _, seen: (seen["image"], seen["map"]),
         "stays": lambda _, seen: (ramp, seen["map"]),
-        "brighter": lambda _, seen: (seen["target"] + 0.2, seen["map"]),
+        "brighter": lambda _, seen: (seen["image"] + 0.2, seen["map"]),
     }.items():
         monkeypatch.setattr(run, "paint", paint)
         difference = run._disagreement(ramp, batch)

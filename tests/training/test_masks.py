@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -173,6 +174,26 @@ def test_editor_samples_have_binary_holes_and_priors_inside_them(faces: Faces) -
         assert not weight[sample["map"] == 0].any()
         assert not sample["prior"][:, weight[0] == 0].any()
     assert 5 < seen_prior < 25  # about half
+
+
+def test_editor_samples_show_the_face_with_and_without_its_mask(
+    faces: Faces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.editor_data.SMALL_SHARE", 0.0)  # enlarging spreads a mask's edge
+    monkeypatch.setattr("training.editor_data.MOTION_SHARE", 0.0)
+    stream = data.Stream(faces, editor_maker(faces), seed=1)
+    shades = 0
+    for number in range(20):
+        sample = stream.sample(number)
+        inside = sample["map"][0] > 0
+        known = sample["valid"][0] > 0
+        apart = np.abs(sample["image"] - sample["target"]).max(0)
+        assert np.median(apart[inside & known]) > 0.02, "a mask is in the hole"
+        away = cv2.dilate(sample["map"][0], np.ones((41, 41), np.uint8)) == 0
+        assert apart[away & known].max(initial=0) < 0.02, "and changes nothing far from it"
+        darker = (sample["target"] - sample["image"]).mean(0)[~inside & ~away & known]
+        shades += bool(darker.size and darker.max() > 0.05)
+    assert shades > 4, "its shade falls on the skin around it"
 
 
 def test_harsh_light_is_grey_coloured_bright_dark_or_from_one_side(faces: Faces) -> None:

@@ -32,6 +32,8 @@ NOOP, MEAN, RIDGE, BEFORE, OURS, TRUE_MAP, TRUE = (
 )  # fmt: skip
 # Measures of one result; "outside" is the worst, all others are means.
 WORST = ("outside",)
+# Measures that are compared with those of earlier weights, picture by picture.
+PAIRED = ("psnr", "ssim", "edge", "perceptual", "texture", "content")
 # A Fréchet distance of fewer pictures says more about their number than about them.
 FRECHET_FROM = 100
 THUMB = 128
@@ -204,11 +206,13 @@ def _measured(case: Case, result: UInt8, hole: UInt8) -> dict[str, float]:
         "psnr": scores.psnr(result, case.bare, inside),
         "ssim": float(similar[inside].mean()),
         "l1": scores.l1(result, case.bare, inside),
+        "brightness": scores.brightness(result, case.bare, inside),
         "full_psnr": scores.psnr(result, case.bare, case.valid),
         "full_ssim": float(similar[case.valid].mean()),
         # Of a mask that was missed there is no seam and no support; `found` counts those.
         "area": float(hole[case.valid].sum() / max(int(inside.sum()), 1)) if found else np.nan,
         "seam": scores.seam(result, hole, case.valid) if found else np.nan,
+        "edge": scores.edge_error(result, case.bare, hole, case.valid),
         "outside": float(change[_reached(hole, case) == 0].max(initial=0)),
         "found": float(found),
     }
@@ -231,12 +235,33 @@ def _report(answers: list[Answer]) -> Report:
     for chosen in report.tables:
         mine = [answer for answer in answers if answer.set == chosen]
         report.groups[f"source: {chosen}"] = _groups(mine, "source")
+        if BEFORE in mine[0].rows:
+            report.groups[f"{OURS} less {BEFORE}: {chosen}"] = _paired(mine)
     val = [answer for answer in answers if answer.set.startswith("val")]
     for group in ("kind", "age", "ethnicity"):
         parts = _groups(val, group)
         if parts:
             report.groups[group] = parts
     return report
+
+
+def _paired(answers: list[Answer]) -> dict[str, dict[str, float]]:
+    """By how much our row differs from that of the weights before, picture by picture."""
+    columns: dict[str, list[float]] = {}
+    for answer in answers:
+        ours, theirs = answer.rows[OURS], answer.rows[BEFORE]
+        for name in PAIRED:
+            if name in ours.numbers:
+                gap = ours.numbers[name] - theirs.numbers[name]
+                columns.setdefault(name, []).append(gap)
+        if ours.identity.size:
+            gap = float((ours.identity - theirs.identity) @ answer.true.identity)
+            columns.setdefault("identity", []).append(gap)
+    both = {name: scores.mean_and_error(column) for name, column in columns.items()}
+    return {
+        "mean": {name: mean for name, (mean, _) in both.items()},
+        "standard error": {name: error for name, (_, error) in both.items()},
+    }
 
 
 def _groups(answers: list[Answer], group: str) -> dict[str, dict[str, float]]:

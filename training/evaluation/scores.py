@@ -98,6 +98,36 @@ def seam(image: UInt8, hole: UInt8, valid: Bool) -> float:
     return float(ciede2000(means[0][where], means[1][where]).mean())
 
 
+def edge_error(image: UInt8, true: UInt8, hole: UInt8, valid: Bool) -> float:
+    """Mean CIEDE2000 between a picture and the true one, in the 4 px along a hole's edge.
+
+    2 px of them lie inside; outside the picture differs too, by the shade that a mask casts. NaN
+    where there is no edge.
+    """
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * SEAM_PX + 1, 2 * SEAM_PX + 1))
+    band = (cv2.dilate(hole, disc) > cv2.erode(hole, disc)) & valid
+    if not band.any():
+        return float("nan")
+    ours, theirs = (
+        cv2.cvtColor(one.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[band].astype(np.float64)
+        for one in (image, true)
+    )
+    return float(ciede2000(ours, theirs).mean())
+
+
+def brightness(a: UInt8, b: UInt8, where: Bool) -> float:
+    """How much brighter `a` is than `b` in the mean of all colours, of 255."""
+    return float((a[where].astype(np.float64) - b[where]).mean())
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and its standard error, without those that are no number; NaN of fewer than two."""
+    known = np.array([value for value in values if not np.isnan(value)])
+    if len(known) < 2:
+        return float("nan"), float("nan")
+    return float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
+
+
 def _window(plane: NDArray[np.float32]) -> Float64:
     side = 2 * SEAM_PX + 1
     return cv2.blur(plane, (side, side)).astype(np.float64)
