@@ -15,6 +15,8 @@ from realtime_unmask.capture.scripted import ScriptedCamera, Step
 from realtime_unmask.pipeline.live import LiveSession
 from realtime_unmask.sinks.live_recording import LiveRecording
 from realtime_unmask.sinks.readback import count_pictures
+from realtime_unmask.types import Frame, FrameResult
+from realtime_unmask.unmask.unmasker import State
 from tests.unit.pipeline.live_fakes import (
     FakeUnmasker,
     ListSink,
@@ -59,12 +61,19 @@ def test_memory_threads_and_handles_do_not_grow(frames: int) -> None:
         def write(self, frame):  # type: ignore[no-untyped-def]
             pass
 
+    class Passing(FakeUnmasker):
+        def process(self, frame: Frame, state: State) -> FrameResult:
+            result = super().process(frame, state)
+            for record in (self.states, self.seen, self.followed):
+                record.clear()  # of 100,000 frames it would be megabytes
+            return result
+
     def attach(first: object) -> ListSink:
         sinks.append(Forgetful())
         return sinks[-1]
 
     camera = ScriptedCamera(fps=240, size=(320, 240))
-    session = LiveSession(camera, FakeUnmasker)
+    session = LiveSession(camera, Passing)
     session.start()
     session.attach("page", attach)
     wait_until(lambda: camera.given > 500, "the warm-up", 30)
