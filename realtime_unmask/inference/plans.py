@@ -35,7 +35,7 @@ import platformdirs
 from realtime_unmask import __version__
 
 MAX_BYTES = 512 * 2**20
-# Plans of older versions go when there are more than this; each network needs a few.
+# Of more than this those go that were not used for longest; each network needs a few.
 MAX_ENTRIES = 32
 # Longer than the slowest build that was heard of; then the other process is taken for stuck.
 LOCK_TIMEOUT_S = 900.0
@@ -110,7 +110,7 @@ class PlanCache:
 
     def load(self, key: Key) -> bytes | None:
         """What was stored under `key`, checked; None where there is nothing, or nothing sound."""
-        found, fault = self._read(key.name, key.words)
+        found, fault = self._taken(key)
         if fault:
             _say(f"A compiled engine is made anew: {fault}")
         return found
@@ -122,8 +122,9 @@ class PlanCache:
         about = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "key": key.words}
         plan = self.folder / f"{key.name}.plan"
         try:
-            _write(plan, data)
-            _write(plan.with_suffix(".json"), json.dumps(about, indent=1).encode())
+            # A plan that nothing says anything of would be a fault to a program beside this one.
+            sidecar = json.dumps(about, indent=1).encode()
+            _write({plan.with_suffix(".json"): sidecar, plan: data})
         except OSError as error:
             _say(f"{plan} cannot be written ({error.strerror}); it is compiled at each start.")
             return False
@@ -135,7 +136,7 @@ class PlanCache:
 
         Of several processes that ask at once, one builds and the others wait for it.
         """
-        found, _ = self._read(key.name, key.words)
+        found, _ = self._taken(key)
         if found is not None:
             return found
         if not self._prepare() or self.folder is None:
@@ -151,12 +152,16 @@ class PlanCache:
     def forget(self, kind: str) -> None:
         """Remove all that was stored under keys of that kind, as far as that can be done."""
         with suppress(OSError):
-            for path in self._files(".plan", ".json"):
-                if path.name.startswith(f"{kind}-"):
-                    path.unlink()
+            for plan in self._files(".plan"):
+                if plan.name.startswith(f"{kind}-"):
+                    _remove(plan, ".plan", ".json")
 
     def entries(self) -> list[Entry]:
-        """All that is stored, each checked."""
+        """All that is stored, each checked.
+
+        Raises:
+            OSError: the folder cannot be looked into.
+        """
         made = []
         for plan in self._files(".plan"):
             _, fault = self._read(plan.stem, None)
@@ -182,6 +187,14 @@ class PlanCache:
             else:
                 path.unlink(missing_ok=True)
         return len(plans)
+
+    def _taken(self, key: Key) -> tuple[bytes | None, str]:
+        """As `_read`, for use: what was used last is thrown away last."""
+        found, fault = self._read(key.name, key.words)
+        if found is not None and self.folder is not None:
+            with suppress(OSError):
+                os.utime(self.folder / f"{key.name}.plan")
+        return found, fault
 
     def _read(self, name: str, words: Mapping[str, str] | None) -> tuple[bytes | None, str]:
         """(content, "") or (None, what is wrong); (None, "") where there is nothing.
@@ -234,8 +247,14 @@ class PlanCache:
         with suppress(OSError):
             plans = sorted(self._files(".plan"), key=lambda path: path.stat().st_mtime_ns)
             for plan in plans[:-MAX_ENTRIES]:
-                for ending in (".plan", ".json", ".lock"):
-                    plan.with_suffix(ending).unlink(missing_ok=True)
+                _remove(plan, ".plan", ".json", ".lock")
+
+
+def _remove(plan: Path, *endings: str) -> None:
+    """The files of one engine with these endings, as far as that can be done."""
+    for ending in endings:
+        with suppress(OSError):
+            plan.with_suffix(ending).unlink()
 
 
 def _unsafe(folder: Path) -> str:
@@ -269,19 +288,25 @@ def _sidecar(path: Path) -> dict[str, Any]:
     return table if isinstance(table, dict) else {}
 
 
-def _write(path: Path, data: bytes) -> None:
-    """At each moment the old or the new file is complete at `path`. Raises OSError."""
+def _write(files: Mapping[Path, bytes]) -> None:
+    """All of them, in this order; at each moment the old or the new one is complete at each path.
+
+    Raises:
+        OSError: one cannot be written; where the disk is full, all are as they were.
+    """
     writer = f"{os.getpid()}-{threading.get_ident()}"  # two threads may make the same at once
-    partial = path.with_name(f"{path.name}.{writer}.partial")
+    partials = {path: path.with_name(f"{path.name}.{writer}.partial") for path in files}
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
     try:
-        with open(os.open(partial, flags, 0o600), "wb") as file:
-            file.write(data)
-        partial.replace(path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
+        for path, data in files.items():
+            with open(os.open(partials[path], flags, 0o600), "wb") as file:
+                file.write(data)
+        for path, partial in partials.items():
+            partial.replace(path)
+    finally:
+        for partial in partials.values():  # of those that could not be written
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
 
 @contextmanager

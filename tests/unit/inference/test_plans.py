@@ -366,3 +366,53 @@ def test_two_threads_that_store_the_same_do_not_disturb_each_other(cache: PlanCa
         thread.join()
     assert stored == [True] * 40
     assert cache.load(KEY) == PLAN * 20
+
+
+def test_plan_in_use_is_not_taken_for_an_old_one(
+    cache: PlanCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plans, "MAX_ENTRIES", 3)
+    keys = [Key("openvino", {"threads": str(n)}) for n in range(3)]
+    for age, key in enumerate([KEY, *keys[:2]]):
+        cache.store(key, PLAN)
+        os.utime(plan_file(cache, key), (age, age))
+    assert cache.load(KEY) == PLAN
+    cache.store(keys[2], PLAN)
+    assert cache.load(KEY) == PLAN
+    assert cache.load(keys[0]) is None
+
+
+def test_reader_beside_the_first_store_meets_no_fault(
+    cache: PlanCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A program that starts for the first time beside another one."""
+    replace, found = Path.replace, []
+
+    def slowly(path: Path, target: Path) -> None:
+        found.append(cache.load(KEY))
+        replace(path, target)
+        found.append(cache.load(KEY))
+
+    monkeypatch.setattr(Path, "replace", slowly)
+    assert cache.store(KEY, PLAN)
+    assert found[-1] == PLAN
+    assert lines(caplog) == []
+
+
+def test_forgetting_goes_on_after_a_file_that_another_program_removed(
+    cache: PlanCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [Key("choice", {"network": name}) for name in ("map", "editor")]
+    for key in keys:
+        cache.store(key, PLAN)
+    first = min(plan_file(cache, key).with_suffix(".json") for key in keys)
+    unlink = Path.unlink
+
+    def gone(path: Path, missing_ok: bool = False) -> None:
+        if path == first:
+            unlink(path)
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", gone)
+    cache.forget("choice")
+    assert cache.entries() == []
