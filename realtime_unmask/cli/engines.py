@@ -42,9 +42,8 @@ def _start(ctx: typer.Context) -> None:
 @app.command("list")
 def list_engines() -> int:
     """Say what there is, and for what."""
-    cache = _cache()
-    entries = cache.entries()
-    say(f"In {cache.folder or 'no folder: this user has no cache'}:")
+    entries = _entries()
+    say(f"In {_cache().folder or 'no folder: this user has no cache'}:")
     for entry in entries:
         say(f"  {_about(entry)}")
     say(f"{count(len(entries), 'file')}, {_mb(sum(entry.size for entry in entries))}")
@@ -62,7 +61,7 @@ def build_engines(cards: Cards = "") -> int:
 @app.command("verify")
 def verify_engines() -> int:
     """Check the digests; exit code 1 if one differs."""
-    entries = _cache().entries()
+    entries = _entries()
     damaged = [entry for entry in entries if entry.fault]
     for entry in entries:
         say(f"  {_about(entry)}")
@@ -79,10 +78,9 @@ def verify_engines() -> int:
 @app.command("clean")
 def clean_engines() -> int:
     """Remove all; what is needed is made anew."""
-    cache = _cache()
-    size = sum(entry.size for entry in cache.entries())
+    size = sum(entry.size for entry in _entries())
     try:
-        removed = cache.clean()
+        removed = _cache().clean()
     except OSError as error:
         raise OutputError(
             f"{error.filename} cannot be removed ({error.strerror}). Remove it yourself."
@@ -117,7 +115,12 @@ def _build_here() -> int:
 
 
 def _build(flavour: Flavour, sm: str) -> int:
-    """Both networks; how many had to be built. Raises EngineError."""
+    """Both networks; how many had to be built.
+
+    Raises:
+        EngineError: one cannot be built.
+        OutputError: it cannot be kept.
+    """
     from realtime_unmask.inference.standby import jobs
 
     built = 0
@@ -127,6 +130,13 @@ def _build(flavour: Flavour, sm: str) -> int:
             continue
         began = time.perf_counter()
         size = job.run()
+        if not job.is_there():
+            folder = _cache().folder
+            raise OutputError(
+                f"What was built for {job.words} cannot be kept"
+                + (f" in {folder}. Look at its permissions and the room on its disk." if folder
+                   else ": this user has no cache folder. Set HOME.")
+            )  # fmt: skip
         say(f"  {job.words}: {_mb(size)}, built in {time.perf_counter() - began:.1f} s")
         built += 1
     return built
@@ -146,6 +156,16 @@ def _cache() -> PlanCache:
     from realtime_unmask.inference.plans import PlanCache
 
     return PlanCache.default()
+
+
+def _entries() -> list[Entry]:
+    cache = _cache()
+    try:
+        return cache.entries()
+    except OSError as error:
+        raise OutputError(
+            f"{cache.folder} cannot be read ({error.strerror}). Look at its permissions."
+        ) from error
 
 
 def _about(entry: Entry) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from realtime_unmask.errors import EngineUnavailable
-from realtime_unmask.inference import cuda
+from realtime_unmask.inference import cuda, plans
 from realtime_unmask.inference.plans import Key, PlanCache
 from tests.unit.inference import fake_gpu
 
@@ -70,6 +70,44 @@ def test_clean_removes_all(command: Command, cache: PlanCache) -> None:
     cache.store(Key("tensorrt", {}), bytes(1_000_000))
     assert command("engines", "clean").out == ["1 file removed, 1.0 MB"]
     assert cache.entries() == []
+
+
+@pytest.mark.parametrize("word", ["list", "verify", "clean"])
+def test_folder_that_may_not_be_looked_into(
+    command: Command, cache: PlanCache, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    def closed(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    cache.store(Key("tensorrt", {}), b"plan")
+    monkeypatch.setattr(Path, "iterdir", closed)
+    ran = command("engines", word)
+    assert (ran.code, ran.out) == (1, [])
+    (line,) = ran.err
+    assert line.startswith(f"error: {cache.folder} cannot be read (Permission denied). ")
+
+
+@pytest.mark.parametrize("place", ["full", "read-only", "none"])
+def test_build_that_cannot_be_kept_is_no_success(
+    command: Command, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    machine = fake_gpu.install(monkeypatch, "tensorrt_rtx")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if place == "full":
+        monkeypatch.setattr(plans, "_write", full)
+    elif place == "read-only":
+        monkeypatch.setattr(PlanCache, "_prepare", lambda _: False)
+    else:
+        monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_, **__: "~/.cache")
+    for words in ((), ("--for", "sm_86,sm_89")):
+        ran = command("engines", "build", *words)
+        assert ran.code == 1
+        assert not any("built" in line for line in ran.out)
+        assert ran.err[-1].startswith("error: What was built for map, TensorRT-RTX 1.7.1, sm_86")
+    assert len(machine.module.builds) == 2
 
 
 def test_build_for_the_card_here(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
