@@ -15,6 +15,8 @@ BACKENDS = (
     "onnxruntime",
     "torch_cpu",  # the numerical reference
 )
+# ONNX Runtime makes as many as it is told, for minutes, or fails with no error of its own.
+MAX_THREADS = 1024
 FACES = ("all", "largest", "chosen")
 
 
@@ -24,7 +26,8 @@ class Settings:
 
     Attributes:
         backend: one of BACKENDS; "auto" takes the one that serves best here.
-        threads: CPU threads for the networks; 0 leaves the choice to the backend.
+        threads: CPU threads for the networks, at most MAX_THREADS; 0 leaves the choice to the
+            backend.
         precision: "auto" (the fastest that loses nothing visible), "fp32", "bf16" or "int8".
         max_faces: how many faces are followed in a video; a still has no limit.
         mask_threshold: a map value from which a crop pixel counts as mask, 0..1. Below a half,
@@ -56,8 +59,8 @@ class Settings:
             )
         if self.precision not in ("auto", "fp32", "bf16", "int8"):
             raise UsageError(f"Precision is auto, fp32, bf16 or int8, not '{self.precision}'.")
-        if self.threads < 0:
-            raise UsageError(f"threads must be 0 or more, not {self.threads}.")
+        if not 0 <= self.threads <= MAX_THREADS:
+            raise UsageError(f"threads must be 0 to {MAX_THREADS}, not {self.threads}.")
         if self.max_faces < 1:
             raise UsageError(f"max_faces must be at least 1, not {self.max_faces}.")
         if not 0.0 < self.mask_threshold < 1.0:

@@ -373,6 +373,7 @@ def test_painted_result_says_what_it_is(command: Command) -> None:
         (["a.png", "-o", "out", "--use-maps", "gone"], "no folder gone"),
         (["a.png", "-o", "out", "--json", "empty"], "empty is a folder"),
         (["a.png", "-o", "out", "--backend", "abacus"], "no backend 'abacus'"),
+        (["a.png", "-o", "out", "--threads", "3000000000"], "threads must be 0 to 1024"),
         (["a.png"], "--output"),
         (["-o", "out"], "INPUT"),
         (["a.png", "-o", "out", "--colour"], "--colour"),
