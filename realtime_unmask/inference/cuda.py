@@ -19,6 +19,8 @@ _LIBRARIES = {"linux": "libcuda.so.1", "win32": "nvcuda.dll"}
 # One of these is there wherever a driver is at work: Linux, containers, WSL.
 _DEVICE_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")
 _DRIVER_FILE = Path("/proc/driver/nvidia/version")
+_NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE, cuInit's word for cards that are all hidden
+_HIDDEN = "The NVIDIA driver finds no card. Is it hidden by CUDA_VISIBLE_DEVICES?"
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_...
 
 
@@ -56,7 +58,7 @@ def card() -> Card:
     number = ctypes.c_int()
     _ask(library, "cuDeviceGetCount", ctypes.byref(number))
     if number.value == 0:
-        raise EngineUnavailable("The NVIDIA driver finds no card.")
+        raise EngineUnavailable(_HIDDEN)
     device, major, minor, version = (ctypes.c_int() for _ in range(4))
     _ask(library, "cuDeviceGet", ctypes.byref(device), 0)
     name = ctypes.create_string_buffer(256)
@@ -101,6 +103,8 @@ def _library() -> Any:
 
 def _ask(library: Any, function: str, *arguments: object) -> None:
     status = getattr(library, function)(*arguments)
+    if status == _NO_DEVICE:
+        raise EngineUnavailable(_HIDDEN)
     if status != 0:
         raise EngineUnavailable(
             f"The NVIDIA driver does not answer ({function} gives error {status}). Start the "

@@ -104,6 +104,13 @@ def test_driver_that_finds_no_card(monkeypatch: pytest.MonkeyPatch) -> None:
         cuda.card()
 
 
+def test_card_that_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With CUDA_VISIBLE_DEVICES="" the driver itself says that there is none."""
+    monkeypatch.setattr(ctypes, "CDLL", lambda file: Driver(error=100))
+    with pytest.raises(EngineUnavailable, match=r"finds no card.*CUDA_VISIBLE_DEVICES"):
+        cuda.card()
+
+
 def test_driver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda file: Driver(error=999))
     with pytest.raises(EngineUnavailable, match="cuInit gives error 999"):
