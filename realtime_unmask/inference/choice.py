@@ -13,7 +13,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from statistics import median
 from typing import Any
 
@@ -61,10 +61,7 @@ def choose(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> Engine:
     passed_over: dict[str, str] = {}
     gpu = [name for name in ON_GPU if _works(name, passed_over)]
     if not gpu:
-        engine = _on_cpu(spec, files, settings, passed_over)
-        cpu = [f"{name}: {passed_over[name]}" for name in ON_CPU if name in passed_over]
-        engine.reason = "; ".join([*(cpu or ["the first choice on a CPU"]), *_no_gpu(passed_over)])
-        return engine
+        return _without_gpu(spec, files, settings, passed_over)
     chosen = _remembered(spec, files, settings) or _timed(gpu, spec, files, settings, passed_over)
     if chosen.backend in ON_CPU:
         return chosen
@@ -149,6 +146,16 @@ def _works(name: str, passed_over: dict[str, str]) -> bool:
     return True
 
 
+def _without_gpu(
+    spec: EngineSpec, files: NetworkFiles, settings: Settings, passed_over: dict[str, str]
+) -> BackendEngine:
+    """As `_on_cpu`, where no GPU can be used, with the reasons."""
+    engine = _on_cpu(spec, files, settings, passed_over)
+    cpu = [f"{name}: {passed_over[name]}" for name in ON_CPU if name in passed_over]
+    engine.reason = "; ".join([*(cpu or ["the first choice on a CPU"]), *_no_gpu(passed_over)])
+    return engine
+
+
 def _on_cpu(
     spec: EngineSpec, files: NetworkFiles, settings: Settings, passed_over: dict[str, str]
 ) -> BackendEngine:
@@ -201,23 +208,25 @@ def _timed(
     times: dict[str, float] = {}
     may_pass = False  # what kept a GPU from being tried: it may be well at the next start
     cpu = next((name for name in ON_CPU if _works(name, passed_over)), None)
-    for name in [*gpu, *([cpu] if cpu else [])]:
-        try:
-            engine, times[name] = _tried(name, spec, files, settings)
-        except EngineDamaged:
-            raise
-        except EngineError as error:
-            passed_over[name] = str(error)
-            # A plan that is missing is waited for: who builds it makes this choice forgotten.
-            may_pass |= name in gpu and not isinstance(error, EngineNotBuilt)
-            continue
-        slower = engine
-        if best is None or times[name] < CLEARLY * times[best.backend]:
-            best, slower = engine, best or engine
-        if slower is not best:
-            slower.close()
+    with ExitStack() as kept:
+        for name in [*gpu, *([cpu] if cpu else [])]:
+            try:
+                engine, times[name] = _tried(name, spec, files, settings)
+            except EngineDamaged:
+                raise
+            except EngineError as error:
+                passed_over[name] = str(error)
+                # A plan that is missing is waited for: who builds it makes this choice forgotten.
+                may_pass |= name in gpu and not isinstance(error, EngineNotBuilt)
+                continue
+            if best is None or times[name] < CLEARLY * times[best.backend]:
+                kept.close()
+                best = kept.enter_context(engine)
+            else:
+                engine.close()
+        kept.pop_all()
     if best is None:
-        return _on_cpu(spec, files, settings, passed_over)
+        return _without_gpu(spec, files, settings, passed_over)
     listed = ", ".join(f"{name} {ms:.1f} ms" for name, ms in times.items())
     others = [f"{n}: {passed_over[n]}" for n in PREFERENCE if n in passed_over]
     best.reason = "; ".join([f"the best of a timed run: {listed}", *others])
@@ -231,12 +240,11 @@ def _tried(
     name: str, spec: EngineSpec, files: NetworkFiles, settings: Settings
 ) -> tuple[BackendEngine, float]:
     """One backend's engine, and the time of a run, ms. Raises EngineError."""
-    engine = backend(name).load(spec, files, settings)
-    try:
-        return engine, _time_ms(engine)
-    except EngineError:
-        engine.close()
-        raise
+    with ExitStack() as undo:
+        engine = undo.enter_context(backend(name).load(spec, files, settings))
+        spent_ms = _time_ms(engine)
+        undo.pop_all()
+    return engine, spent_ms
 
 
 def _time_ms(engine: BackendEngine) -> float:

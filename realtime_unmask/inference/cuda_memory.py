@@ -34,6 +34,11 @@ class CudaMemory(Closing):
 
     stream: int
 
+    @staticmethod
+    @abstractmethod
+    def package() -> Any:
+        """Its bindings of the driver. Raises ImportError."""
+
     @abstractmethod
     def device(self, size: int) -> int:
         """The address of `size` bytes on the card. Raises EngineLost."""
@@ -65,18 +70,30 @@ def open_memory() -> CudaMemory:
     Raises:
         EngineUnavailable: neither is, or the driver does not work.
     """
+    try:
+        return memory_package()()
+    except EngineLost as error:
+        raise EngineUnavailable(str(error)) from error
+    except RuntimeError as error:  # cuda-python's word for a driver that it cannot find
+        raise EngineUnavailable(
+            f"The NVIDIA driver cannot be used ({str(error).rstrip('.')})."
+        ) from error
+
+
+def memory_package() -> Callable[[], CudaMemory]:
+    """What opens memory through the package that is installed; touches no card.
+
+    Raises:
+        EngineUnavailable: neither is.
+    """
     missing = []
     for kind in (CudaPythonMemory, PyCudaMemory):
         try:
-            return kind()
+            kind.package()
         except ImportError as error:
             missing.append(str(error).rstrip("."))
-        except EngineLost as error:
-            raise EngineUnavailable(str(error)) from error
-        except RuntimeError as error:  # cuda-python's word for a driver that it cannot find
-            raise EngineUnavailable(
-                f"The NVIDIA driver cannot be used ({str(error).rstrip('.')})."
-            ) from error
+        else:
+            return kind
     raise EngineUnavailable(
         f"Neither cuda-python nor pycuda can be imported ({'; '.join(missing)}). {INSTALL}"
     )
@@ -86,9 +103,7 @@ class CudaPythonMemory(CudaMemory):
     """Through cuda-python's bindings of the driver."""
 
     def __init__(self) -> None:
-        from cuda.bindings import driver
-
-        self._driver: Any = driver
+        self._driver = driver = self.package()
         self._free: list[Callable[[], object]] = []
         self._call("cuInit", 0)
         gpu = self._call("cuDeviceGet", 0)
@@ -102,6 +117,13 @@ class CudaPythonMemory(CudaMemory):
             raise
         self._free.append(lambda: driver.cuStreamDestroy(stream))
         self.stream = int(stream)
+
+    @staticmethod
+    def package() -> Any:
+        """See CudaMemory."""
+        from cuda.bindings import driver
+
+        return driver
 
     def device(self, size: int) -> int:
         """See CudaMemory."""
@@ -159,9 +181,7 @@ class PyCudaMemory(CudaMemory):
     """Through pycuda."""
 
     def __init__(self) -> None:
-        import pycuda.driver as driver
-
-        self._driver: Any = driver
+        self._driver = driver = self.package()
         self._kept: list[Any] = []
         self._context: Any = None
         self._stream: Any = None
@@ -175,6 +195,13 @@ class PyCudaMemory(CudaMemory):
             self.close()  # pycuda ends the process where a thread leaves a context behind
             raise
         self.stream = int(self._stream.handle)
+
+    @staticmethod
+    def package() -> Any:
+        """See CudaMemory."""
+        from pycuda import driver
+
+        return driver
 
     def device(self, size: int) -> int:
         """See CudaMemory."""

@@ -7,6 +7,7 @@ meanwhile).
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,13 +15,12 @@ import numpy as np
 
 from realtime_unmask.errors import (
     EngineDamaged,
-    EngineError,
     EngineLost,
     EngineNotBuilt,
     EngineUnavailable,
 )
 from realtime_unmask.inference import cuda
-from realtime_unmask.inference.cuda_memory import CudaMemory, Launch, open_memory
+from realtime_unmask.inference.cuda_memory import CudaMemory, Launch, memory_package, open_memory
 from realtime_unmask.inference.engine import BackendEngine, NetworkFiles
 from realtime_unmask.inference.plans import Key, PlanCache
 from realtime_unmask.inference.spec import EngineSpec, check_signature
@@ -188,6 +188,7 @@ def probe_flavour(flavour: Flavour) -> str:
     """The card and the precision. Raises EngineUnavailable."""
     card = cuda.card()
     flavour.module()
+    memory_package()
     return f"{card.name} ({card.sm}), fp16"
 
 
@@ -201,22 +202,20 @@ def load_flavour(
     plan = stored_or_built(flavour, spec, files, card, cache, may_build=settings.backend != "auto")
     about = {**flavour.plan_key(spec, files, card).about, "gpu": card.name, "driver": card.driver}
     kernels = _Kernels(cache, Key(f"{flavour.name}-kernels", about)) if flavour.portable else None
-    memory = open_memory()
-    try:
-        return TensorRtEngine(spec, flavour, plan, memory, kernels)
-    except EngineLost as error:
-        memory.close()
-        raise EngineUnavailable(str(error)) from error
-    except EngineError:
-        memory.close()
-        raise
-    # What the bindings make of something that could not be created.
-    except (RuntimeError, TypeError, AttributeError) as error:
-        memory.close()
-        raise EngineUnavailable(
-            f"{flavour.label} cannot run the plan of the '{spec.name}' network: "
-            f"{logger(flavour.module()).cause()} See `realtime-unmask doctor`."
-        ) from error
+    with ExitStack() as undo:
+        memory = undo.enter_context(open_memory())
+        try:
+            engine = TensorRtEngine(spec, flavour, plan, memory, kernels)
+        except EngineLost as error:
+            raise EngineUnavailable(str(error)) from error
+        # What the bindings make of something that could not be created.
+        except (RuntimeError, TypeError, AttributeError) as error:
+            raise EngineUnavailable(
+                f"{flavour.label} cannot run the plan of the '{spec.name}' network: "
+                f"{logger(flavour.module()).cause()} See `realtime-unmask doctor`."
+            ) from error
+        undo.pop_all()
+    return engine
 
 
 def stored_or_built(

@@ -290,7 +290,7 @@ def package() -> Any:
     """torch. Raises EngineUnavailable."""
     try:
         import torch
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: one of its libraries is missing
         raise EngineUnavailable(
             f"The package torch cannot be imported ({first_line(error)}) {INSTALL}"
         ) from error

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from realtime_unmask.errors import EngineError, EngineLost, EngineUnavailable
-from realtime_unmask.inference import choice, cuda, tensorrt
+from realtime_unmask.errors import EngineDamaged, EngineError, EngineLost, EngineUnavailable
+from realtime_unmask.inference import choice, cuda, openvino, tensorrt
 from realtime_unmask.inference.engine import Engine, load_engine, version
 from realtime_unmask.inference.plans import PlanCache
 from realtime_unmask.settings import Settings
@@ -284,3 +285,54 @@ def test_bf16_that_was_asked_for_is_served_by_the_cpu_or_refused(
         assert (engine.backend, engine.spec.precision) == ("openvino", "bf16")
         assert "tensorrt: TensorRT computes in fp16 or fp32" in engine.reason
 
+
+@pytest.mark.parametrize("error", [EngineDamaged("altered"), KeyboardInterrupt()])
+@pytest.mark.parametrize("function", ["load", "time"])
+def test_trial_that_ends_too_soon_leaves_nothing_on_the_card(
+    folder: Path,
+    planned: None,
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    function: str,
+    error: BaseException,
+) -> None:
+    """While the second backend is tried, the first has its network on the card."""
+
+    def fails(*_: object) -> None:
+        raise error
+
+    if function == "load":
+        monkeypatch.setattr(openvino, "load", fails)
+    else:
+        monkeypatch.setattr(choice, "_time_ms", fails)
+    with pytest.raises(type(error)):
+        load_engine("map", AUTO, folder)
+    assert machine.driver.alive == {}
+
+
+def test_second_cpu_backend_steps_in_and_says_why(
+    folder: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise EngineUnavailable("OpenVINO refuses it.")
+
+    monkeypatch.setattr(openvino, "load", fails)
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "onnxruntime"
+        assert "tensorrt: The plan of the 'map' network" in engine.reason
+        assert "openvino: OpenVINO refuses it." in engine.reason
+
+
+def test_torch_that_lacks_one_of_its_libraries_is_passed_over(
+    folder: Path,
+    planned: None,
+    times: dict[str, float],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "torch.py").write_text("raise OSError('libcublas.so.13: cannot open')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torch")
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "tensorrt"
+        assert "torch: The package torch cannot be imported (libcublas.so.13" in engine.reason

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from realtime_unmask.errors import EngineDamaged, EngineLost, EngineUnavailable
-from realtime_unmask.inference import cuda
+from realtime_unmask.inference import cuda, tensorrt
 from realtime_unmask.inference.cuda_memory import CudaMemory
 from realtime_unmask.inference.engine import NetworkFiles, load_engine
 from realtime_unmask.inference.manifest import INPUTS, OUTPUTS, Network
@@ -253,6 +253,35 @@ def test_neither_way_to_memory_is_installed(
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(EngineUnavailable, match="Neither cuda-python nor pycuda can be imported"):
         load_engine("map", SETTINGS, folder)
+
+
+def test_backend_that_has_no_way_to_memory_does_not_work(
+    folder: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a plan would be built, for minutes, that nothing can run."""
+    assert tensorrt.probe() == "Fake RTX 3060 (sm_86), fp16"
+    for name in ("cuda.bindings", "pycuda"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(EngineUnavailable, match="Neither cuda-python nor pycuda can be imported"):
+        tensorrt.probe()
+    assert machine.driver.alive == {}
+
+
+@pytest.mark.parametrize("way", ["cuda", "pycuda"])
+def test_loading_that_is_stopped_leaves_nothing_on_the_card(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """pycuda ends the process where a context is left behind."""
+    machine = fake_gpu.install(monkeypatch, "tensorrt", pycuda=way == "pycuda")
+
+    def stopped(logger: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(machine.module, "Runtime", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        load_engine("map", SETTINGS, folder)
+    assert machine.driver.alive == {}
+    assert machine.pycuda is None or machine.pycuda.pushed == 0
 
 
 @pytest.mark.parametrize("function", ["cuMemAlloc", "cuMemHostAlloc"])
