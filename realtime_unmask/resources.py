@@ -32,9 +32,13 @@ def folder(name: str) -> Path:
 
 
 def child_environment() -> dict[str, str]:
-    """The environment for another Python process: it finds this package, wherever it is started."""
+    """The environment for another Python process: it finds this package, wherever it is started.
+
+    And it imports nothing from the current folder, in which anything may lie.
+    """
     search = [str(_PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, search))}
+    path = os.pathsep.join(filter(None, search))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
 
 def verified(path: Path, sha256: str) -> bytes:

@@ -78,6 +78,7 @@ class Standby(Closing):
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            errors="replace",  # what a library prints may be in any encoding
             env=resources.child_environment(),
         )
 

@@ -176,3 +176,29 @@ def test_process_finds_the_program_wherever_it_is_started(
     with Standby(Settings()) as process:
         assert list(process.lines()) == []
         assert process.completed
+
+
+def test_process_imports_nothing_from_the_folder_in_which_it_is_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A person's own json.py, say."""
+    (tmp_path / "json.py").write_text("raise SystemExit(5)")
+    monkeypatch.chdir(tmp_path)
+    stand_in(monkeypatch, 'print(json.dumps({"chosen": {}}))')
+    with Standby(Settings()) as process:
+        assert list(process.lines()) == []
+        assert process.completed
+
+
+def test_library_that_talks_in_another_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(
+        monkeypatch,
+        r"""
+sys.stdout.buffer.write(b"Ger\xe4t\n")
+sys.stdout.flush()
+print(json.dumps({"chosen": {"map": "torch"}}))
+""",
+    )
+    with Standby(Settings()) as process:
+        assert list(process.lines()) == []
+        assert process.found
