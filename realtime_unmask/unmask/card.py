@@ -371,6 +371,6 @@ def _is_worth_it(card: Card, size: int) -> bool:
 
     theirs, slow = run(Painted(rgb, sure), Painted(rgb + 3, sure))
     ours, fast = run(CardPainted(card, there, sure), CardPainted(card, past, sure))
-    apart = np.abs(ours.astype(int) - theirs)[theirs != frame]
+    apart = np.abs(ours.astype(int) - theirs)[(theirs != frame) | (ours != frame)]
     same = apart.size > 0 and (apart > MOST).mean() <= FURTHER and apart.mean() <= MEAN
     return bool(same) and fast < CLEARLY * slow

@@ -242,6 +242,24 @@ def test_the_trial_finds_the_same_pixels_and_asks_for_less_time(
         engine.close()
 
 
+def test_the_trial_finds_paint_where_there_should_be_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blended = cards.Card.blended
+
+    def everywhere(self: cards.Card, *arguments: object) -> tuple[UInt8, UInt8]:
+        part, weight = blended(self, *arguments)  # type: ignore[arg-type]
+        return np.where(weight[..., None] > 0, part, 255 - part), weight
+
+    monkeypatch.setattr(cards, "CLEARLY", 1e9)
+    monkeypatch.setattr(cards.Card, "blended", everywhere)
+    engine = LeftThere()
+    try:
+        assert cards.finishing_on_card(engine, S) is None  # type: ignore[arg-type]
+    finally:
+        engine.close()
+
+
 def test_an_engine_without_a_card_is_not_tried() -> None:
     with load_engine("editor", SETTINGS) as engine:
         assert cards.finishing_on_card(engine, S) is None
