@@ -119,7 +119,7 @@ class Manifest:
             table = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise EngineDamaged(f"{path} cannot be read ({error.strerror}). {_ADVICE}") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise EngineDamaged(f"{path} is not valid JSON ({error}). {_ADVICE}") from error
         try:
             networks = {name: _entry(row) for name, row in _table(table, "networks").items()}

@@ -58,7 +58,7 @@ def test_missing_manifest(tmp_path: Path) -> None:
         Manifest.load(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "\x00", "nonsense"])
+@pytest.mark.parametrize("text", ["", "{", "\x00", "nonsense", "[" * 100_000])
 def test_manifest_that_is_not_json(tmp_path: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(EngineDamaged, match="is not valid JSON"):
