@@ -128,7 +128,7 @@ class PlanCache:
         except OSError as error:
             _say(f"{plan} cannot be written ({error.strerror}); it is compiled at each start.")
             return False
-        self._drop_oldest()
+        self._tidy()
         return True
 
     def fetch(self, key: Key, build: Callable[[], bytes]) -> bytes:
@@ -243,8 +243,12 @@ class PlanCache:
             return []
         return sorted(path for path in self.folder.iterdir() if path.suffix in endings)
 
-    def _drop_oldest(self) -> None:
+    def _tidy(self) -> None:
+        """Drop the engines that are too many, and what a killed program left half written."""
         with suppress(OSError):
+            for partial in self._files(".partial"):
+                if time.time() - partial.stat().st_mtime > LOCK_TIMEOUT_S:
+                    partial.unlink()
             plans = sorted(self._files(".plan"), key=lambda path: path.stat().st_mtime_ns)
             for plan in plans[:-MAX_ENTRIES]:
                 _remove(plan, ".plan", ".json", ".lock")

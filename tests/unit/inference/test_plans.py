@@ -416,3 +416,13 @@ def test_forgetting_goes_on_after_a_file_that_another_program_removed(
     monkeypatch.setattr(Path, "unlink", gone)
     cache.forget("choice")
     assert cache.entries() == []
+
+
+def test_what_a_killed_program_left_half_written_goes_with_the_time(cache: PlanCache) -> None:
+    cache.store(KEY, PLAN)
+    old, new = (plan_file(cache).with_name(f"a.plan.{n}-1.partial") for n in (1, 2))
+    for path in (old, new):
+        path.write_bytes(PLAN)
+    os.utime(old, (1, 1))
+    cache.store(OTHER, PLAN)
+    assert (old.exists(), new.exists()) == (False, True)
