@@ -140,7 +140,8 @@ class Card:
         (a, b, c), (d, e, f) = alignment.matrix.tolist()
         with self._here():
             share = torch.from_numpy(alpha).to(self.device)[None, None]
-            real = torch.from_numpy(np.ascontiguousarray(under)).to(self.device).permute(2, 0, 1)
+            # A copy: torch warns of arrays that are read-only, as frames are.
+            real = torch.from_numpy(np.array(under)).to(self.device).permute(2, 0, 1)
             x = torch.arange(width, device=self.device, dtype=torch.float64) + corner[0]
             y = torch.arange(height, device=self.device, dtype=torch.float64)[:, None] + corner[1]
             places = torch.stack([a * x + b * y + c, d * x + e * y + f], -1)

@@ -123,6 +123,7 @@ def test_paint_from_elsewhere_is_not_followed(card: cards.Card) -> None:
         [[0.6, 0.05, -200.0], [-0.05, 0.6, -60.0]],  # in the middle of the frame
         [[0.5, 0.0, -10.0], [0.0, 0.5, 40.0]],  # over its edge
         [[2.6, 0.2, -900.0], [-0.2, 2.6, -500.0]],  # finer than the frame
+        [[0.09, 0.0, 62.4], [0.0, 0.09, 137.6]],  # all of it
     ],
 )
 @pytest.mark.parametrize("given", [False, True])
@@ -132,6 +133,7 @@ def test_a_frame_is_blended_as_by_the_cpu(
     _, paint, hole = made_up(8)
     coarse = np.random.default_rng(9).integers(0, 256, (45, 80, 3)).astype(np.uint8)
     frame = cv2.resize(coarse, (1280, 720)).astype(np.uint8)
+    frame.flags.writeable = False  # as frames are
     alignment, alpha = Alignment(np.array(matrix), S), feather(hole, 2.0)
     weight = np.full(frame.shape[:2], 0.5, np.float32) if given else None
     done = []
