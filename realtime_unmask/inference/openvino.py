@@ -165,7 +165,7 @@ def open_core() -> ov.Core:
         if "CPU" not in core.available_devices:
             raise EngineUnavailable("OpenVINO finds no CPU plugin. Install openvino again.")
         return core
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         raise EngineUnavailable(
             f"The package openvino cannot be imported ({first_line(error)}) "
             "Install it with: pip install openvino."

@@ -54,6 +54,19 @@ def test_onnxruntime_steps_in_and_says_why(folder: Path, monkeypatch: pytest.Mon
         assert "openvino: The package openvino cannot be imported" in engine.reason
 
 
+def test_openvino_whose_import_fails_otherwise_is_passed_over(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it does under `python -c` in a folder that was removed."""
+    (tmp_path / "openvino.py").write_text("raise FileNotFoundError(2, 'No such file')")
+    absent(monkeypatch, "openvino")
+    monkeypatch.delitem(sys.modules, "openvino")
+    monkeypatch.syspath_prepend(tmp_path)
+    with load_engine("map", Settings(), folder) as engine:
+        assert engine.backend == "onnxruntime"
+        assert "openvino: The package openvino cannot be imported ([Errno 2]" in engine.reason
+
+
 def test_none_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     absent(monkeypatch, *ON_CPU)
     with pytest.raises(EngineUnavailable) as caught:
