@@ -15,7 +15,7 @@
     │   ├── EngineDamaged        its file is missing, altered or of another kind
     │   └── EngineLost           its device ran out of memory or is gone; the CPU can go on
     ├── WindowError              no window can be opened here
-    └── AssetError               a file shipped with the program is missing or altered
+    └── AssetError               a file that the program needs is missing or altered
 
 Each message says what happened, where, and what to do about it.
 """
@@ -117,7 +117,7 @@ class WindowError(UnmaskError):
 
 
 class AssetError(UnmaskError):
-    """A file that ships with the program is missing or altered."""
+    """A file that ships with the program, or a library of the system, is missing or altered."""
 
 
 @contextmanager

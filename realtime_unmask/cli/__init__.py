@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from realtime_unmask import __version__
 from realtime_unmask.cli.bench import bench as run_bench
-from realtime_unmask.cli.common import ExitCode, fail
+from realtime_unmask.cli.common import INSTALL_LIBRARIES, ExitCode, fail
 from realtime_unmask.cli.demo import demo as run_demo
 from realtime_unmask.cli.devices import devices as run_devices
 from realtime_unmask.cli.doctor import doctor as run_doctor
@@ -146,13 +146,23 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  the outermost edge: a sentence, not a traceback
         if debug:
             traceback.print_exc()
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename
-        words = "What is to be printed cannot be written: the disk is full."
-        fail(words if full else _unexpected(error, debug))
+        fail(_outside(error) or _unexpected(error, debug))
         return ExitCode.FAILED
     if code == ExitCode.STOPPED:
         typer.echo("stopped", err=True)
     return int(code or ExitCode.DONE)
+
+
+def _outside(error: Exception) -> str:
+    """What is the matter with the machine; "" if it is the program's fault."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename:
+        return "What is to be printed cannot be written: the disk is full."
+    if isinstance(error, (ImportError, OSError)) and "cannot open shared object" in str(error):
+        return (
+            f"A library of the system is missing ({error}). On Debian and Ubuntu "
+            f"`{INSTALL_LIBRARIES}` installs all that are needed."
+        )
+    return ""
 
 
 def _unexpected(error: Exception, debug: bool) -> str:

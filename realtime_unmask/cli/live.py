@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from realtime_unmask.cli.common import Backend
+from realtime_unmask.cli.common import INSTALL_LIBRARIES, Backend
 from realtime_unmask.errors import UsageError, WindowError, refusing
 from realtime_unmask.settings import Settings
 
@@ -48,7 +48,7 @@ def live(
         from realtime_unmask.ui.program import run_window
     except ImportError as error:
         raise WindowError(
-            f"Qt cannot be loaded ({error}). On Debian and Ubuntu `sh tools/bare_machine.sh` "
+            f"Qt cannot be loaded ({error}). On Debian and Ubuntu `{INSTALL_LIBRARIES}` "
             "installs the libraries that it needs."
         ) from error
     return run_window(source, backend, serve=serve)

@@ -50,7 +50,7 @@ class _Task(Closing):
     """One mediapipe landmarker. Used by one thread at a time.
 
     Raises:
-        AssetError: the bundle is missing or altered, or mediapipe refuses it.
+        AssetError: the bundle is missing or altered, or mediapipe refuses it or does not load.
     """
 
     def __init__(self, bundle: str, max_faces: int, confidence: float, *, video: bool) -> None:
@@ -73,6 +73,11 @@ class _Task(Closing):
         try:
             with _quiet():
                 task: Any = vision.FaceLandmarker.create_from_options(options)
+        except OSError as error:
+            raise AssetError(
+                f"mediapipe cannot be loaded ({error}). On Debian and Ubuntu "
+                "`sudo apt-get install libegl1 libgles2` installs what it needs."
+            ) from error
         except (RuntimeError, ValueError) as error:
             raise AssetError(
                 f"mediapipe cannot use {path} ({error}). Install realtime-unmask again."
@@ -101,7 +106,7 @@ class Landmarker(_Task):
         confidence: how sure it has to be, 0..1.
 
     Raises:
-        AssetError: the bundle is missing or altered, or mediapipe refuses it.
+        AssetError: the bundle is missing or altered, or mediapipe refuses it or does not load.
     """
 
     def __init__(
@@ -133,7 +138,7 @@ class Follower(_Task):
     mask, where the mesh is partly a guess, a still face swings to and fro (by 2 % of its size).
 
     Raises:
-        AssetError: the bundle is missing or altered, or mediapipe refuses it.
+        AssetError: the bundle is missing or altered, or mediapipe refuses it or does not load.
     """
 
     def __init__(self) -> None:

@@ -178,6 +178,26 @@ def test_fault_of_the_program_is_one_sentence(
     assert "--debug" in ran.err[0]
 
 
+@pytest.mark.parametrize("kind", [ImportError, OSError])
+def test_library_of_the_system_that_is_missing_is_no_fault_of_the_program(
+    command: Command, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    why = "libGL.so.1: cannot open shared object file: No such file or directory"
+    fail_with(monkeypatch, kind(why))
+    ran = command("doctor")
+    assert (ran.code, len(ran.err)) == (1, 1)
+    assert why in ran.err[0] and "apt-get install" in ran.err[0] and "fault" not in ran.err[0]
+
+
+def test_library_that_qt_lacks_is_named_with_what_any_installation_can_do(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "realtime_unmask.ui.program", None)
+    ran = command("live")
+    assert (ran.code, len(ran.err)) == (1, 1)
+    assert "Qt cannot be loaded" in ran.err[0] and "apt-get install" in ran.err[0]
+
+
 @pytest.mark.parametrize("arguments", [["--debug", "doctor"], ["doctor", "--debug"]])
 def test_debug_adds_the_details_wherever_it_stands(
     command: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from realtime_unmask.errors import AssetError
 from realtime_unmask.faces import landmarker
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.faces.landmarker import Follower
@@ -74,6 +75,19 @@ def test_closing_twice_frees_once(closed: list[Any]) -> None:
     follower.close()
     follower.close()
     assert closed.count(follower._task) == 1
+
+
+def test_library_that_mediapipe_lacks_is_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from mediapipe.tasks.python import vision
+
+    def create(_: Any) -> None:
+        raise OSError("libEGL.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(vision.FaceLandmarker, "create_from_options", create)
+    with pytest.raises(AssetError, match=r"libEGL.*apt-get install libegl1 libgles2"):
+        Follower()
 
 
 def test_two_threads_that_hold_the_noise_back_leave_the_error_output_as_it_was() -> None:
