@@ -25,6 +25,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# What tools/bare_machine.sh installs, which an installed program does not have beside it.
+INSTALL_LIBRARIES = (
+    "sudo apt-get install libegl1 libgles2 libgl1 libglib2.0-0 libportaudio2 libdbus-1-3 "
+    "libfontconfig1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 "
+    "libxcb-keysyms1 libxcb-render-util0 libxcb-randr0 libxcb-shape0 libxcb-xkb1"
+)
+
 
 class UnmaskError(Exception):
     """Base of every error that this package raises on purpose."""

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from realtime_unmask import __version__
 from realtime_unmask.cli.bench import bench as run_bench
-from realtime_unmask.cli.common import INSTALL_LIBRARIES, ExitCode, fail
+from realtime_unmask.cli.common import ExitCode, fail
 from realtime_unmask.cli.demo import demo as run_demo
 from realtime_unmask.cli.devices import devices as run_devices
 from realtime_unmask.cli.doctor import doctor as run_doctor
@@ -26,7 +26,7 @@ from realtime_unmask.cli.engines import app as engines_app
 from realtime_unmask.cli.image import image as run_image
 from realtime_unmask.cli.live import live as run_live
 from realtime_unmask.cli.video import video as run_video
-from realtime_unmask.errors import UnmaskError, UsageError
+from realtime_unmask.errors import INSTALL_LIBRARIES, UnmaskError, UsageError
 from realtime_unmask.memory import keep_freed_memory
 
 PROGRAM = "realtime-unmask"

@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from realtime_unmask.unmask.unmasker import Unmasker
 
 
-# Without tools/bare_machine.sh, which an installed program does not have beside it.
-INSTALL_LIBRARIES = (
-    "sudo apt-get install libegl1 libgles2 libgl1 libglib2.0-0 libdbus-1-3 libfontconfig1 "
-    "libxkbcommon-x11-0 libxcb-cursor0"
-)
-
-
 class ExitCode(IntEnum):
     """What the program tells the shell."""
 

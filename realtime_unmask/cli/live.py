@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from realtime_unmask.cli.common import INSTALL_LIBRARIES, Backend
-from realtime_unmask.errors import UsageError, WindowError, refusing
+from realtime_unmask.cli.common import Backend
+from realtime_unmask.errors import INSTALL_LIBRARIES, UsageError, WindowError, refusing
 from realtime_unmask.settings import Settings
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from PyQt6.QtCore import QLibraryInfo, QLocale, QTranslator
 from PyQt6.QtWidgets import QApplication
 
-from realtime_unmask.errors import WindowError
+from realtime_unmask.errors import INSTALL_LIBRARIES, WindowError
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 _NAME = "realtime_unmask"
@@ -35,13 +35,14 @@ def display(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
             "There is no display for a window (neither DISPLAY nor WAYLAND_DISPLAY is set). "
             "Start it from a desktop; photos and videos work without one, see --help."
         )
+    plugins = QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath)
     try:
-        ctypes.CDLL("libxcb-cursor.so.0")
+        ctypes.CDLL(f"{plugins}/platforms/libqxcb.so")  # with all that it needs
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError as error:
         raise WindowError(
             f"Qt lacks a library for windows ({error}). "
-            "Install it:  sudo apt-get install libxcb-cursor0"
+            f"On Debian and Ubuntu `{INSTALL_LIBRARIES}` installs all that are needed."
         ) from error
     xcb.xcb_connect.restype = ctypes.c_void_p
     connection = ctypes.c_void_p(xcb.xcb_connect(None, None))

@@ -128,6 +128,20 @@ def test_missing_display_is_a_sentence(
         pass
 
 
+def test_library_that_qt_lacks_for_windows_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Qt would end the whole program, whichever it is."""
+
+    def load(name: str) -> None:
+        if "libqxcb" in name:
+            raise OSError("libxcb-icccm.so.4: cannot open shared object file")
+
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr("ctypes.CDLL", load)
+    words = "libxcb-icccm.*apt-get install .*libxcb-icccm4"
+    with pytest.raises(WindowError, match=words), display({"DISPLAY": ":987"}):
+        pass
+
+
 @pytest.mark.parametrize(
     "environment", [{"QT_QPA_PLATFORM": "offscreen"}, {"WAYLAND_DISPLAY": "wayland-0"}]
 )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from realtime_unmask.errors import INSTALL_LIBRARIES
+
 SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "bare_machine.sh"
 LIBRARIES = {
     "libEGL.so.1": "libegl1",
@@ -50,6 +52,11 @@ case "$*" in
        touch "{root}/ensurepip"; cp "{root}/python" "{root}/bin/python3" ;;
 esac
 """
+
+
+def test_an_installed_program_names_the_same_packages() -> None:
+    named = INSTALL_LIBRARIES.removeprefix("sudo apt-get install ").split()
+    assert sorted(named) == sorted(LIBRARIES.values())
 
 
 class Machine:
