@@ -21,10 +21,12 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from realtime_unmask.errors import MediaDamaged, MediaMissing, MediaUnsupported
 from realtime_unmask.types import Frame, UInt8
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 MAX_PIXELS = 100_000_000
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+# So begin, from their fifth byte on, the files of many telephones, whatever their names.
+_PHONE_BRANDS = (b"ftyphei", b"ftyphev", b"ftypmif1", b"ftypmsf1", b"ftypavif", b"ftypavis")
 _VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".ts"})
 _ORIENTATION = 0x0112  # the EXIF tag
 _UPRIGHT = {
@@ -129,7 +131,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         # Pillow warns about odd EXIF and about sizes; both are dealt with here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=_FORMATS) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise _too_large(path)
                 yield image
@@ -166,14 +168,16 @@ def _not_a_picture(path: Path) -> MediaUnsupported | MediaDamaged:
         return MediaUnsupported(
             f"{path} looks like a video, not like a picture. The `video` command is for those."
         )
-    if path.suffix.lower() in (".heic", ".heif", ".avif"):
+    with path.open("rb") as file:
+        beginning = file.read(12)[4:]
+    if beginning.startswith(_PHONE_BRANDS) or path.suffix.lower() in (".heic", ".heif", ".avif"):
         return MediaUnsupported(
-            f"{path} is a {path.suffix[1:].upper()} picture, which this program cannot read. "
+            f"{path} is a picture of the kind HEIC or AVIF, which this program cannot read. "
             "Save it as JPEG or PNG first."
         )
     return MediaUnsupported(
         f"{path} is not a picture that this program can read, or its beginning is damaged. "
-        f"It reads {', '.join(_FORMATS)}."
+        f"It reads {', '.join(FORMATS)}."
     )
 
 

@@ -72,9 +72,9 @@ def image(
     Each photo becomes DIR/<stem>.png, upright, in its size, 8-bit sRGB. Nothing but the mask's
     area changes; a photo without a face or a mask is written as it is, and the line about it
     says which. Folders are searched with their subfolders, which are mirrored; hidden files and
-    files that are no pictures are passed over.
+    files of other kinds than these are passed over:
 
-    Reads PNG, JPEG, WebP, BMP, TIFF and GIF, up to 100 million pixels. 16-bit pictures are
+    PNG, JPEG, WebP, BMP, TIFF and GIF, up to 100 million pixels. 16-bit pictures are
     reduced to 8, colour profiles and CMYK become sRGB, of an animation the first picture counts.
 
     With --like the largest masked face of each photo is painted after another photo of the same

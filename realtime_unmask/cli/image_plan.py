@@ -75,8 +75,12 @@ def make_plan(
             )
         )
     if not plan.jobs and not plan.unlisted:
+        from realtime_unmask.capture.images import FORMATS
+
         raise UsageError(
-            f"There is no picture in {', '.join(map(str, inputs))}. Give a folder that has some."
+            f"There is no picture in {', '.join(map(str, inputs))} that this program reads: "
+            f"{', '.join(FORMATS)}. "
+            "Give a folder that has some, or save others as JPEG or PNG first."
         )
     _check_targets(plan.jobs, report, force or go_on)
     if go_on:
@@ -146,7 +150,7 @@ def _search(folder: Path, own: set[Path], plan: Plan) -> Iterator[Path]:
             if name.startswith("."):
                 plan.skipped.append((path, "a hidden file"))
             elif path.suffix.lower() not in SUFFIXES:
-                plan.skipped.append((path, "not a picture"))
+                plan.skipped.append((path, "not a picture that this program reads"))
             else:
                 yield path
 

@@ -12,7 +12,7 @@ The JSON file, format 1, is written at the end, also after failures and after Ct
       output    path of the result, null if there is none
       map       path of the written map, null if none was written
       status    "unmasked" (something was painted), "no_mask" or "no_face" (written unchanged),
-                "failed" (see error), "skipped" (in a folder, but not a picture; with
+                "failed" (see error), "skipped" (in a folder, of another kind; with
                 --continue, has a result)
       faces     number of faces found, null if nobody looked
       masks     number of masks painted over, null if nobody looked

@@ -225,6 +225,8 @@ def test_folder_is_not_a_picture(tmp_path: Path) -> None:
         ("a.jpg", b"Dear diary", MediaUnsupported, "is not a picture"),
         ("a.mp4", b"\0\0\0\x18ftypmp42", MediaUnsupported, "`video` command"),
         ("a.heic", b"\0\0\0\x18ftypheic", MediaUnsupported, "HEIC"),
+        ("a.jpg", b"\0\0\0\x18ftypheic", MediaUnsupported, "HEIC"),
+        ("a.jpg", b"\0\0\0\x1cftypavif", MediaUnsupported, "AVIF"),
         ("a.png", b"\x89PNG\r\n\x1a\n" + b"\0" * 100, None, "a.png"),
     ],
 )

@@ -135,6 +135,7 @@ def test_nasty_folder_is_finished_and_each_failure_is_one_line(command: Command)
     Path("in/corrupt.png").write_bytes(whole[: len(whole) // 2])
     Path("in/text.jpg").write_text("Dear diary")
     Path("in/notes.txt").write_text("Dear diary")
+    Path("in/raw.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
     Path("in/.DS_Store").write_text("")
     ran = command("image", "in", "-o", "out", "--json", "report.json")
     assert ran.code == 1
@@ -144,16 +145,36 @@ def test_nasty_folder_is_finished_and_each_failure_is_one_line(command: Command)
     assert sorted(os.listdir("out")) == sorted(
         ["cmyk.png", "deep.png", "good.png", "last.png", "one_pixel.png"]
     )
-    assert any("notes.txt: not a picture, passed over" in line for line in ran.out)
+    for name in ("notes.txt", "raw.HEIC"):
+        why = f"{Path('in', name)}: not a picture that this program reads, passed over"
+        assert why in ran.out
     assert ran.out[-1] == (
         "8 pictures: 2 unmasked, 1 without a mask, 2 without a face, 3 failed; "
-        "2 other files passed over"
+        "3 other files passed over"
     )
     files = {Path(f["input"]).name: f for f in json.loads(Path("report.json").read_text())["files"]}
     assert files["deep.png"]["notes"] == ["16 bits a channel were reduced to 8"]
     assert files["notes.txt"]["status"] == "skipped"
     assert files["corrupt.png"]["status"] == "failed"
     assert "corrupt.png" in files["corrupt.png"]["error"]
+
+
+def test_folder_of_pictures_of_other_kinds_is_not_called_empty(command: Command) -> None:
+    Path("in").mkdir()
+    Path("in/me.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    ran = command("image", "in", "-o", "out")
+    assert ran.code == 2
+    assert ran.err == [
+        "error: There is no picture in in that this program reads: PNG, JPEG, WEBP, BMP, TIFF, "
+        "GIF. Give a folder that has some, or save others as JPEG or PNG first."
+    ]
+
+
+def test_jpeg_under_the_name_that_windows_gives_it_is_found_in_a_folder(command: Command) -> None:
+    photo(Path("in/me.png"))
+    Path("in/me.png").rename("in/me.jfif")
+    assert command("image", "in", "-o", "out").code == 0
+    assert Path("out/me.png").is_file()
 
 
 def test_named_file_that_is_no_picture_or_not_there_fails_and_the_rest_is_done(
