@@ -9,7 +9,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
@@ -159,7 +163,8 @@ def open_core() -> ov.Core:
     # place OpenVINO takes its own silent stand-in.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
-        import openvino as ov
+        with _ctrl_c_kept():
+            import openvino as ov
 
         core = ov.Core()
         if "CPU" not in core.available_devices:
@@ -172,6 +177,22 @@ def open_core() -> ov.Core:
         ) from error
     except RuntimeError as error:
         raise EngineUnavailable(f"OpenVINO does not start: {first_line(error)}") from error
+
+
+@contextmanager
+def _ctrl_c_kept() -> Iterator[None]:
+    """Ctrl-C is heard at the end: raised while OpenVINO is loaded, it is lost inside of that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # which never hears it
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _has_bf16(core: ov.Core) -> bool:
