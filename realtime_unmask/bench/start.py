@@ -56,12 +56,20 @@ def launch(settings: Settings) -> Start:
         began = time.perf_counter()
         command = [sys.executable, "-c", _CHILD, settings.backend, str(settings.threads)]
         with subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env=resources.child_environment()
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=resources.child_environment(),
+            start_new_session=True,  # Ctrl-C is this process's matter
         ) as child:
-            assert child.stdout is not None
-            line = child.stdout.readline()
-            spent = time.perf_counter() - began
-            child.wait(_PATIENCE_S)
+            try:
+                assert child.stdout is not None
+                line = child.stdout.readline()
+                spent = time.perf_counter() - began
+                child.wait(_PATIENCE_S)
+            except BaseException:
+                child.kill()
+                raise
     if not line:
         raise EngineError("The program does not start in a process of its own; see above.")
     return Start(round(json.loads(line)["import_s"], 3), round(spent, 3))
