@@ -188,7 +188,8 @@ def targets(inputs: list[Path], output: Path) -> list[Path]:
             f"{output} has no ending that this program writes. "
             f"Name it {', '.join(SUFFIXES)}, or name a folder."
         )
-    return [output / (path.stem + suffix_for(path)) for path in inputs]
+    # The current folder has no name; what is wrong with it is said when its turn comes.
+    return [output / ((path.stem or ".") + suffix_for(path)) for path in inputs]
 
 
 def _not_done(

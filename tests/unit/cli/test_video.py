@@ -149,6 +149,13 @@ def test_one_that_cannot_even_be_looked_at_does_not_stop_the_others(
     assert "2 videos: 1 done, 1 failed" in out
 
 
+def test_the_current_folder_is_no_video(
+    tmp_path: Path, painter: Painter, command: Command
+) -> None:
+    code, _, err = command(".", "-o", tmp_path / "out")
+    assert (code, err) == (1, "error: . is not a file. Give the name of a video file.\n")
+
+
 def test_a_damaged_video_counts_as_failed_and_names_what_was_kept(
     tmp_path: Path, painter: Painter, command: Command
 ) -> None:
