@@ -58,7 +58,8 @@ Force = Annotated[
 Continue = Annotated[
     bool,
     typer.Option(
-        "--continue", help="Go on after a run that was cut short: pass over what has a result."
+        "--continue",
+        help="Go on after a run that was cut short: pass over what has all of its results.",
     ),
 ]
 
@@ -122,7 +123,7 @@ def count(number: int, one: str) -> str:
 def keep_or_replace(go_on: bool, force: bool) -> None:
     """Raises UsageError where results are both to be kept and to be replaced."""
     if go_on and force:
-        raise UsageError("--continue keeps results and --force replaces them: give one of them.")
+        raise UsageError("--continue keeps what is done and --force replaces it: give one of them.")
 
 
 def open_unmasker(settings: Settings) -> Unmasker:

@@ -80,7 +80,8 @@ def image(
     With --like the largest masked face of each photo is painted after another photo of the same
     person. Use your own, or that of somebody who agreed.
 
-    With --continue a folder's pictures that have a result already are passed over.
+    With --continue pictures that have a result already are passed over; with --maps only those
+    that have their map too. The result of one without a map is made anew.
 
     \b
     Examples:

@@ -181,7 +181,8 @@ def _check_targets(jobs: Sequence[Job], report: Path | None, force: bool) -> Non
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
         raise UsageError(
             f"{existing[0]}{more} exist{'' if more else 's'} already. "
-            "Choose another folder, or add --continue to keep results or --force to replace them."
+            "Choose another folder, or add --continue to do only those that lack a result "
+            "(or a map, with --maps), or --force to do all anew."
         )
 
 

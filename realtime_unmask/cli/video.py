@@ -112,7 +112,8 @@ def video(
 
     While it works, the result is called NAME.partial.EXT and can be played; Ctrl-C removes it,
     a power cut or a full disk leaves it. With --continue videos that have a result already are
-    passed over.
+    passed over; with --maps only those that have their maps too. The result of one without maps
+    is made anew.
 
     \b
     Examples:
