@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -73,6 +74,35 @@ def test_wheel_holds_the_licences_and_nothing_of_the_workshop(wheel: list[str]) 
     for name in ("LICENSE", "engines/LICENSE", "assets/NOTICE", "assets/LICENSE-APACHE-2.0"):
         assert any(path.endswith(f"dist-info/licenses/{name}") for path in wheel)
     assert not [path for path in wheel if path.startswith(("tests/", "training/", "tools/"))]
+
+
+def test_metadata_name_the_licences_of_the_networks_and_of_what_others_made() -> None:
+    """A scanner that reads them alone must not take the weights for free software."""
+    assert "Apache-2.0" in PROJECT["license"] and "LicenseRef-" in PROJECT["license"]
+
+
+def test_source_archive_holds_no_pictures_that_lie_about(tmp_path: Path) -> None:
+    """README has people put them there: `image me.jpg -o unmasked`."""
+    for name in ("pyproject.toml", "README.md", "LICENSE", "realtime_unmask/__init__.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "unmasked").mkdir()
+    for name in ("me.jpg", "unmasked/me.png"):
+        (tmp_path / name).write_bytes(b"private")
+    builder = SdistBuilder(str(tmp_path))
+    inside = {Path(file.relative_path).as_posix() for file in builder.recurse_included_files()}
+    assert "realtime_unmask/__init__.py" in inside
+    assert not inside & {"me.jpg", "unmasked/me.png"}
+
+
+def test_source_archive_holds_the_rest_of_the_checkout() -> None:
+    builder = SdistBuilder(str(ROOT))
+    inside = {Path(file.relative_path).as_posix() for file in builder.recurse_included_files()}
+    for name in (".ci/run", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md",
+                 "constraints.txt", "docs/live.md", "engines/editor.onnx", "assets/NOTICE",
+                 "main.py", "tests/conftest.py", "tools/bare_machine.sh",
+                 "training/weights/LICENSE"):  # fmt: skip
+        assert name in inside
 
 
 @pytest.mark.parametrize("name", BUNDLES)
