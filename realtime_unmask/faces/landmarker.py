@@ -204,8 +204,12 @@ def _free(task: Any) -> None:
     try:
         task.close()
     except RuntimeError:
-        # The interpreter is shutting down and mediapipe's threads are gone already; without
-        # this its __del__ would print a traceback. The process frees the graph.
+        # The interpreter is shutting down and mediapipe's threads are gone already. The process
+        # frees the graph.
+        pass
+    finally:
+        # Without this its __del__ would print a traceback then. After a Ctrl-C in the midst it
+        # would free once more what mediapipe's thread frees, and the process would crash.
         task._handle = None
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,18 @@ def test_closing_twice_frees_once(closed: list[Any]) -> None:
     follower.close()
     follower.close()
     assert closed.count(follower._task) == 1
+
+
+def test_one_whose_freeing_is_interrupted_is_not_freed_again() -> None:
+    """mediapipe frees it in a thread of its own, and forgets only then that it has to."""
+
+    def close() -> None:
+        raise KeyboardInterrupt
+
+    task = SimpleNamespace(close=close, _handle=object())
+    with pytest.raises(KeyboardInterrupt):
+        landmarker._free(task)
+    assert task._handle is None
 
 
 def test_library_that_mediapipe_lacks_is_named_with_what_to_do(
