@@ -182,8 +182,9 @@ def open_core() -> ov.Core:
 @contextmanager
 def _ctrl_c_kept() -> Iterator[None]:
     """Ctrl-C is heard at the end: raised while OpenVINO is loaded, it is lost inside of that."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # which never hears it
+    ours = signal.getsignal(signal.SIGINT) is not None  # else it is that of a program around Python
+    if not ours or threading.current_thread() is not threading.main_thread():
+        yield  # other threads never hear it
         return
     pressed: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
