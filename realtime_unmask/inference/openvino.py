@@ -1,7 +1,8 @@
 """OpenVINO on the CPU: the default.
 
 In 8 bits where the network ships so, and the few layers that suffer from it, as all others, in
-bf16 where the CPU computes in it, half the time of fp32.
+bf16 or fp32. Where a CPU computes in bf16 that takes from half to one and a half times as long as
+fp32, so both are timed when a network is first loaded, and the choice is remembered.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,11 +28,15 @@ from realtime_unmask.errors import EngineDamaged, EngineUnavailable
 from realtime_unmask.inference.engine import BackendEngine, NetworkFiles, first_line
 from realtime_unmask.inference.plans import Key, PlanCache
 from realtime_unmask.inference.spec import EngineSpec, check_signature
+from realtime_unmask.inference.warm_up import blank
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32
 
 if TYPE_CHECKING:
     import openvino as ov
+
+# Runs of a network in each of two precisions, turn by turn; the first of each warms up.
+_TRIALS = 6
 
 
 class OpenVinoEngine(BackendEngine):
@@ -80,22 +87,23 @@ def probe() -> str:
     """The CPU and the precision that "auto" uses on it. Raises EngineUnavailable."""
     core = open_core()
     name = core.get_property("CPU", "FULL_DEVICE_NAME")
-    return f"CPU ({name}), {'bf16' if _has_bf16(core) else 'fp32'}"
+    return f"CPU ({name}), {'bf16 or fp32, the faster one' if _has_bf16(core) else 'fp32'}"
 
 
 def load(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> OpenVinoEngine:
     """See engine.Backend.load."""
     core = open_core()
     precision = _precision(core, settings.precision)
-    config = configuration(precision, settings.threads)
     reduced = files.in_8_bits() if settings.precision in ("auto", "int8") else None
     if reduced is not None:
-        files, precision = reduced, "int8"
+        files = reduced
     elif settings.precision == "int8":
         raise EngineUnavailable(f"The '{spec.name}' network does not ship in 8 bits.")
     try:
-        compiled = _compiled(core, spec, files, config)
-        return OpenVinoEngine(replace(spec, precision=precision), compiled)
+        precision = precision or _faster(core, spec, files, settings.threads)
+        compiled = _compiled(core, spec, files, configuration(precision, settings.threads))
+        told = "int8" if reduced is not None else precision
+        return OpenVinoEngine(replace(spec, precision=told), compiled)
     except RuntimeError as error:
         raise EngineUnavailable(
             f"OpenVINO refuses the '{spec.name}' network: {first_line(error)}"
@@ -120,16 +128,7 @@ def _compiled(
     core: ov.Core, spec: EngineSpec, files: NetworkFiles, config: dict[str, Any]
 ) -> ov.CompiledModel:
     """The network as it was left in the cache, in half the time, or compiled and left there."""
-    key = Key(
-        "openvino",
-        {
-            "network": spec.name,
-            "onnx": files.entry.sha256,
-            "openvino": metadata.version("openvino"),
-            "device": core.get_property("CPU", "FULL_DEVICE_NAME"),
-            "config": json.dumps(config, sort_keys=True),
-        },
-    )
+    key = _key("openvino", core, spec, files, json.dumps(config, sort_keys=True))
     cache = PlanCache.default()
     # OpenVINO's import looks into the current folder, and aborts where it may not be entered.
     stored = cache.load(key) if os.access(".", os.X_OK) else None
@@ -146,6 +145,42 @@ def _compiled(
     compiled.export_model(written)
     cache.store(key, written.getvalue())
     return compiled
+
+
+def _faster(core: ov.Core, spec: EngineSpec, files: NetworkFiles, threads: int) -> str:
+    """bf16 or fp32, by a timed run of this network here, or what one said before."""
+    key = _key("openvino-precision", core, spec, files, f"{threads} threads")
+    stored = PlanCache.default().load(key)
+    if stored in (b"bf16", b"fp32"):
+        return stored.decode()
+    requests = {
+        precision: _compiled(core, spec, files, configuration(precision, threads))
+        .create_infer_request()
+        for precision in ("bf16", "fp32")
+    }  # fmt: skip
+    inputs = blank(spec, 1)
+    spent: dict[str, list[float]] = {precision: [] for precision in requests}
+    for _ in range(_TRIALS):
+        for precision, request in requests.items():
+            began = time.perf_counter()
+            request.infer(inputs)
+            spent[precision].append(time.perf_counter() - began)
+    chosen = min(spent, key=lambda precision: median(spent[precision][1:]))
+    PlanCache.default().store(key, chosen.encode())
+    return chosen
+
+
+def _key(kind: str, core: ov.Core, spec: EngineSpec, files: NetworkFiles, config: str) -> Key:
+    return Key(
+        kind,
+        {
+            "network": spec.name,
+            "onnx": files.entry.sha256,
+            "openvino": metadata.version("openvino"),
+            "device": core.get_property("CPU", "FULL_DEVICE_NAME"),
+            "config": config,
+        },
+    )
 
 
 @cache
@@ -201,9 +236,9 @@ def _has_bf16(core: ov.Core) -> bool:
 
 
 def _precision(core: ov.Core, wanted: str) -> str:
-    """Of what is not in 8 bits."""
+    """Of what is not in 8 bits; "" if the faster one of bf16 and fp32 is to be found."""
     if wanted in ("auto", "int8"):
-        return "bf16" if _has_bf16(core) else "fp32"
+        return "" if _has_bf16(core) else "fp32"
     if wanted == "bf16" and not _has_bf16(core):
         raise EngineUnavailable("This CPU has no bf16 arithmetic; use precision fp32 or auto.")
     return wanted

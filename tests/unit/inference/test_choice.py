@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from onnx import TensorProto, helper
 from realtime_unmask.errors import EngineDamaged, EngineUnavailable
 from realtime_unmask.inference import cuda, openvino
 from realtime_unmask.inference.engine import ON_CPU, ON_GPU, PREFERENCE, load_engine, probe_backends
+from realtime_unmask.inference.plans import PlanCache
 from realtime_unmask.settings import Settings
 
 from .tiny import map_model, value_info, write_network, write_networks
@@ -90,13 +92,48 @@ def test_backend_that_was_asked_for_is_never_replaced(
         load_engine("map", Settings(backend=name), folder)
 
 
-@pytest.mark.parametrize(("has_bf16", "precision"), [(True, "bf16"), (False, "fp32")])
-def test_precision_follows_the_cpu(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, has_bf16: bool, precision: str
+def test_a_cpu_without_bf16_computes_in_fp32(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(CAPABILITIES, lambda _: has_bf16)
+    monkeypatch.setattr(CAPABILITIES, lambda _: False)
     with load_engine("map", Settings(backend="openvino"), folder) as engine:
-        assert engine.spec.precision == precision
+        assert engine.spec.precision == "fp32"
+
+
+@pytest.mark.parametrize("slow", ["bf16", "fp32"])
+def test_a_cpu_with_bf16_takes_what_is_faster_and_remembers_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    monkeypatch.setattr(CAPABILITIES, lambda _: True)
+    cache = PlanCache(tmp_path / "cache")
+    monkeypatch.setattr(PlanCache, "default", lambda: cache)
+    compiled: list[str] = []
+
+    class Request:
+        def __init__(self, precision: str) -> None:
+            self.precision = precision
+
+        def infer(self, inputs: object) -> None:
+            time.sleep(0.03 if self.precision == slow else 0.0)
+
+    class Compiled:
+        def __init__(self, precision: str) -> None:
+            self.precision = precision
+
+        def create_infer_request(self) -> Request:
+            return Request(self.precision)
+
+    def fake(core: object, spec: object, files: object, config: dict[str, str]) -> Compiled:
+        compiled.append({"f32": "fp32"}.get(config["INFERENCE_PRECISION_HINT"], "bf16"))
+        return Compiled(compiled[-1])
+
+    monkeypatch.setattr(openvino, "_compiled", fake)
+    fast = "fp32" if slow == "bf16" else "bf16"
+    for expected in (["bf16", "fp32", fast], [fast]):
+        compiled.clear()
+        with load_engine("map", Settings(backend="openvino"), folder) as engine:
+            assert engine.spec.precision == fast
+        assert compiled == expected
 
 
 def test_fp32_is_kept_on_a_cpu_with_bf16(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
