@@ -1,9 +1,9 @@
 """quantise: engines/<network>.onnx -> engines/<network>.int8.onnx, most of it in 8 bits.
 
-Post-training quantisation by nncf on samples of the training faces. The first layers stay as they
-are: the map's for its edges; the editor's, since picture, map and guess differ so much in size that
-one scale for all loses some; so do its last ones, whose rounding is seen. Look at its pictures
-before you ship it all the same.
+Post-training quantisation by nncf on samples of the training faces. Only convolutions are turned,
+not the sums between them: the paint's light and colour travel along the residual paths, and one
+rounding of those costs more than all others (docs/performance.md). Squeeze-and-excitation, the
+dense layer, and the layers next to the picture stay as well.
 Nothing is written where the result falls behind the original on held-out faces.
 """
 
@@ -28,11 +28,12 @@ from training.shards import Faces
 
 SEED = 11
 CALIBRATION, CHECKED = 160, 64
-# Names of weights begin so in the layers that stay.
-KEPT: dict[Network, tuple[str, ...]] = {
-    "map": ("stem.",),
-    "editor": ("stem.", "up1.", "up0.", "spread.", "detail.", "head."),
+# Names of weights begin so in the convolutions that are turned.
+TURNED: dict[Network, tuple[str, ...]] = {
+    "map": ("down", "middle.", "up3.", "up2.", "up1."),
+    "editor": ("down", "middle.", "up1.", "form.", "lines.", "refine."),
 }
+ATTENTION = ".attend."
 # What may be lost: dB in the hole; overlap of the map with the true one.
 MOST_DB, MOST_IOU = 0.2, 0.005
 MARKED = Settings().mask_threshold
@@ -147,17 +148,20 @@ def _nncf() -> Any:
 
 
 def _reduced(nncf: Any, network: Network, model: Any, taught: list[Planes]) -> bytes:
-    kept = [
-        node.name
-        for node in model.graph.node
-        if node.op_type == "Conv" and node.input[1].startswith(KEPT[network])
-    ]
+    kept = [node.name for node in model.graph.node if not _is_turned(network, node)]
     made = nncf.quantize(
         model,
         nncf.Dataset([inputs(network, sample) for sample in taught]),
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(taught),
-        ignored_scope=nncf.IgnoredScope(names=kept) if kept else None,
+        ignored_scope=nncf.IgnoredScope(names=kept),
     )
     written: bytes = made.SerializeToString()
     return written
+
+
+def _is_turned(network: Network, node: Any) -> bool:
+    if node.op_type != "Conv":
+        return False
+    weights = node.input[1]
+    return weights.startswith(TURNED[network]) and ATTENTION not in weights
