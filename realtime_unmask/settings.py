@@ -8,6 +8,7 @@ from realtime_unmask.errors import UsageError
 
 BACKENDS = (
     "auto",
+    "cpu",  # the first of those below that works without a GPU
     "tensorrt",
     "tensorrt_rtx",
     "torch",
@@ -25,7 +26,8 @@ class Settings:
     """How the unmasker works.
 
     Attributes:
-        backend: one of BACKENDS; "auto" takes the one that serves best here.
+        backend: one of BACKENDS; "auto" takes the one that serves best here, "cpu" the first one
+            that works without a GPU.
         threads: CPU threads for the networks, at most MAX_THREADS; 0 leaves the choice to the
             backend.
         precision: "auto" (the fastest that loses nothing visible), "fp32", "bf16" or "int8".

@@ -1,4 +1,4 @@
-"""`--backend auto`: what serves best here, by a short timed run, with the reasons for it.
+"""`--backend auto`: what serves best here, by a short timed run, with the reasons; and `cpu`.
 
 Without a GPU that can be used the order decides, and nothing is timed: looking costs microseconds.
 With one, each backend that loads runs the network a few times. The fastest is taken, an earlier
@@ -68,6 +68,26 @@ def choose(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> Engine:
     return GuardedEngine(chosen, spec, files, settings)
 
 
+def first_on_cpu(spec: EngineSpec, files: NetworkFiles, settings: Settings) -> BackendEngine:
+    """Load a network on the first backend that works on the CPU; its `reason` says why that one.
+
+    Raises:
+        EngineUnavailable: none works.
+        EngineDamaged: the network's files are altered.
+    """
+    passed_over: dict[str, str] = {}
+    for name in ON_CPU:
+        engine = _loaded(name, spec, files, settings, passed_over)
+        if engine is not None:
+            reasons = [f"{other}: {reason}" for other, reason in passed_over.items()]
+            engine.reason = "; ".join(reasons) or "the first choice on a CPU"
+            return engine
+    reasons = [f"{name}: {reason}" for name, reason in passed_over.items()]
+    raise EngineUnavailable(
+        f"No backend can run the '{spec.name}' network here. {' '.join(reasons)}"
+    )
+
+
 class GuardedEngine(Closing):
     """An engine on a GPU; when that is lost, one on the CPU does the batch again and goes on.
 
@@ -131,7 +151,7 @@ class GuardedEngine(Closing):
             raise error
         with suppress(EngineError, RuntimeError):  # what is broken may also break when it is freed
             self._engine.close()
-        self._engine = _on_cpu(*self._otherwise, {})
+        self._engine = first_on_cpu(*self._otherwise)
         self.spec, self.backend = self._engine.spec, self._engine.backend
         self.reason = f"{error} The CPU goes on with {self.backend}."
         _log.warning("%s", self.reason)
@@ -147,25 +167,12 @@ def _works(name: str, passed_over: dict[str, str]) -> bool:
 
 
 def _without_gpu(
-    spec: EngineSpec, files: NetworkFiles, settings: Settings, passed_over: dict[str, str]
+    spec: EngineSpec, files: NetworkFiles, settings: Settings, passed_over: Mapping[str, str]
 ) -> BackendEngine:
-    """As `_on_cpu`, where no GPU can be used, with the reasons."""
-    engine = _on_cpu(spec, files, settings, passed_over)
-    cpu = [f"{name}: {passed_over[name]}" for name in ON_CPU if name in passed_over]
-    engine.reason = "; ".join([*(cpu or ["the first choice on a CPU"]), *_no_gpu(passed_over)])
+    """As `first_on_cpu`, where no GPU can be used, with the reasons for that too."""
+    engine = first_on_cpu(spec, files, settings)
+    engine.reason = "; ".join([engine.reason, *_no_gpu(passed_over)])
     return engine
-
-
-def _on_cpu(
-    spec: EngineSpec, files: NetworkFiles, settings: Settings, passed_over: dict[str, str]
-) -> BackendEngine:
-    """The first that loads. Raises EngineUnavailable."""
-    for name in ON_CPU:
-        engine = _loaded(name, spec, files, settings, passed_over)
-        if engine is not None:
-            return engine
-    reasons = " ".join(f"{name}: {passed_over[name]}" for name in ON_CPU)
-    raise EngineUnavailable(f"No backend can run the '{spec.name}' network here. {reasons}")
 
 
 def _loaded(

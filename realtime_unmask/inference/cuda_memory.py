@@ -250,13 +250,11 @@ class PyCudaMemory(CudaMemory):
 
 
 def _full() -> str:
-    return (
-        "The GPU has no memory left. Close other programs that use it, or use --backend openvino."
-    )
+    return "The GPU has no memory left. Close other programs that use it, or use --backend cpu."
 
 
 def _broken(detail: str) -> str:
     return (
         f"The GPU stopped working ({detail.rstrip('.')}). Start the program again, or use "
-        "--backend openvino."
+        "--backend cpu."
     )

@@ -282,7 +282,7 @@ class Backend(Protocol):
 
 
 def load_engine(network: Network, settings: Settings, folder: Path | None = None) -> Engine:
-    """Load a network on the backend that the settings name, or on the one that serves best here.
+    """Load a network on the backend that the settings name, or let "auto" or "cpu" choose.
 
     Args:
         network: "map" or "editor".
@@ -292,14 +292,14 @@ def load_engine(network: Network, settings: Settings, folder: Path | None = None
     Raises:
         AssetError: this installation has no engines/.
         EngineDamaged: the manifest or the network is missing, altered, or of another kind.
-        EngineUnavailable: the backend does not work here; with "auto", none does.
+        EngineUnavailable: the backend does not work here; with "auto" or "cpu", none does.
     """
     files = NetworkFiles.read(network, folder)
     entry = files.entry
     spec = EngineSpec(
         network, entry.inputs, entry.outputs, prior_supported=entry.prior_supported
     )
-    if settings.backend != "auto":
+    if settings.backend not in ("auto", "cpu"):
         try:
             engine = backend(settings.backend).load(spec, files, settings)
         except EngineUnavailable as error:
@@ -309,9 +309,9 @@ def load_engine(network: Network, settings: Settings, folder: Path | None = None
             ) from error
         engine.reason = "it was asked for"
         return engine
-    from realtime_unmask.inference.choice import choose
+    from realtime_unmask.inference.choice import choose, first_on_cpu
 
-    return choose(spec, files, settings)
+    return (choose if settings.backend == "auto" else first_on_cpu)(spec, files, settings)
 
 
 def probe_backends() -> list[BackendStatus]:

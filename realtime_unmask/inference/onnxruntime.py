@@ -101,13 +101,15 @@ def open_session(name: str, onnx: bytes, threads: int) -> Any:
 def _package() -> Any:
     try:
         import onnxruntime
-    except ImportError as error:
+
+        onnxruntime.disable_telemetry_events()
+        onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
+    # AttributeError: of a package that was removed by half, Python imports what is left.
+    except (ImportError, OSError, AttributeError) as error:
         raise EngineUnavailable(
             f"The package onnxruntime cannot be imported ({first_line(error)}) "
             "Install it with: pip install onnxruntime."
         ) from error
-    onnxruntime.disable_telemetry_events()
-    onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
     return onnxruntime
 
 

@@ -213,7 +213,8 @@ def open_core() -> ov.Core:
         if "CPU" not in core.available_devices:
             raise EngineUnavailable("OpenVINO finds no CPU plugin. Install openvino again.")
         return core
-    except (ImportError, OSError) as error:
+    # AttributeError: of a package that was removed by half, Python imports what is left.
+    except (ImportError, OSError, AttributeError) as error:
         raise EngineUnavailable(
             f"The package openvino cannot be imported ({first_line(error)}) "
             "Install it with: pip install openvino."

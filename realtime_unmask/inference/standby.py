@@ -15,7 +15,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from realtime_unmask import resources
@@ -23,7 +23,6 @@ from realtime_unmask.closing import Closing
 from realtime_unmask.errors import EngineError, UnmaskError
 from realtime_unmask.inference import cuda
 from realtime_unmask.inference.engine import (
-    ON_CPU,
     ON_GPU,
     NetworkFiles,
     backend,
@@ -51,11 +50,6 @@ def may_gain(settings: Settings) -> bool:
     if settings.backend != "auto":
         return False
     return any(map(version, ON_GPU)) and (is_apple() or cuda.card_or_none() is not None)
-
-
-def on_cpu(settings: Settings) -> Settings:
-    """The settings to start with at once, while a standby gets ready."""
-    return replace(settings, backend=next((n for n in ON_CPU if version(n)), "auto"))
 
 
 class Standby(Closing):

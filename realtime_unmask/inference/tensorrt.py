@@ -154,7 +154,7 @@ class TensorRtEngine(BackendEngine):
     def _lost(self) -> str:
         return (
             f"{self.backend} failed to run the '{self.spec.name}' network: {self._log.cause()} "
-            "The GPU is out of memory, or gone. Use --backend openvino, or see "
+            "The GPU is out of memory, or gone. Use --backend cpu, or see "
             "`realtime-unmask doctor`."
         )
 

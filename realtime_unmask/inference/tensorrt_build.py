@@ -154,8 +154,8 @@ def _model(spec: EngineSpec, files: NetworkFiles) -> bytes:
         return to_half(files.onnx)
     except ValueError as error:
         raise EngineDamaged(
-            f"{files.entry.file} cannot be converted to fp16: {error}. Use --backend torch or "
-            "openvino, or export the network again."
+            f"{files.entry.file} cannot be converted to fp16: {error}. Use --backend torch or cpu, "
+            "or export the network again."
         ) from error
 
 

@@ -272,12 +272,12 @@ def _faults(
     except torch.cuda.OutOfMemoryError as error:
         raise kind(
             f"The GPU has no memory left for the '{network}' network on {backend}. Close other "
-            "programs that use it, or use --backend openvino."
+            "programs that use it, or use --backend cpu."
         ) from error
     except RuntimeError as error:
         raise kind(
             f"The GPU stopped working while {backend} ran the '{network}' network: "
-            f"{first_line(error)} Start the program again, or use --backend openvino."
+            f"{first_line(error)} Start the program again, or use --backend cpu."
         ) from error
 
 

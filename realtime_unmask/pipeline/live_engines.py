@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 from realtime_unmask.errors import EngineLost, UnmaskError, own_fault
 from realtime_unmask.inference import standby
@@ -49,7 +50,7 @@ class Engines:
         if not standby.may_gain(settings):
             self.replace()
             return
-        self.replace(standby.on_cpu(settings))
+        self.replace(replace(settings, backend="cpu"))
         with self._lock:
             if not self._ended:
                 self._gpu = GpuSearch(settings, self._gpu_says, self._gpu_found)
@@ -129,7 +130,7 @@ class Engines:
                 self.current = None
             # One that was asked for by name; auto has tried the others itself.
             asked_for = self.current is None and worker.settings.backend != "auto"
-        cpu = standby.on_cpu(worker.settings)
+        cpu = replace(worker.settings, backend="cpu")
         if (was_running or asked_for) and worker.settings.backend != cpu.backend:
             kind = "engine_lost" if isinstance(error, EngineLost) else "engines"
             self.replace(cpu)

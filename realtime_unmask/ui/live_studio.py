@@ -70,11 +70,10 @@ class LiveStudio:
     def enrol(self, picture: Path | UInt8) -> Likeness:
         """See Studio."""
         from realtime_unmask.capture.images import read_picture
-        from realtime_unmask.inference.standby import on_cpu
         from realtime_unmask.unmask.unmasker import Unmasker
 
         image = read_picture(picture).frame.image if isinstance(picture, Path) else picture
-        with Unmasker.default(on_cpu(Settings())) as unmasker:
+        with Unmasker.default(Settings(backend="cpu")) as unmasker:
             return unmasker.enrol(image)
 
     def start(self, key: str, preferences: Preferences) -> LiveRunning:

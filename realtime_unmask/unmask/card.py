@@ -247,7 +247,7 @@ class Card:
         except RuntimeError as error:
             raise EngineLost(
                 f"The GPU stopped working while a frame was finished on it: {first_line(error)} "
-                "Start the program again, or use --backend openvino."
+                "Start the program again, or use --backend cpu."
             ) from error
 
     def _synchronise(self) -> None:

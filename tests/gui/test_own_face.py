@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from realtime_unmask.errors import MediaUnsupported
+from realtime_unmask.inference import openvino
 from realtime_unmask.ui import own_face
+from realtime_unmask.ui.live_studio import LiveStudio
 from realtime_unmask.ui.studio import DEMO
 from realtime_unmask.ui.window import Window
 
@@ -72,6 +75,15 @@ def test_a_picture_without_a_bare_face_is_refused_in_words(
     assert studio.enrolled == [Path("me.jpg")]
     assert studio.now.follows is None
     assert not preferences_path.with_name("own-face.npz").exists()
+
+
+def test_a_face_is_looked_at_where_openvino_does_not_load(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setattr(openvino, "open_core", openvino.open_core.__wrapped__)
+    with pytest.raises(MediaUnsupported, match="no face"):
+        LiveStudio().enrol(np.full((240, 320, 3), 90, np.uint8))
 
 
 def test_without_a_picture_there_is_nothing_to_enrol(

@@ -56,17 +56,52 @@ def test_onnxruntime_steps_in_and_says_why(folder: Path, monkeypatch: pytest.Mon
         assert "openvino: The package openvino cannot be imported" in engine.reason
 
 
+@pytest.mark.parametrize("backend", ["auto", "cpu"])
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        # So it does under `python -c` in a folder that was removed.
+        ("raise FileNotFoundError(2, 'No such file')", "[Errno 2]"),
+        ("", "module 'openvino' has no attribute 'Core'"),  # half removed, say
+    ],
+    ids=["another error", "nothing in it"],
+)
 def test_openvino_whose_import_fails_otherwise_is_passed_over(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    backend: str,
+    content: str,
+    cause: str,
 ) -> None:
-    """So it does under `python -c` in a folder that was removed."""
-    (tmp_path / "openvino.py").write_text("raise FileNotFoundError(2, 'No such file')")
+    (tmp_path / "openvino.py").write_text(content)
     absent(monkeypatch, "openvino")
     monkeypatch.delitem(sys.modules, "openvino")
     monkeypatch.syspath_prepend(tmp_path)
-    with load_engine("map", Settings(), folder) as engine:
+    with load_engine("map", Settings(backend=backend), folder) as engine:
         assert engine.backend == "onnxruntime"
-        assert "openvino: The package openvino cannot be imported ([Errno 2]" in engine.reason
+        assert f"openvino: The package openvino cannot be imported ({cause}" in engine.reason
+    sys.modules.pop("openvino", None)
+
+
+def test_cpu_is_the_first_that_works_there_and_asks_for_no_card(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cuda, "card", lambda: pytest.fail("asked for a card"))
+    with load_engine("map", Settings(backend="cpu"), folder) as engine:
+        assert (engine.backend, engine.reason) == ("openvino", "the first choice on a CPU")
+
+
+def test_onnxruntime_that_is_half_removed_says_how_to_mend_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "onnxruntime.py").write_text("")
+    absent(monkeypatch, "onnxruntime")
+    monkeypatch.delitem(sys.modules, "onnxruntime")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(EngineUnavailable, match="pip install onnxruntime"):
+        load_engine("map", Settings(backend="onnxruntime"), folder)
+    sys.modules.pop("onnxruntime", None)
 
 
 def test_none_works(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from realtime_unmask.errors import EngineUnavailable
 from realtime_unmask.inference import choice, cuda, standby
-from realtime_unmask.inference.standby import Standby, may_gain, on_cpu
+from realtime_unmask.inference.standby import Standby, may_gain
 from realtime_unmask.settings import Settings
 
 from . import fake_gpu
@@ -162,10 +162,6 @@ def test_no_gain_without_a_card_is_known_at_once(monkeypatch: pytest.MonkeyPatch
         monkeypatch.delitem(sys.modules, name, raising=False)
     assert not may_gain(Settings())
     assert not {"torch", "tensorrt", "tensorrt_rtx"} & sys.modules.keys()
-
-
-def test_start_is_on_the_first_cpu_backend() -> None:
-    assert on_cpu(Settings(threads=3)) == Settings(backend="openvino", threads=3)
 
 
 def test_process_finds_the_program_wherever_it_is_started(
