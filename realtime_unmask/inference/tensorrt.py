@@ -188,6 +188,8 @@ def probe_flavour(flavour: Flavour) -> str:
     """The card and the precision. Raises EngineUnavailable."""
     card = cuda.card()
     flavour.module()
+    if flavour.portable:
+        flavour.capability(card.sm)
     memory_package()
     return f"{card.name} ({card.sm}), fp16"
 
@@ -247,9 +249,15 @@ def stored_or_built(
     if built:  # only now: whatever was chosen until the plan was stored was chosen without it
         cache.forget("choice")
     if plan is None:
+        how = "with: realtime-unmask engines build."
+        if spec.precision != "fp16":  # which is all that this command builds
+            how = (
+                "by asking for this backend by name once: "
+                f"Settings(backend='{flavour.name}', precision='{spec.precision}')."
+            )
         raise EngineNotBuilt(
-            f"The plan of the '{spec.name}' network for this card is not built yet. Build it "
-            "with: realtime-unmask engines build."
+            f"The {spec.precision} plan of the '{spec.name}' network for this card is not built "
+            f"yet. Build it {how}"
         )
     return plan
 

@@ -47,6 +47,28 @@ class Flavour:
                 f"Install it with: pip install 'realtime-unmask[{self.extra}]'."
             ) from error
 
+    def capability(self, sm: str) -> Any:
+        """What the package calls a compute capability, "sm_86" for instance.
+
+        Raises:
+            EngineUnavailable: it has no plans for such cards.
+        """
+        module = self.module()
+        if not self.portable:
+            raise EngineUnavailable(
+                f"{self.label} builds for the card in the machine only; {RTX.label} builds for "
+                "others."
+            )
+        known = module.ComputeCapability.__members__
+        name = sm.replace("_", "").upper()
+        if name not in known or not name.startswith("SM"):
+            cards = ", ".join(f"sm_{n[2:]}" for n in known if n.startswith("SM"))
+            raise EngineUnavailable(
+                f"{self.label} {module.__version__} does not build for {sm}; it knows {cards}. "
+                "Other cards are served by the backends tensorrt and torch."
+            )
+        return known[name]
+
     def plan_key(self, spec: EngineSpec, files: NetworkFiles, card: cuda.Card | str) -> Key:
         """What the plan depends on.
 
@@ -109,7 +131,8 @@ def build_plan(flavour: Flavour, spec: EngineSpec, files: NetworkFiles, sm: str 
             profile.set_shape(port.name, (1, *rest), (1, *rest), (MAX_BATCH, *rest))
         config.add_optimization_profile(profile)
         if sm:
-            _aim(module, flavour, config, sm)
+            config.num_compute_capabilities = 1
+            config.set_compute_capability(flavour.capability(sm), 0)
         plan = builder.build_serialized_network(network, config)
         if plan is None:
             raise RuntimeError(log.cause())
@@ -163,20 +186,3 @@ def _strongly_typed(module: Any) -> int:
     """The flag; a version in which networks are always so may have none."""
     flag = getattr(module.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
     return 0 if flag is None else 1 << int(flag)
-
-
-def _aim(module: Any, flavour: Flavour, config: Any, sm: str) -> None:
-    if not flavour.portable:
-        raise EngineUnavailable(
-            f"{flavour.label} builds for the card in the machine only; {RTX.label} builds for "
-            "others."
-        )
-    known = module.ComputeCapability.__members__
-    name = sm.replace("_", "").upper()
-    if name not in known or not name.startswith("SM"):
-        cards = ", ".join(f"sm_{n[2:]}" for n in known if n.startswith("SM"))
-        raise EngineUnavailable(
-            f"{flavour.label} {module.__version__} does not build for {sm}; it knows {cards}."
-        )
-    config.num_compute_capabilities = 1
-    config.set_compute_capability(known[name], 0)

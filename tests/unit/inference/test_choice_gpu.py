@@ -180,10 +180,38 @@ def test_choice_is_made_again_with_another_package(
 
 
 def test_auto_builds_no_plan_and_says_how(folder: Path, machine: Machine) -> None:
-    with load_engine("map", AUTO, folder) as engine:
+    with load_engine("map", Settings(), folder) as engine:
         assert engine.backend == "openvino"
         assert "is not built yet. Build it with: realtime-unmask engines build." in engine.reason
     assert machine.module.builds == []
+
+
+def test_advice_on_a_plan_that_the_command_does_not_build_helps(
+    folder: Path, machine: Machine, times: dict[str, float]
+) -> None:
+    """`engines build` builds fp16."""
+    with load_engine("map", AUTO, folder) as engine:
+        assert "by name once: Settings(backend='tensorrt', precision='fp32')." in engine.reason
+        assert "engines build" not in engine.reason
+    load_engine("map", Settings(backend="tensorrt", precision="fp32"), folder).close()
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "tensorrt"
+
+
+def test_card_for_which_a_package_has_no_plans_is_told_so(
+    folder: Path, times: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that its plan is missing: no command could build it."""
+    fake_gpu.install(monkeypatch, "tensorrt_rtx")
+    monkeypatch.setattr(cuda, "card", lambda: cuda.Card("Fake H100", (9, 0), 2**36, "580.10"))
+    with load_engine("map", Settings(), folder) as engine:
+        assert engine.backend == "openvino"
+        assert "tensorrt_rtx: TensorRT-RTX 1.7.1 does not build for sm_90; it knows sm_86, " in (
+            engine.reason
+        )
+        assert "not built yet" not in engine.reason
+    with pytest.raises(EngineUnavailable, match="served by the backends tensorrt and torch"):
+        load_engine("map", Settings(backend="tensorrt_rtx"), folder)
 
 
 def test_plan_built_later_is_considered(
@@ -319,7 +347,7 @@ def test_second_cpu_backend_steps_in_and_says_why(
     monkeypatch.setattr(openvino, "load", fails)
     with load_engine("map", AUTO, folder) as engine:
         assert engine.backend == "onnxruntime"
-        assert "tensorrt: The plan of the 'map' network" in engine.reason
+        assert "tensorrt: The fp32 plan of the 'map' network" in engine.reason
         assert "openvino: OpenVINO refuses it." in engine.reason
 
 
