@@ -13,6 +13,7 @@ from realtime_unmask.errors import EngineUnavailable
 from realtime_unmask.inference import cuda, plans
 from realtime_unmask.inference.plans import Key, PlanCache
 from tests.unit.inference import fake_gpu
+from tests.unit.inference.fake_driver import FakeDriver
 
 from .conftest import Ran
 
@@ -127,7 +128,7 @@ def test_build_for_the_card_here(command: Command, monkeypatch: pytest.MonkeyPat
 def test_build_for_other_cards(
     command: Command, monkeypatch: pytest.MonkeyPatch, no_card: None
 ) -> None:
-    driver = fake_gpu.FakeDriver()
+    driver = FakeDriver()
     module = fake_gpu.FakeTensorRt(driver, rtx=True)
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", module)
     ran = command("engines", "build", "--for", "sm_86, SM_120")

@@ -15,7 +15,7 @@ from realtime_unmask.inference.engine import ON_CPU, ON_GPU, PREFERENCE, load_en
 from realtime_unmask.inference.plans import PlanCache
 from realtime_unmask.settings import Settings
 
-from .tiny import map_model, value_info, write_network, write_networks
+from .tiny import map_model, value_info, write_network
 
 CAPABILITIES = "realtime_unmask.inference.openvino._has_bf16"
 
@@ -29,11 +29,6 @@ def no_card(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(cuda, "card", card)
     monkeypatch.setattr("realtime_unmask.inference.torch.is_apple", lambda: False)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return write_networks(tmp_path)
 
 
 def absent(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:

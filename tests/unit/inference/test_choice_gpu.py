@@ -1,8 +1,7 @@
-"""`auto` with a card: the timed run, what is remembered of it, and the way back to the CPU."""
+"""`auto` with a card: the timed run, and what is remembered of it."""
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,50 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from realtime_unmask.errors import EngineDamaged, EngineError, EngineLost, EngineUnavailable
+from realtime_unmask.errors import EngineDamaged, EngineUnavailable
 from realtime_unmask.inference import choice, cuda, openvino, tensorrt
-from realtime_unmask.inference.engine import Engine, load_engine, version
-from realtime_unmask.inference.plans import PlanCache
+from realtime_unmask.inference.engine import load_engine, version
 from realtime_unmask.settings import Settings
 
 from . import fake_gpu
-from .fake_gpu import Machine, Result
-from .tiny import expected, random_inputs, write_networks
+from .fake_driver import Result
+from .fake_gpu import Machine
+from .tiny import expected, random_inputs
 
+pytestmark = pytest.mark.usefixtures("cache")
 AUTO = Settings(precision="fp32")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "engines").mkdir()
-    return write_networks(tmp_path / "engines")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PlanCache:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return PlanCache.default()
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    return fake_gpu.install(monkeypatch, "tensorrt")
-
-
-@pytest.fixture
-def times(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """What the timed run will measure, ms; change it."""
-    wanted = {"tensorrt": 1.0, "openvino": 10.0}
-    monkeypatch.setattr(choice, "_time_ms", lambda engine: wanted[engine.backend])
-    return wanted
-
-
-@pytest.fixture
-def planned(folder: Path, machine: Machine) -> None:
-    """The plans for this card are there."""
-    for network in ("map", "editor"):
-        settings = Settings(backend="tensorrt", precision="fp32")
-        load_engine(network, settings, folder).close()  # type: ignore[arg-type]
 
 
 def test_fastest_is_taken_and_told(
@@ -237,72 +204,6 @@ def test_choice_made_while_a_plan_is_built_is_not_kept(
     load_engine("map", Settings(backend="tensorrt", precision="fp32"), folder).close()
     with load_engine("map", AUTO, folder) as engine:
         assert engine.backend == "tensorrt"
-
-
-def lost(machine: Machine, function: str, result: Result) -> None:
-    machine.driver.faults[function] = (result, 0)
-
-
-@pytest.mark.parametrize("there", [False, True], ids=["fetched", "left on the card"])
-@pytest.mark.parametrize(
-    ("function", "result", "words"),
-    [
-        ("cuStreamSynchronize", Result.CUDA_ERROR_OUT_OF_MEMORY, "no memory left"),
-        ("cuStreamSynchronize", Result.CUDA_ERROR_ILLEGAL_ADDRESS, "stopped working"),
-        ("cuMemcpyHtoDAsync", Result.CUDA_ERROR_ILLEGAL_ADDRESS, "stopped working"),
-    ],
-)
-def test_cpu_takes_over_in_the_batch_in_which_the_card_fails(
-    folder: Path,
-    planned: None,
-    times: dict[str, float],
-    machine: Machine,
-    caplog: pytest.LogCaptureFixture,
-    function: str,
-    result: Result,
-    words: str,
-    there: bool,
-) -> None:
-    with load_engine("editor", AUTO, folder) as engine:
-        engine.infer(random_inputs("editor", 1))
-        lost(machine, function, result)
-        for seed in range(3):
-            inputs = random_inputs("editor", 2, seed)
-            engine.submit(inputs)
-            made = engine.wait_there("rgb") if there else engine.wait()
-            np.testing.assert_allclose(made["rgb"], expected("editor", inputs)["rgb"], atol=1e-6)
-        assert engine.backend == "openvino"
-        assert engine.reason.endswith("The CPU goes on with openvino.")
-        assert words in engine.reason
-    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == [
-        engine.reason
-    ]
-
-
-def test_backend_by_name_is_not_replaced_when_the_card_fails(
-    folder: Path, machine: Machine
-) -> None:
-    settings = Settings(backend="tensorrt", precision="fp32")
-    with load_engine("map", settings, folder) as engine:
-        lost(machine, "cuStreamSynchronize", Result.CUDA_ERROR_ILLEGAL_ADDRESS)
-        with pytest.raises(EngineLost):
-            engine.infer(random_inputs("map", 1))
-
-
-def test_card_fails_and_no_cpu_backend_works(
-    folder: Path,
-    planned: None,
-    times: dict[str, float],
-    machine: Machine,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    engine: Engine = load_engine("map", AUTO, folder)
-    monkeypatch.setattr(choice, "ON_CPU", ())
-    lost(machine, "cuStreamSynchronize", Result.CUDA_ERROR_ILLEGAL_ADDRESS)
-    with pytest.raises(EngineUnavailable, match="No backend can run the 'map' network"):
-        engine.infer(random_inputs("map", 1))
-    with pytest.raises(EngineError, match="was closed"):
-        engine.infer(random_inputs("map", 1))
 
 
 def test_bf16_that_was_asked_for_is_served_by_the_cpu_or_refused(

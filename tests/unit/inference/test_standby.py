@@ -16,12 +16,9 @@ from realtime_unmask.inference.standby import Standby, may_gain
 from realtime_unmask.settings import Settings
 
 from . import fake_gpu
-from .fake_gpu import Result
+from .fake_driver import Result
 
-
-@pytest.fixture(autouse=True)
-def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:

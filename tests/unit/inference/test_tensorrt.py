@@ -1,73 +1,34 @@
-"""The TensorRT backend's own rules on a stand-in for the card; real builds that need none."""
+"""The TensorRT backend's own rules on a stand-in for the card."""
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 
-from realtime_unmask.errors import EngineDamaged, EngineLost, EngineUnavailable
+from realtime_unmask.errors import EngineDamaged, EngineUnavailable
 from realtime_unmask.inference import cuda, tensorrt
-from realtime_unmask.inference.cuda_memory import CudaMemory
 from realtime_unmask.inference.engine import NetworkFiles, load_engine
-from realtime_unmask.inference.manifest import INPUTS, OUTPUTS, Network
+from realtime_unmask.inference.manifest import INPUTS, OUTPUTS
 from realtime_unmask.inference.plans import PlanCache
 from realtime_unmask.inference.spec import EngineSpec
-from realtime_unmask.inference.tensorrt import TensorRtEngine
-from realtime_unmask.inference.tensorrt_build import RTX, TENSORRT, build_plan
+from realtime_unmask.inference.tensorrt_build import TENSORRT, build_plan
 from realtime_unmask.settings import Settings
 
 from . import fake_gpu
-from .fake_gpu import Machine, Result
-from .tiny import editor_model, expected, map_model, random_inputs, write_network, write_networks
+from .fake_gpu import Machine
+from .tiny import editor_model, expected, map_model, random_inputs, write_network
 
+pytestmark = pytest.mark.usefixtures("cache")
 SETTINGS = Settings(backend="tensorrt", precision="fp32")
 RTX_SETTINGS = Settings(backend="tensorrt_rtx", precision="fp32")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "engines").mkdir()
-    return write_networks(tmp_path / "engines")
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PlanCache:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return PlanCache.default()
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    return fake_gpu.install(monkeypatch, "tensorrt")
-
-
-@pytest.fixture
-def rtx(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    return fake_gpu.install(monkeypatch, "tensorrt_rtx")
-
-
 def kinds(cache: PlanCache) -> list[str]:
     return sorted(entry.about["kind"] for entry in cache.entries())
-
-
-@pytest.mark.parametrize("way", ["cuda", "pycuda"])
-def test_close_gives_everything_on_the_card_back(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
-    machine = fake_gpu.install(monkeypatch, "tensorrt", pycuda=way == "pycuda")
-    for _ in range(2):
-        engine = load_engine("editor", SETTINGS, folder)
-        for batch in (1, 2, 4):
-            engine.infer(random_inputs("editor", batch))
-        assert machine.driver.alive
-        engine.close()
-        assert machine.driver.alive == {}
-        assert machine.pycuda is None or machine.pycuda.pushed == 0
 
 
 def test_nothing_is_allocated_for_a_frame(folder: Path, machine: Machine) -> None:
@@ -267,148 +228,8 @@ def test_backend_that_has_no_way_to_memory_does_not_work(
     assert machine.driver.alive == {}
 
 
-@pytest.mark.parametrize("way", ["cuda", "pycuda"])
-def test_loading_that_is_stopped_leaves_nothing_on_the_card(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
-    """pycuda ends the process where a context is left behind."""
-    machine = fake_gpu.install(monkeypatch, "tensorrt", pycuda=way == "pycuda")
-
-    def stopped(logger: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(machine.module, "Runtime", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        load_engine("map", SETTINGS, folder)
-    assert machine.driver.alive == {}
-    assert machine.pycuda is None or machine.pycuda.pushed == 0
-
-
-@pytest.mark.parametrize("function", ["cuMemAlloc", "cuMemHostAlloc"])
-def test_no_memory_left_when_it_is_loaded(folder: Path, machine: Machine, function: str) -> None:
-    machine.driver.faults[function] = (Result.CUDA_ERROR_OUT_OF_MEMORY, 1)
-    with pytest.raises(EngineUnavailable, match="no memory left"):
-        load_engine("editor", SETTINGS, folder)
-    assert machine.driver.alive == {}
-
-
-@pytest.mark.parametrize(
-    ("result", "words"),
-    [
-        (Result.CUDA_ERROR_OUT_OF_MEMORY, "no memory left"),
-        (Result.CUDA_ERROR_ILLEGAL_ADDRESS, "stopped working"),
-    ],
-)
-@pytest.mark.parametrize(
-    "function",
-    ["cuInit", "cuDeviceGet", "cuDevicePrimaryCtxRetain", "cuCtxPushCurrent", "cuStreamCreate"],
-)
-def test_pycuda_that_finds_the_card_full_or_gone(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, function: str, result: Result, words: str
-) -> None:
-    """Its errors are no RuntimeErrors, and a context that is left behind ends the process."""
-    machine = fake_gpu.install(monkeypatch, "tensorrt", pycuda=True)
-    machine.driver.faults[function] = (result, 0)
-    with pytest.raises(EngineUnavailable, match=words):
-        load_engine("map", SETTINGS, folder)
-    assert machine.pycuda is not None and machine.pycuda.pushed == 0
-    assert machine.driver.alive == {}
-
-
-def test_pycuda_engine_is_closed_on_a_card_that_is_gone(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    machine = fake_gpu.install(monkeypatch, "tensorrt", pycuda=True)
-    engine = load_engine("map", SETTINGS, folder)
-    machine.driver.faults["cuCtxPopCurrent"] = (Result.CUDA_ERROR_ILLEGAL_ADDRESS, 0)
-    engine.close()
-    assert machine.driver.alive == {}
-
-
-def test_driver_that_does_not_start(folder: Path, machine: Machine) -> None:
-    machine.driver.faults["cuInit"] = (Result.CUDA_ERROR_ILLEGAL_ADDRESS, 0)
-    with pytest.raises(EngineUnavailable, match="cuInit gives CUDA_ERROR_ILLEGAL_ADDRESS"):
-        load_engine("map", SETTINGS, folder)
-
-
-@pytest.mark.parametrize("way", ["cuda", "pycuda"])
-def test_card_that_is_gone_ends_the_engine_cleanly(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
-    machine = fake_gpu.install(monkeypatch, "tensorrt", pycuda=way == "pycuda")
-    engine = load_engine("map", SETTINGS, folder)
-    engine.infer(random_inputs("map", 1))
-    machine.driver.faults["cuStreamSynchronize"] = (Result.CUDA_ERROR_ILLEGAL_ADDRESS, 0)
-    with pytest.raises(EngineLost, match="The GPU stopped working"):
-        engine.infer(random_inputs("map", 1))
-    engine.submit(random_inputs("map", 1))
-    engine.close()
-    assert machine.driver.alive == {}
-
-
-def test_run_that_fails_tells_the_cause(folder: Path, machine: Machine) -> None:
-    machine.module.runs_fail_after = 0
-    with (
-        load_engine("map", SETTINGS, folder) as engine,
-        pytest.raises(EngineLost, match=r"Cuda Runtime \(out of memory\)"),
-    ):
-        engine.infer(random_inputs("map", 1))
-
-
 def test_tensorrt_builds_for_the_card_in_the_machine_only(folder: Path, machine: Machine) -> None:
     files = NetworkFiles.read("map", folder)
     spec = EngineSpec("map", INPUTS["map"], OUTPUTS["map"])
     with pytest.raises(EngineUnavailable, match="TensorRT-RTX builds for others"):
         build_plan(TENSORRT, spec, files, "sm_89")
-
-
-# From here on the real package, which builds without any card.
-
-
-@pytest.fixture
-def real_rtx() -> None:
-    pytest.importorskip("tensorrt_rtx", reason="needs the package tensorrt-rtx")
-
-
-@pytest.mark.parametrize("sm", ["sm_86", "sm_89", "sm_120"])
-@pytest.mark.parametrize("network", ["map", "editor"])
-def test_rtx_builds_the_shipped_networks_for_cards_that_are_not_here(
-    real_rtx: None, network: Network, sm: str
-) -> None:
-    files = NetworkFiles.read(network)
-    spec = EngineSpec(network, INPUTS[network], OUTPUTS[network], precision="fp16")
-    plan = build_plan(RTX, spec, files, sm)
-    assert len(plan) > 0.3 * len(files.onnx)
-    for name in (*INPUTS[network], *OUTPUTS[network]):
-        assert name.encode() in plan
-
-
-def test_rtx_names_the_cards_that_it_knows(real_rtx: None) -> None:
-    spec = EngineSpec("map", INPUTS["map"], OUTPUTS["map"], precision="fp16")
-    with pytest.raises(EngineUnavailable, match=r"does not build for sm_35; it knows sm_75, sm_80"):
-        build_plan(RTX, spec, NetworkFiles.read("map"), "sm_35")
-
-
-def test_rtx_has_what_a_run_is_set_up_with(real_rtx: None) -> None:
-    module = RTX.module()
-    assert module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
-    assert module.DynamicShapesKernelSpecializationStrategy.EAGER
-    assert hasattr(module.IRuntimeConfig, "dynamic_shapes_kernel_specialization_strategy")
-
-
-def test_rtx_says_why_it_cannot_parse(real_rtx: None, folder: Path) -> None:
-    model = map_model()
-    model.graph.node[0].op_type = "NoSuchOperator"
-    write_network(folder, "map", model)
-    spec = EngineSpec("map", INPUTS["map"], OUTPUTS["map"])
-    with pytest.raises(EngineUnavailable, match="TensorRT-RTX cannot build the 'map' network: .+"):
-        build_plan(RTX, spec, NetworkFiles.read("map", folder), "sm_86")
-
-
-@pytest.mark.skipif(os.path.exists("/dev/nvidiactl"), reason="there is a card here")
-def test_rtx_refuses_a_plan_without_a_driver_in_words(real_rtx: None, folder: Path) -> None:
-    """Past the checks of the card, as on a machine whose driver does not work."""
-    spec = EngineSpec("map", INPUTS["map"], OUTPUTS["map"])
-    plan = build_plan(RTX, spec, NetworkFiles.read("map", folder), "sm_86")
-    with pytest.raises(EngineUnavailable, match=r"refuses the plan .* CUDA driver version"):
-        TensorRtEngine(spec, RTX, plan, cast(CudaMemory, None))
