@@ -13,7 +13,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from statistics import median
 from typing import Any
 
@@ -149,8 +149,7 @@ class GuardedEngine(Closing):
     def _fall_back(self, error: EngineLost) -> None:
         if self._engine.backend in ON_CPU:
             raise error
-        with suppress(EngineError, RuntimeError):  # what is broken may also break when it is freed
-            self._engine.close()
+        self._engine.close()
         self._engine = first_on_cpu(*self._otherwise)
         self.spec, self.backend = self._engine.spec, self._engine.backend
         self.reason = f"{error} The CPU goes on with {self.backend}."

@@ -152,11 +152,17 @@ class CudaPythonMemory(CudaMemory):
         self._call("cuStreamBeginCapture", self.stream, mode)
         try:
             work()
+        except BaseException:  # that is told, not that the recording is spoilt by it
+            status, graph = self._driver.cuStreamEndCapture(self.stream)
+            if int(status) == 0:
+                self._driver.cuGraphDestroy(graph)
+            raise
+        graph = self._call("cuStreamEndCapture", self.stream)
+        try:
+            ready = self._call("cuGraphInstantiate", graph, 0)
         finally:
-            graph = self._call("cuStreamEndCapture", self.stream)
-        ready = self._call("cuGraphInstantiate", graph, 0)
+            self._driver.cuGraphDestroy(graph)
         self._free.append(lambda: self._driver.cuGraphExecDestroy(ready))
-        self._call("cuGraphDestroy", graph)
         return lambda: self._call("cuGraphLaunch", ready, self.stream)
 
     def wait(self) -> None:

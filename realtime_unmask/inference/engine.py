@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module, metadata
 from pathlib import Path
@@ -90,7 +91,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Free the network, after a batch under way is done; safe to call again."""
+        """Free the network, after a batch under way is done; safe to call again. Never raises."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -107,7 +108,8 @@ class BackendEngine(Closing):
     """What all engines share: the checks, and the order of the calls.
 
     A backend adds `_start`, `_finish` and `_free`. They may raise RuntimeError; each is called
-    only in turn: `_finish` once after each `_start` that returned, `_free` once, at the end.
+    only in turn: `_finish` once after each `_start` that returned, `_free` once, at the end. What
+    `_free` raises is not told: it frees what can be freed.
     """
 
     backend: str
@@ -187,7 +189,9 @@ class BackendEngine(Closing):
             pass  # the result of a batch that nobody waits for; what matters is that it ended
         finally:
             self._busy = False
-            self._free()
+            # What a card that is gone says to it changes nothing any more.
+            with suppress(RuntimeError, EngineError):
+                self._free()
 
     def _check_open(self) -> None:
         if self._closed:

@@ -7,7 +7,7 @@ meanwhile).
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,34 +60,53 @@ class TensorRtEngine(BackendEngine):
         self._memory = memory
         module = flavour.module()
         self._log = logger(module)
-        self._log.lines.clear()
-        self._engine = module.Runtime(self._log).deserialize_cuda_engine(plan)
-        if self._engine is None:
-            raise EngineUnavailable(
-                f"{flavour.label} refuses the plan of the '{spec.name}' network: "
-                f"{self._log.cause()} Remove it with `realtime-unmask engines clean`."
-            )
-        _check(spec, module, self._engine)
-        self._config, self._kernels = _runtime_config(module, self._engine, kernels)
+        self._engine: Any = None
+        self._config: Any = None
+        self._kernels: _Kernels | None = None
         self._arrays: dict[str, Float32] = {}
         self._addresses: dict[str, int] = {}
-        for name, shape in {**spec.inputs, **spec.outputs}.items():
-            sizes = tuple(n or MAX_BATCH for n in shape)
-            self._arrays[name] = memory.pinned(sizes)
-            self._addresses[name] = memory.device(self._arrays[name].nbytes)
         # Launches by batch size. A recorded graph holds its context's shapes: one context each.
         self._launches: dict[int, Launch] = {}
         self._contexts: list[Any] = []
         self._before: list[dict[str, Float32]] = []
         self._batch = 0
+        try:
+            self._open(module, flavour.label, plan, kernels)
+        except BaseException as error:
+            _forget_frames(error)
+            self._let_go()
+            raise
+
+    def _open(self, module: Any, label: str, plan: bytes, kernels: _Kernels | None) -> None:
+        """Make all that does not depend on the size of a batch."""
+        self._log.lines.clear()
+        self._engine = module.Runtime(self._log).deserialize_cuda_engine(plan)
+        if self._engine is None:
+            raise EngineUnavailable(
+                f"{label} refuses the plan of the '{self.spec.name}' network: "
+                f"{self._log.cause()} Remove it with `realtime-unmask engines clean`."
+            )
+        _check(self.spec, module, self._engine)
+        if kernels is not None:
+            self._config = _runtime_config(module, self._engine)
+            self._kernels = kernels
+            kernels.attach(self._config)
+        for name, shape in {**self.spec.inputs, **self.spec.outputs}.items():
+            sizes = tuple(n or MAX_BATCH for n in shape)
+            self._arrays[name] = self._memory.pinned(sizes)
+            self._addresses[name] = self._memory.device(self._arrays[name].nbytes)
 
     def _start(self, inputs: dict[str, Float32]) -> None:
         count = next(iter(inputs.values())).shape[0]
         self._before = []
-        for begin in range(0, count, MAX_BATCH):
-            if begin:  # the buffers hold MAX_BATCH: the result so far is taken out
-                self._before.append(self._take())
-            self._launch({n: v[begin : begin + MAX_BATCH] for n, v in inputs.items()})
+        try:
+            for begin in range(0, count, MAX_BATCH):
+                if begin:  # the buffers hold MAX_BATCH: the result so far is taken out
+                    self._before.append(self._take())
+                self._launch({n: v[begin : begin + MAX_BATCH] for n, v in inputs.items()})
+        except BaseException as error:
+            _forget_frames(error)
+            raise
 
     def _launch(self, inputs: dict[str, Float32]) -> None:
         self._batch = next(iter(inputs.values())).shape[0]
@@ -113,15 +132,22 @@ class TensorRtEngine(BackendEngine):
 
     def _free(self) -> None:
         try:
-            if self._kernels is not None:
-                self._kernels.keep()
+            with suppress(EngineLost, RuntimeError):  # of a card that is gone
+                self._memory.wait()  # a batch that was interrupted may still use all of it
+                if self._kernels is not None:
+                    self._kernels.keep()
         finally:
-            # In this order: contexts hold the engine, and all of them memory on the card.
-            self._launches.clear()
-            self._contexts.clear()
-            self._kernels = self._config = self._engine = None
-            self._arrays.clear()
+            self._let_go()
             self._memory.close()
+
+    def _let_go(self) -> None:
+        """In the reverse order of making: contexts hold the engine, and all memory on the card."""
+        self._launches.clear()
+        self._contexts.clear()
+        if self._kernels is not None:
+            self._kernels.runtime_cache = None
+        self._kernels = self._config = self._engine = None
+        self._arrays.clear()
 
     def _prepare(self, batch: int) -> Launch:
         """A context for batches of that size, and what starts it."""
@@ -262,20 +288,24 @@ def stored_or_built(
     return plan
 
 
-def _runtime_config(
-    module: Any, engine: Any, kernels: _Kernels | None
-) -> tuple[Any, _Kernels | None]:
-    """TensorRT-RTX's settings of a run: graphs, kernels, and those kept; (None, None) without."""
-    if kernels is None:
-        return None, None
+def _forget_frames(error: BaseException) -> None:
+    """An error that is handed on keeps nothing of TensorRT's alive.
+
+    Its traceback has the frames of all functions that it came through. They would hold the engine
+    and its contexts until the error is gone, which is after the memory that those use.
+    """
+    error.__traceback__ = None
+
+
+def _runtime_config(module: Any, engine: Any) -> Any:
+    """TensorRT-RTX's settings of a run: graphs, and when kernels are compiled."""
     config = engine.create_runtime_config()
     config.cuda_graph_strategy = module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
     # By default kernels for a batch size are compiled beside the frames, and the pixels change in
     # the middle of a sequence; so they are compiled before the first batch of that size.
     eager = module.DynamicShapesKernelSpecializationStrategy.EAGER
     config.dynamic_shapes_kernel_specialization_strategy = eager
-    kernels.attach(config)
-    return config, kernels
+    return config
 
 
 def _check(spec: EngineSpec, module: Any, engine: Any) -> None:

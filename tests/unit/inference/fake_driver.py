@@ -33,6 +33,7 @@ class FakeDriver:
     Attributes:
         faults: function name -> what it gives, and after how many calls that went well.
         alive: handles by number, with what frees them.
+        freed: what went, in that order: of TensorRT's objects, and of the card.
     """
 
     faults: dict[str, tuple[Result, int]] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class FakeDriver:
     queue: list[Callable[[], None]] = field(default_factory=list)
     recorded: list[Callable[[], None]] | None = None
     launches: int = 0
+    freed: list[str] = field(default_factory=list)
     CUresult: Any = Result
     CUstreamCaptureMode: Any = CaptureMode
 
@@ -87,6 +89,7 @@ class FakeDriver:
     def cuDevicePrimaryCtxRelease(self, device: int) -> None:
         contexts = [number for number, what in self.alive.items() if what == "context"]
         del self.alive[contexts[-1]]
+        self.freed.append("card")
 
     def cuCtxSetCurrent(self, context: int) -> None: ...
 
@@ -107,6 +110,7 @@ class FakeDriver:
 
     def cuMemFree(self, address: int) -> None:
         del self.alive[address]
+        self.freed.append("memory")
 
     def cuMemHostAlloc(self, size: int, flags: int) -> int:
         return self.array(size)
@@ -175,6 +179,7 @@ class FakePyCuda(types.ModuleType):
     def pop(self) -> None:
         self.check("cuCtxPopCurrent")
         self.pushed -= 1
+        self.driver.freed.append("card")
 
     def Stream(self) -> Any:
         self.check("cuStreamCreate")
@@ -218,3 +223,4 @@ class Allocation:
 
     def __del__(self) -> None:
         self.driver.alive.pop(self.address, None)
+        self.driver.freed.append("memory")

@@ -146,8 +146,20 @@ class Builder:
         return b"plan:" + network.model.SerializeToString()
 
 
-class Engine:
+class Freed:
+    """Says when it goes, and whether the stream was still at work then."""
+
+    def __init__(self, driver: FakeDriver) -> None:
+        self.driver = driver
+
+    def __del__(self) -> None:
+        at_work = " at work" if self.driver.queue else ""
+        self.driver.freed.append(type(self).__name__ + at_work)
+
+
+class Engine(Freed):
     def __init__(self, module: FakeTensorRt, logger: Any, model: bytes) -> None:
+        super().__init__(module.driver)
         self.module, self.logger = module, logger
         self.graph = onnx.load_from_string(model).graph
         self.session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
@@ -173,13 +185,7 @@ class Engine:
 
     def create_runtime_config(self) -> Any:
         assert self.module.rtx
-        lazy = FakeTensorRt.DynamicShapesKernelSpecializationStrategy.LAZY
-        config = types.SimpleNamespace(
-            cuda_graph_strategy=None, dynamic_shapes_kernel_specialization_strategy=lazy, cache=None
-        )
-        config.create_runtime_cache = RuntimeCache
-        config.set_runtime_cache = lambda cache: setattr(config, "cache", cache)
-        return config
+        return RuntimeConfig(self.module.driver)
 
     def create_execution_context(self, config: Any = None) -> Context:
         assert (config is not None) == self.module.rtx
@@ -189,9 +195,22 @@ class Engine:
         return Context(self)
 
 
-class RuntimeCache:
-    def __init__(self) -> None:
-        self.kernels = b""
+class RuntimeConfig(Freed):
+    cuda_graph_strategy: Any = None
+    dynamic_shapes_kernel_specialization_strategy: Any = (
+        FakeTensorRt.DynamicShapesKernelSpecializationStrategy.LAZY
+    )
+    cache: Any = None
+
+    def create_runtime_cache(self) -> RuntimeCache:
+        return RuntimeCache(self.driver)
+
+    def set_runtime_cache(self, cache: RuntimeCache) -> None:
+        self.cache = cache
+
+
+class RuntimeCache(Freed):
+    kernels = b""
 
     def serialize(self) -> bytes:
         return self.kernels
@@ -201,8 +220,9 @@ class RuntimeCache:
         return True
 
 
-class Context:
+class Context(Freed):
     def __init__(self, engine: Engine) -> None:
+        super().__init__(engine.module.driver)
         self.engine = engine
         self.addresses: dict[str, int] = {}
         self.batch = 0
