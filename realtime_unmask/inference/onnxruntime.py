@@ -27,6 +27,7 @@ class OnnxRuntimeEngine(BackendEngine):
         self._session = session
         self._in_background = threads > 1
         self._done = threading.Event()
+        self._done.set()
         self._values: list[Float32] = []
         self._error = ""
 
@@ -40,6 +41,7 @@ class OnnxRuntimeEngine(BackendEngine):
             else:
                 self._take(self._session.run(names, inputs), None, "")
         except _fault() as error:
+            self._done.set()
             raise RuntimeError(str(error)) from error
 
     def _finish(self) -> dict[str, Float32]:
@@ -53,6 +55,9 @@ class OnnxRuntimeEngine(BackendEngine):
         }
 
     def _free(self) -> None:
+        # Also where Ctrl-C ended the wait for it: a session that goes while it runs ends the
+        # process with a segmentation fault.
+        self._done.wait()
         self._session = None
 
     def _take(self, values: list[Float32], _: None, error: str) -> None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _TRIALS = 6
 # bf16 has to be faster by this factor, or noise would choose; fp32 is the more exact one.
 _CLEARLY = 0.9
+_OPENING = threading.Lock()
 
 
 class OpenVinoEngine(BackendEngine):
@@ -191,7 +192,6 @@ def _key(kind: str, core: ov.Core, spec: EngineSpec, files: NetworkFiles, config
     )
 
 
-@cache
 def open_core() -> ov.Core:
     """OpenVINO, kept from asking any host for anything; one for the whole process.
 
@@ -202,6 +202,12 @@ def open_core() -> ov.Core:
     Raises:
         EngineUnavailable: it is not installed, or finds no CPU.
     """
+    with _OPENING:  # a cache alone lets two threads that ask at once make one each
+        return _core()
+
+
+@cache
+def _core() -> ov.Core:
     # The telemetry package asks a host for leave as soon as it is imported. With None in its
     # place OpenVINO takes its own silent stand-in.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]

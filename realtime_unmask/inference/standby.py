@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -66,6 +67,7 @@ class Standby(Closing):
     def __init__(self, settings: Settings) -> None:
         self.completed = self.found = False
         self._stopped = self._reading = False
+        self._lock = threading.Lock()  # `lines` begins, or `close` is first
         self._process = subprocess.Popen(
             [*_COMMAND, json.dumps(asdict(settings))],
             stdin=subprocess.DEVNULL,
@@ -82,7 +84,10 @@ class Standby(Closing):
         A process that ends too soon gives a line that says so: the CPU goes on.
         """
         assert self._process.stdout is not None
-        self._reading = True
+        with self._lock:
+            if self._stopped:
+                return
+            self._reading = True
         with self._process.stdout as stream:
             for line in stream:
                 told = _table(line)
@@ -97,7 +102,8 @@ class Standby(Closing):
 
     def close(self) -> None:
         """End the process, done or not; safe to call again."""
-        self._stopped = True
+        with self._lock:
+            self._stopped = True
         self._process.terminate()
         try:
             self._process.wait(_STOP_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from threading import Lock
 from typing import Any
 
 from realtime_unmask.errors import EngineDamaged, EngineUnavailable
@@ -18,6 +19,7 @@ from realtime_unmask.settings import Settings
 MAX_BATCH = 4
 _WORKSPACE = 256 * 2**20
 _LINES = 8
+_MAKING = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +146,14 @@ def build_plan(flavour: Flavour, spec: EngineSpec, files: NetworkFiles, sm: str 
         ) from error
 
 
-@cache
 def logger(module: Any) -> Any:
-    """The logger of `module`; TensorRT takes only one in a process."""
+    """The logger of `module`; TensorRT takes only one in a process, and holds on to it."""
+    with _MAKING:  # a cache alone lets two threads that ask at once make one each
+        return _logger(module)
+
+
+@cache
+def _logger(module: Any) -> Any:
     base: Any = module.ILogger
 
     class Lines(base):  # type: ignore[misc]

@@ -81,7 +81,7 @@ def test_a_face_is_looked_at_where_openvino_does_not_load(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    monkeypatch.setattr(openvino, "open_core", openvino.open_core.__wrapped__)
+    monkeypatch.setattr(openvino, "_core", openvino._core.__wrapped__)
     with pytest.raises(MediaUnsupported, match="no face"):
         LiveStudio().enrol(np.full((240, 320, 3), 90, np.uint8))
 

@@ -35,7 +35,7 @@ def absent(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
     for package in packages:
         monkeypatch.setitem(sys.modules, package, None)
     # One that was opened before stays.
-    monkeypatch.setattr(openvino, "open_core", openvino.open_core.__wrapped__)
+    monkeypatch.setattr(openvino, "_core", openvino._core.__wrapped__)
 
 
 def test_openvino_is_the_first_choice(folder: Path) -> None:

@@ -1,9 +1,12 @@
-"""OpenVINO while it is loaded."""
+"""OpenVINO while it is loaded, and as it is shared by threads."""
 
 from __future__ import annotations
 
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,20 +23,50 @@ except KeyboardInterrupt:
 class Core:
     available_devices = ["CPU"]
 """
+SLOW = """
+import time
+made = []
+class Core:
+    available_devices = ["CPU"]
+    def __init__(self):
+        made.append(self)
+        time.sleep(0.3)
+"""
 
 
-def test_ctrl_c_while_openvino_is_loaded_is_heard(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "openvino.py").write_text(DEAF)
+@pytest.fixture
+def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The file of a package in openvino's place, and nothing was opened yet."""
     monkeypatch.syspath_prepend(tmp_path)
     for name in [name for name in sys.modules if name.partition(".")[0] == "openvino"]:
         monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(openvino, "_core", cache(openvino._core.__wrapped__))
+    yield tmp_path / "openvino.py"
+    sys.modules.pop("openvino", None)
+
+
+def test_ctrl_c_while_openvino_is_loaded_is_heard(other: Path) -> None:
+    other.write_text(DEAF)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            openvino.open_core.__wrapped__()
+            openvino.open_core()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
-        sys.modules.pop("openvino", None)
+
+
+def test_two_threads_that_open_it_at_once_share_one_core(other: Path) -> None:
+    """A live session and the wearer's bare face, say; two cores end in a segmentation fault."""
+    other.write_text(SLOW)
+    cores: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: cores.append(openvino.open_core())) for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(cores) == 2
+    assert cores[0] is cores[1]
+    assert len(sys.modules["openvino"].made) == 1

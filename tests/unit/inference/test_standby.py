@@ -83,6 +83,16 @@ def test_close_from_another_thread_ends_the_waiting(monkeypatch: pytest.MonkeyPa
     process.close()
 
 
+def test_close_before_the_first_line_is_read_ends_the_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A session that stops as soon as it was started: its thread comes to read only then."""
+    stand_in(monkeypatch, "print(json.dumps({'say': 'Building'}), flush=True)\ntime.sleep(600)")
+    process = Standby(Settings())
+    process.close()
+    assert list(process.lines()) == []
+
+
 def ran(capsys: pytest.CaptureFixture[str], settings: Settings) -> tuple[int, list[dict[str, str]]]:
     code = standby.main([json.dumps(asdict(settings))])
     return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]

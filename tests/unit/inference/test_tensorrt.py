@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from realtime_unmask.inference.engine import NetworkFiles, load_engine
 from realtime_unmask.inference.manifest import INPUTS, OUTPUTS
 from realtime_unmask.inference.plans import PlanCache
 from realtime_unmask.inference.spec import EngineSpec
-from realtime_unmask.inference.tensorrt_build import TENSORRT, build_plan
+from realtime_unmask.inference.tensorrt_build import TENSORRT, build_plan, logger
 from realtime_unmask.settings import Settings
 
 from . import fake_gpu
@@ -143,6 +145,28 @@ def test_default_precision_is_fp16(folder: Path, machine: Machine) -> None:
 def test_bf16_is_not_offered(folder: Path, machine: Machine) -> None:
     with pytest.raises(EngineUnavailable, match="fp16 or fp32"):
         load_engine("map", Settings(backend="tensorrt", precision="bf16"), folder)
+
+
+def test_two_threads_that_load_at_once_share_one_logger(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TensorRT holds on to the first, which must not be the one that is dropped."""
+
+    class Slow(fake_gpu.FakeTensorRt.ILogger):
+        def __init__(self) -> None:
+            time.sleep(0.2)
+
+    monkeypatch.setattr(machine.module, "ILogger", Slow, raising=False)
+    made: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: made.append(logger(machine.module))) for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 2
+    assert made[0] is made[1]
 
 
 def test_plan_that_tensorrt_refuses(folder: Path, machine: Machine) -> None:
