@@ -213,6 +213,7 @@ def _timed(
     best: BackendEngine | None = None
     times: dict[str, float] = {}
     may_pass = False  # what kept a GPU from being tried: it may be well at the next start
+    unbuilt: list[str] = []
     cpu = next((name for name in ON_CPU if _works(name, passed_over)), None)
     with ExitStack() as kept:
         for name in [*gpu, *([cpu] if cpu else [])]:
@@ -223,7 +224,10 @@ def _timed(
             except EngineError as error:
                 passed_over[name] = str(error)
                 # A plan that is missing is waited for: who builds it makes this choice forgotten.
-                may_pass |= name in gpu and not isinstance(error, EngineNotBuilt)
+                if isinstance(error, EngineNotBuilt):
+                    unbuilt.append(name)
+                else:
+                    may_pass |= name in gpu
                 continue
             if best is None or times[name] < CLEARLY * times[best.backend]:
                 kept.close()
@@ -238,8 +242,22 @@ def _timed(
     best.reason = "; ".join([f"the best of a timed run: {listed}", *others])
     if best.backend in ON_GPU or not may_pass:
         chosen = {"backend": best.backend, "reason": best.reason}
-        PlanCache.default().store(_key(spec, files, settings), json.dumps(chosen).encode())
+        cache = PlanCache.default()
+        cache.store(_key(spec, files, settings), json.dumps(chosen).encode())
+        # Who built it during the timed run had nothing to make forgotten yet.
+        if any(_is_built(name, spec, files, settings) for name in unbuilt):
+            cache.forget(KIND)
     return best
+
+
+def _is_built(name: str, spec: EngineSpec, files: NetworkFiles, settings: Settings) -> bool:
+    try:
+        backend(name).load(spec, files, settings).close()
+    except EngineNotBuilt:
+        return False
+    except EngineError:
+        pass
+    return True
 
 
 def _tried(

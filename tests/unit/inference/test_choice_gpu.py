@@ -190,6 +190,26 @@ def test_plan_built_later_is_considered(
         assert engine.backend == "tensorrt"
 
 
+def test_choice_that_ends_after_a_plan_was_built_is_not_kept(
+    folder: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another program, while this one times what it has without it."""
+    plan = Settings(backend="tensorrt", precision="fp32")
+
+    def meanwhile(engine: Any) -> float:
+        if engine.backend == "openvino":
+            load_engine("map", plan, folder).close()
+        return {"tensorrt": 1.0, "openvino": 10.0}[engine.backend]
+
+    monkeypatch.setattr(choice, "_time_ms", meanwhile)
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "openvino"
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.backend == "tensorrt"
+    with load_engine("map", AUTO, folder) as engine:
+        assert engine.reason.endswith("(remembered)")
+
+
 def test_choice_made_while_a_plan_is_built_is_not_kept(
     folder: Path, machine: Machine, times: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
