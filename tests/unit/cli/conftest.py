@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,6 +98,13 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
     return record
 
 
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Opened) -> Opened:
+    """An empty folder is the current one, and commands open FakeUnmaskers."""
+    monkeypatch.chdir(tmp_path)
+    return opened
+
+
 @dataclass
 class Ran:
     """What a command left behind: exit code, lines of standard output and standard error."""
@@ -106,8 +114,11 @@ class Ran:
     err: list[str]
 
 
+Command = Callable[..., Ran]
+
+
 @pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
     """Run the program with these arguments."""
 
     def ran(*arguments: object) -> Ran:

@@ -5,27 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from tests.media.make import Video, write
 
-from .conftest import FACE, MASK, Opened, Ran
-
-Command = Callable[..., Ran]
+from .conftest import Command, Opened
+from .photos import photo
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def inputs(here: Opened) -> None:
     Path("in").mkdir()
-
-
-def photo(path: Path) -> None:
-    pixels = np.full((16, 24, 3), 90, np.uint8)
-    pixels[0, 0], pixels[8:12, 4:9] = FACE, MASK
-    Image.fromarray(pixels).save(path)
 
 
 def clip(path: Path) -> None:
