@@ -80,8 +80,8 @@ def image(
     With --like the largest masked face of each photo is painted after another photo of the same
     person. Use your own, or that of somebody who agreed.
 
-    With --continue pictures that have a result already are passed over; with --maps only those
-    that have their map too. The result of one without a map is made anew.
+    With --continue only what is missing is written: pictures that have their result, and with
+    --maps their map, are passed over, and one of which the map alone is missing keeps its result.
 
     \b
     Examples:
@@ -96,7 +96,7 @@ def image(
     plan = make_plan(
         inputs, output, maps=maps, use_maps=use_maps, report=json, force=force, go_on=go_on
     )
-    keep_clear(like, [json, *(path for job in plan.jobs for path in (job.result, job.map))])
+    keep_clear(like, [json, *(path for job in plan.jobs for path in job.written)])
     files: list[FileReport] = []
     complete = False
     try:
@@ -139,7 +139,7 @@ def _work(jobs: list[Job], unmasker: Unmasker, files: list[FileReport], quiet: b
             file = FileReport.not_done(job.source, "failed", str(error), seconds)
         else:
             if not quiet:
-                say(f"[{number}/{len(jobs)}] {file.line()}")
+                say(f"[{number}/{len(jobs)}] {file.line(job.written[0])}")
         files.append(file)
 
 
@@ -148,7 +148,10 @@ def _unmask_one(job: Job, unmasker: Unmasker) -> FileReport:
 
     started = time.monotonic()
     done = convert_photo(
-        job.source, job.result, lambda frame: _process(frame, job, unmasker), job.map
+        job.source,
+        job.result if job.result in job.written else None,
+        lambda frame: _process(frame, job, unmasker),
+        job.map if job.map in job.written else None,
     )
     painted, result = done.result.map is not None, done.result
     return FileReport(

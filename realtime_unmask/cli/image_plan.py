@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from realtime_unmask.cli.common import looks_like_file
@@ -14,17 +14,31 @@ from realtime_unmask.sinks.partial import identity, same_name
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One picture to unmask: what is read and what is written."""
+    """One picture to unmask: what is read, and which files it has in the end.
+
+    Attributes:
+        source: the picture.
+        result, map: its files; map None if not asked for.
+        given_map: where to paint; None: where the network says.
+        kept: of its files those that are there already and stay as they are.
+    """
 
     source: Path
     result: Path
     map: Path | None
     given_map: Path | None
+    kept: tuple[Path, ...] = ()
 
     @property
-    def done(self) -> bool:
-        """Whether all that it would write is there."""
-        return all(path.is_file() for path in (self.result, self.map) if path is not None)
+    def written(self) -> tuple[Path, ...]:
+        """Those of its files that are to be written; none: it is done."""
+        return tuple(
+            path for path in (self.result, self.map) if path is not None and path not in self.kept
+        )
+
+    def keeping(self) -> Job:
+        """The same, with all that is there kept."""
+        return replace(self, kept=tuple(path for path in self.written if path.is_file()))
 
 
 @dataclass(slots=True)
@@ -51,7 +65,7 @@ def make_plan(
 
     Folders are searched with their subfolders; `output`, `maps` and `use_maps` are left out of
     the search, so that results inside an input folder are never taken for inputs. To `go_on` is
-    to pass over pictures of which everything is written that would be.
+    to keep every file that is there, and to pass over pictures of which none is missing.
 
     Raises:
         UsageError: two results would land on one name, a result would replace an input or
@@ -84,8 +98,9 @@ def make_plan(
         )
     _check_targets(plan.jobs, report, force or go_on)
     if go_on:
-        plan.skipped += [(job.source, "has a result") for job in plan.jobs if job.done]
-        plan.jobs = [job for job in plan.jobs if not job.done]
+        jobs = [job.keeping() for job in plan.jobs]
+        plan.skipped += [(job.source, "has a result") for job in jobs if not job.written]
+        plan.jobs = [job for job in jobs if job.written]
     return plan
 
 

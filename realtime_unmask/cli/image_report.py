@@ -10,7 +10,7 @@ The JSON file, format 1, is written at the end, also after failures and after Ct
     files       one object an input, in the order of work:
       input     path as given or found
       output    path of the result, null if there is none
-      map       path of the written map, null if none was written
+      map       path of the map, null if there is none
       status    "unmasked" (something was painted), "no_mask" or "no_face" (written unchanged),
                 "failed" (see error), "skipped" (in a folder, of another kind; with
                 --continue, has a result)
@@ -58,8 +58,8 @@ class FileReport:
         """One that failed or was skipped, with the sentence that says why."""
         return cls(str(path), None, None, status, None, None, seconds, (), error)
 
-    def line(self) -> str:
-        """What a person wants to know about a picture that was done."""
+    def line(self, written: Path) -> str:
+        """What a person wants to know about a picture that was done, which is now in `written`."""
         if self.status == "no_face":
             found = "no face found, written unchanged"
         elif self.status == "no_mask":
@@ -67,7 +67,7 @@ class FileReport:
         else:
             found = f"{count(self.faces or 0, 'face')}, {count(self.masks or 0, 'mask')}"
         notes = "".join(f"; {note}" for note in self.notes)
-        return f"{self.input}: {found}{notes} -> {self.output}"
+        return f"{self.input}: {found}{notes} -> {written}"
 
 
 def summary(files: Sequence[FileReport]) -> str:

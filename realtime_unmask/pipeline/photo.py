@@ -22,21 +22,22 @@ class PhotoReport:
     Attributes:
         picture: what was read.
         result: what was made of it.
-        output, maps: the files; maps None if not asked for.
+        output, maps: the files; None: not asked for.
     """
 
     picture: Picture
     result: FrameResult
-    output: Path
+    output: Path | None
     maps: Path | None
 
 
 def convert_photo(
-    source: Path, output: Path, process: Process, maps: Path | None = None
+    source: Path, output: Path | None, process: Process, maps: Path | None = None
 ) -> PhotoReport:
     """Write `output` (a PNG, replaced if it exists): the photo `source` through `process`.
 
     Args:
+        output: None: it is there already, and only the map is missing.
         process: called once, without any memory; its result's output has the frame's size.
         maps: also write what was painted here, 8-bit grey.
 
@@ -49,10 +50,11 @@ def convert_photo(
     if maps is not None:  # first: once the picture is there, the photo is done
         untouched = np.zeros((picture.frame.height, picture.frame.width), np.uint8)
         write_map(maps, untouched if result.map is None else result.map)
-    write_picture(
-        output,
-        result.output.image,
-        alpha=picture.alpha,
-        reconstructed=result.map is not None,
-    )
+    if output is not None:
+        write_picture(
+            output,
+            result.output.image,
+            alpha=picture.alpha,
+            reconstructed=result.map is not None,
+        )
     return PhotoReport(picture, result, output, maps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,37 @@ def test_a_run_that_was_cut_short_goes_on_with_what_is_missing(
     loaded = len(opened.unmaskers)
     assert command(*arguments, "--continue").code == 0
     assert len(opened.unmaskers) == loaded  # with nothing left to do no network is loaded
+
+
+def test_only_the_missing_file_of_a_photo_is_written(command: Command, opened: Opened) -> None:
+    for name in "ab":
+        photo(Path("in", f"{name}.png"))
+    arguments = ("image", "in", "-o", "out", "--maps", "maps", "--json", "report.json")
+    assert command(*arguments).code == 0
+    whole = {path: path.read_bytes() for path in (Path("maps/a.png"), Path("out/b.png"))}
+    for path in whole:
+        path.unlink()
+    kept = (Path("out/a.png"), Path("maps/b.png"))
+    for path in kept:
+        path.write_bytes(b"dear")
+
+    ran = command(*arguments, "--continue")
+    assert ran.code == 0
+    assert [path.read_bytes() for path in kept] == [b"dear"] * 2
+    assert {path: path.read_bytes() for path in whole} == whole
+    assert [line.rpartition(" -> ")[2] for line in ran.out[:2]] == [str(path) for path in whole]
+    files = json.loads(Path("report.json").read_text())["files"]
+    assert [(file["output"], file["map"]) for file in files] == [
+        (str(Path("out", f"{name}.png")), str(Path("maps", f"{name}.png"))) for name in "ab"
+    ]
+
+
+def test_a_result_that_is_kept_may_be_the_photo_to_follow(command: Command) -> None:
+    photo(Path("in/a.png"))
+    photo(Path("out/a.png"), masked=False)
+    ran = command("image", "in", "-o", "out", "--maps", "maps", "--like", "out/a.png", "--continue")
+    assert ran.code == 0
+    assert Path("maps/a.png").is_file()
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])
