@@ -134,7 +134,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = app(arguments, prog_name=PROGRAM, standalone_mode=False)
     except UnmaskError as error:
-        fail(error)
+        for one in (error, *getattr(error, "__notes__", ())):  # the same fault in other places
+            fail(one)
         return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.FAILED
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)

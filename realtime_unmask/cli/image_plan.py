@@ -68,8 +68,9 @@ def make_plan(
     to keep every file that is there, and to pass over pictures of which none is missing.
 
     Raises:
-        UsageError: two results would land on one name, a result would replace an input or
-            (without `force` or `go_on`) an existing file, or a folder is not what it has to be.
+        UsageError: two results would land on one name (where several would, each further pair
+            is a note of the error), a result would replace an input or (without `force` or
+            `go_on`) an existing file, or a folder is not what it has to be.
     """
     _check_folders(inputs, output, maps, use_maps, report)
     own = {folder.resolve() for folder in (output, maps, use_maps) if folder is not None}
@@ -124,6 +125,11 @@ def _check_folders(
                     f"Results would land among the inputs in {given}. Choose another folder; "
                     f"one inside it, such as {given / 'unmasked'}, will do."
                 )
+    if maps is not None and identity(maps) == identity(output):
+        raise UsageError(
+            f"The results and the maps would land in one folder, {output}, under the same names. "
+            "Choose another folder for the maps."
+        )
     if use_maps is not None and not use_maps.is_dir():
         raise UsageError(f"There is no folder {use_maps} to take maps from.")
     if report is not None and report.is_dir():
@@ -173,25 +179,33 @@ def _search(folder: Path, own: set[Path], plan: Plan) -> Iterator[Path]:
 def _check_targets(jobs: Sequence[Job], report: Path | None, force: bool) -> None:
     read = {identity(job.source): job.source for job in jobs}
     read |= {identity(job.given_map): job.given_map for job in jobs if job.given_map}
-    written: dict[str, str] = {}
+    written: dict[str, tuple[Path, str]] = {}
+    clashes: dict[tuple[Path, Path], str] = {}  # one for each pair: their maps clash like them
     existing: list[Path] = []
-    for target, purpose in _targets(jobs, report):
+    for owner, target, purpose in _targets(jobs, report):
         replaced = read.get(identity(target))
         if replaced is not None:
             raise UsageError(
                 f"{purpose} would replace {replaced}, which is an input. "
                 "Choose another folder for the results."
             )
-        other = written.setdefault(same_name(target.resolve()), purpose)
+        first, other = written.setdefault(same_name(target.resolve()), (owner, purpose))
         if other is not purpose:
-            raise UsageError(
+            clashes.setdefault(
+                (first, owner),
                 f"{other} and {purpose[0].lower()}{purpose[1:]} would both be written to "
-                f"{target}. Rename one, or use two folders."
+                f"{target}. Rename one, or use two folders.",
             )
         if target.exists():
             if not target.is_file():
                 raise UsageError(f"{target} is not an ordinary file. Choose another name.")
             existing.append(target)
+    if clashes:  # all of them, so that they can be mended in one go
+        sentence, *more_sentences = clashes.values()
+        error = UsageError(sentence)
+        for one in more_sentences:
+            error.add_note(one)
+        raise error
     if existing and not force:
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
         raise UsageError(
@@ -201,10 +215,11 @@ def _check_targets(jobs: Sequence[Job], report: Path | None, force: bool) -> Non
         )
 
 
-def _targets(jobs: Sequence[Job], report: Path | None) -> Iterator[tuple[Path, str]]:
+def _targets(jobs: Sequence[Job], report: Path | None) -> Iterator[tuple[Path, Path, str]]:
+    """(whose it is, a file that is to be written, what it will be)."""
     for job in jobs:
-        yield job.result, f"The result of {job.source}"
+        yield job.source, job.result, f"The result of {job.source}"
         if job.map is not None:
-            yield job.map, f"The map of {job.source}"
+            yield job.source, job.map, f"The map of {job.source}"
     if report is not None:
-        yield report, "The report"
+        yield report, report, "The report"

@@ -74,11 +74,46 @@ def test_two_inputs_for_one_name_are_refused_before_work(
     assert here.unmaskers == []
 
 
-def test_maps_and_results_in_one_folder_are_refused(command: Command) -> None:
-    photo(Path("a.png"))
-    ran = command("image", "a.png", "-o", "out", "--maps", "out")
+def test_all_inputs_for_one_name_are_named_at_once(command: Command, here: Opened) -> None:
+    for name in ("a.png", "a.jpg", "a.webp", "b/c.png", "b/c.jpg", "alone.png"):
+        photo(Path("in", name))
+    ran = command("image", "in", "-o", "out", "--maps", "maps")
     assert ran.code == 2
-    assert "The result of a.png and the map of a.png" in ran.err[0]
+    pairs = [
+        ("a.jpg", "a.png", "a.png"),
+        ("a.jpg", "a.webp", "a.png"),
+        ("b/c.jpg", "b/c.png", "b/c.png"),
+    ]
+    assert ran.err == [
+        f"error: The result of {Path('in', one)} and the result of {Path('in', other)} would both "
+        f"be written to {Path('out', target)}. Rename one, or use two folders."
+        for one, other, target in pairs
+    ]
+    assert not Path("out").exists()
+    assert here.unmaskers == []
+
+
+@pytest.mark.parametrize("maps", ["out", "out/../out"])
+def test_maps_and_results_in_one_folder_are_refused(command: Command, maps: str) -> None:
+    for name in "ab":
+        photo(Path("in", f"{name}.png"))
+    Path("out").mkdir()
+    ran = command("image", "in", "-o", "out", "--maps", maps)
+    assert ran.code == 2
+    assert ran.err == [
+        "error: The results and the maps would land in one folder, out, under the same names. "
+        "Choose another folder for the maps."
+    ]
+
+
+def test_a_map_where_another_result_would_be_is_refused(command: Command) -> None:
+    for name in ("x/a.png", "a.png"):
+        photo(Path("in", name))
+    ran = command("image", "in", "-o", "out", "--maps", "out/x")
+    assert ran.code == 2
+    assert len(ran.err) == 1
+    one, other = Path("in/a.png"), Path("in/x/a.png")
+    assert f"The map of {one} and the result of {other} would both" in ran.err[0]
 
 
 @pytest.mark.parametrize("output", ["in", "in/."])
