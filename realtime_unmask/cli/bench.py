@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from realtime_unmask.cli.common import Backend, ExitCode, Threads, say, tell
-from realtime_unmask.errors import OutputError, UsageError, WindowError
+from realtime_unmask.cli.common import (
+    Backend,
+    ExitCode,
+    Threads,
+    check_report,
+    say,
+    tell,
+    write_json,
+)
+from realtime_unmask.errors import UsageError, WindowError
 from realtime_unmask.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,6 +65,7 @@ def bench(
         raise UsageError(f"--faces lies between 1 and {_FACES}, not {faces}.")
     if not 1 <= seconds <= 600:
         raise UsageError(f"--seconds lies between 1 and 600, not {seconds:g}.")
+    check_report(json_file)
     settings = Settings(backend=backend, threads=threads)
     from realtime_unmask.bench.run import measure
 
@@ -68,7 +76,7 @@ def bench(
     for line in lines(report):
         say(line)
     if json_file is not None:
-        _write(json_file, report)
+        write_json(json_file, report.as_json())
     return ExitCode.DONE
 
 
@@ -170,12 +178,3 @@ def _reference(report: Report) -> Iterator[str]:
 
 def _spread(values: Spread) -> str:
     return f"{values.p50:8.2f}{values.p95:8.2f}{values.p99:8.2f}"
-
-
-def _write(path: Path, report: Report) -> None:
-    try:
-        path.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror}). Choose another place."
-        ) from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from enum import IntEnum
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from realtime_unmask.errors import MediaError, UsageError
+from realtime_unmask.errors import MediaError, UsageError, refusing
 from realtime_unmask.settings import BACKENDS, Settings
 from realtime_unmask.sinks.partial import identity
 
@@ -124,6 +126,46 @@ def keep_or_replace(go_on: bool, force: bool) -> None:
     """Raises UsageError where results are both to be kept and to be replaced."""
     if go_on and force:
         raise UsageError("--continue keeps what is done and --force replaces it: give one of them.")
+
+
+@refusing()
+def check_report(report: Path | None) -> None:
+    """Could `report` be written? It is asked before the work, of which it comes last.
+
+    Nothing is left behind, and what is there stays as it is.
+
+    Raises:
+        UsageError: it could not.
+    """
+    if report is None:
+        return
+    if report.is_dir():
+        raise UsageError(f"{report} is a folder. The report needs a file name.")
+    if report.exists() and not report.is_file():
+        raise UsageError(f"{report} is not an ordinary file. Choose another name.")
+    folder = Path(os.path.realpath(report)).parent
+    while not folder.exists():  # the report's turn makes it
+        folder = folder.parent
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UsageError(
+            f"{report} cannot be written ({error.strerror}). "
+            "Check the folder and its permissions, or choose another place."
+        ) from error
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write `content` as JSON, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from realtime_unmask.sinks.images import write_whole
+
+    # ASCII, since file names need not be valid Unicode.
+    text = (json.dumps(content, indent=2) + "\n").encode("ascii")
+    write_whole(path, lambda file: file.write(text))
 
 
 def open_unmasker(settings: Settings) -> Unmasker:

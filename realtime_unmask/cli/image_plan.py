@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from realtime_unmask.cli.common import looks_like_file
+from realtime_unmask.cli.common import check_report, looks_like_file
 from realtime_unmask.errors import UsageError, refusing
 from realtime_unmask.sinks.partial import identity, same_name
 
@@ -132,8 +132,7 @@ def _check_folders(
         )
     if use_maps is not None and not use_maps.is_dir():
         raise UsageError(f"There is no folder {use_maps} to take maps from.")
-    if report is not None and report.is_dir():
-        raise UsageError(f"{report} is a folder. The report needs a file name.")
+    check_report(report)
 
 
 def _pictures(inputs: Sequence[Path], own: set[Path], plan: Plan) -> Iterator[tuple[Path, Path]]:

@@ -23,15 +23,14 @@ The JSON file, format 1, is written at the end, also after failures and after Ct
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from realtime_unmask import __version__
-from realtime_unmask.cli.common import count
+from realtime_unmask.cli.common import count, write_json
 
 Status = Literal["unmasked", "no_mask", "no_face", "failed", "skipped"]
 STATUSES: tuple[Status, ...] = ("unmasked", "no_mask", "no_face", "failed", "skipped")
@@ -93,8 +92,6 @@ def write_report(
     Raises:
         OutputError: it cannot be written.
     """
-    from realtime_unmask.sinks.images import write_whole
-
     counts = Counter(file.status for file in files)
     content = {
         "format": 1,
@@ -104,10 +101,4 @@ def write_report(
         "counts": {status: counts[status] for status in STATUSES},
         "files": [asdict(file) for file in files],
     }
-    # ASCII, since file names need not be valid Unicode.
-    text = json.dumps(content, indent=2) + "\n"
-
-    def write(file: BinaryIO) -> None:
-        file.write(text.encode("ascii"))
-
-    write_whole(path, write)
+    write_json(path, content)

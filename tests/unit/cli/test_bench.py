@@ -19,7 +19,7 @@ from realtime_unmask.bench.stages import ORDER, Stage, Throttle
 from realtime_unmask.bench.start import Start
 from realtime_unmask.cli import run
 from realtime_unmask.cli.bench import lines, parse_size
-from realtime_unmask.errors import UsageError
+from realtime_unmask.errors import EngineError, UsageError
 
 ROOT = Path(__file__).resolve().parents[3]
 SPREAD = Spread(1.0, 2.0, 3.0)
@@ -99,11 +99,36 @@ def test_wrong_usage_is_a_sentence(
 def test_a_json_file_that_cannot_be_written_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Before a minute is spent on measuring."""
+    monkeypatch.setattr(bench_run, "measure", lambda *_: pytest.fail("it was measured"))
+    (tmp_path / "file").write_text("no folder")
+    for name, words in [
+        ("file/x.json", "cannot be written (Not a directory)"),
+        (".", "is a folder"),
+        ("x" * 300, "cannot be used (File name too long)"),
+    ]:
+        assert run(["bench", "--json", str(tmp_path / name)]) == 2
+        said = capsys.readouterr()
+        assert said.err.count("\n") == 1 and str(tmp_path / name) in said.err and words in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("name", ["x.json", "new/folder/x.json"])
+def test_the_json_file_changes_only_once_all_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "x.json").write_text("of the run before")
+
+    def fails(*_: object) -> Report:
+        raise EngineError("The engine is gone.")
+
+    monkeypatch.setattr(bench_run, "measure", fails)
+    assert run(["bench", "--json", str(tmp_path / name)]) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+    assert (tmp_path / "x.json").read_text() == "of the run before"
     monkeypatch.setattr(bench_run, "measure", lambda *_: report())
-    assert run(["bench", "--json", str(tmp_path / "no" / "such" / "x.json")]) == 1
-    assert "x.json cannot be written" in capsys.readouterr().err
-    assert run(["bench", "--json", str(tmp_path / "x.json")]) == 0
-    assert json.loads((tmp_path / "x.json").read_text())["width"] == 1280
+    assert run(["bench", "--json", str(tmp_path / name)]) == 0
+    assert json.loads((tmp_path / name).read_text())["width"] == 1280
 
 
 @pytest.mark.slow

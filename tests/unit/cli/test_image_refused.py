@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("here")
         (["a.png", "-o", "a.png"], "a.png is a file"),
         (["a.png", "-o", "out", "--use-maps", "gone"], "no folder gone"),
         (["a.png", "-o", "out", "--json", "empty"], "empty is a folder"),
+        (["a.png", "-o", "out", "--json", "a.png/r.json"], "r.json cannot be written"),
         (["a.png", "-o", "out", "--backend", "abacus"], "no backend 'abacus'"),
         (["a.png", "-o", "out", "--threads", "3000000000"], "threads must be 0 to 1024"),
         (["a.png"], "--output"),
