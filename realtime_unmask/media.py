@@ -16,6 +16,7 @@ import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from realtime_unmask.errors import MediaDamaged, MediaMissing, MediaUnsupported
 from realtime_unmask.types import UInt8
@@ -193,13 +194,24 @@ class VideoInfo:
 
     @property
     def pixel_aspect(self) -> float:
-        """The sample aspect, where it can be meant; else 1."""
-        return float(self.sample_aspect) if 1 / 4 <= self.sample_aspect <= 4 else 1.0
+        """As `pixel_aspect` says of the sample aspect."""
+        return pixel_aspect(self.sample_aspect)
 
     @property
     def step(self) -> Fraction:
         """Seconds from one frame to the next where nothing better is known."""
         return 1 / (self.frame_rate or _FALLBACK_RATE)
+
+
+def sample_aspect_of(stream: VideoStream) -> Fraction:
+    """Width of a stored pixel over its height, by the file or stream, or by its codec; else 1."""
+    said = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    return said or Fraction(1)
+
+
+def pixel_aspect(sample_aspect: Fraction) -> float:
+    """A sample aspect, where it can be meant; else 1."""
+    return float(sample_aspect) if 1 / 4 <= sample_aspect <= 4 else 1.0
 
 
 def ffmpeg_name(path: Path) -> str:

@@ -99,7 +99,7 @@ def read_loop(folder: str) -> Iterator[Shot]:
     while True:
         time.sleep(max(0.0, due - time.monotonic()))
         arrived = time.perf_counter_ns()
-        yield arrived, camera.read()
+        yield Shot(arrived, camera.read())
         due = max(due + 1 / RATE, time.monotonic())
 
 

@@ -53,7 +53,7 @@ def read_device(camera: CameraInfo, options: Mapping[str, str]) -> Iterator[Shot
         try:
             for captured_ns, picture in decodable(container, stream):
                 image = picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-                yield captured_ns, image
+                yield Shot(captured_ns, image)
         except DECODER_FAULTS as error:
             raise CameraError(
                 f"The camera “{camera.name}” gives no more pictures ({reason(error)}): "

@@ -22,15 +22,28 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from multiprocessing.shared_memory import SharedMemory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from realtime_unmask.errors import CameraError, MediaError, MediaUnsupported, UnmaskError
 from realtime_unmask.types import Frame, UInt8
 
-# A picture as it comes: time.perf_counter_ns() before it was decoded, and (H, W, 3) uint8 RGB.
-Shot = tuple[int, UInt8]
+
+class Shot(NamedTuple):
+    """A picture as it comes.
+
+    Attributes:
+        captured_ns: time.perf_counter_ns() before it was decoded.
+        image: (H, W, 3) uint8 RGB.
+        pixel_aspect: width of a pixel over its height.
+    """
+
+    captured_ns: int
+    image: UInt8
+    pixel_aspect: float = 1.0
+
+
 # Reads a device in the child. A function of a module, since the child imports it; its arguments
 # are plain values.
 Reader = Callable[..., Iterator[Shot]]
@@ -39,7 +52,7 @@ SLOTS = 4
 _LARGEST = 8192 * 8192 * 3  # bytes of a picture
 _KILL_S = 0.3
 _HEAD = struct.Struct("<Q")  # before each picture in the ring: its number + 1; 0 while written
-_NEWS = struct.Struct("<cQq")  # b"f", number, captured_ns
+_NEWS = struct.Struct("<cQqd")  # b"f", number, captured_ns, pixel_aspect
 
 
 class ProcessSource:
@@ -118,8 +131,8 @@ class ProcessSource:
             self._ring.remove()
             self._ring = None
 
-    def _newest_news(self) -> tuple[int, int] | None:
-        """(number, captured_ns) of the newest picture; None where there was other news only."""
+    def _newest_news(self) -> tuple[int, int, float] | None:
+        """Number, captured_ns, pixel_aspect of the newest picture; None: other news only."""
         newest = None
         if self._end is not None:
             raise self._end
@@ -127,8 +140,8 @@ class ProcessSource:
             while self._end is None and self._pipe.poll():
                 message = self._pipe.recv_bytes(1 << 16)
                 if message[:1] == b"f":
-                    _, number, captured_ns = _NEWS.unpack(message)
-                    newest = number, captured_ns
+                    _, number, captured_ns, pixel_aspect = _NEWS.unpack(message)
+                    newest = number, captured_ns, pixel_aspect
                 else:
                     self._obey(json.loads(message))
         except (EOFError, ConnectionError):
@@ -151,7 +164,7 @@ class ProcessSource:
         self._ring = _Ring.make(height, width)
         self._pipe.send_bytes(self._ring.name.encode())
 
-    def _fetch(self, number: int, captured_ns: int) -> Frame | None:
+    def _fetch(self, number: int, captured_ns: int, pixel_aspect: float) -> Frame | None:
         assert self._ring is not None
         image = self._ring.read(number)
         came = number + 1 - self._next
@@ -160,7 +173,8 @@ class ProcessSource:
             self.missed += came
             return None
         self.missed += came - 1
-        return Frame(image, Fraction(captured_ns, 10**9), captured_ns, number)
+        pts = Fraction(captured_ns, 10**9)
+        return Frame(image, pts, captured_ns, number, pixel_aspect=pixel_aspect)
 
 
 class _Ring:
@@ -256,7 +270,7 @@ def _send_pictures(
 ) -> None:
     ring: _Ring | None = None
     shape: tuple[int, ...] = ()
-    for number, (captured_ns, image) in enumerate(shots):
+    for number, (captured_ns, image, pixel_aspect) in enumerate(shots):
         if image.shape != shape:
             if image.nbytes > _LARGEST:
                 raise MediaUnsupported(
@@ -269,7 +283,7 @@ def _send_pictures(
             ring = _ring_for(pipe, shape, names, came)
         assert ring is not None
         ring.write(number, image)
-        pipe.send_bytes(_NEWS.pack(b"f", number, captured_ns))
+        pipe.send_bytes(_NEWS.pack(b"f", number, captured_ns, pixel_aspect))
 
 
 def _ring_for(

@@ -24,6 +24,7 @@ from realtime_unmask.media import (
     StreamInfo,
     VideoInfo,
     open_input,
+    sample_aspect_of,
 )
 
 # Formats whose clock starts anywhere; in the others a late start is meant.
@@ -109,7 +110,7 @@ def _info(
     codec = stream.codec_context
     orientation = _orientation(picture)
     width, height = picture.width, picture.height
-    aspect = stream.sample_aspect_ratio or codec.sample_aspect_ratio or Fraction(1)
+    aspect = sample_aspect_of(stream)
     if orientation.transpose:
         width, height, aspect = height, width, 1 / aspect
     rate = _rate(stream)

@@ -12,7 +12,7 @@ import numpy as np
 from realtime_unmask.capture.camera_process import Shot
 from realtime_unmask.capture.packets import decodable
 from realtime_unmask.errors import CameraError
-from realtime_unmask.media import DECODER_FAULTS, reason
+from realtime_unmask.media import DECODER_FAULTS, pixel_aspect, reason, sample_aspect_of
 
 # Seconds to connect, and to wait for data.
 _TIMEOUT_S = (10.0, 5.0)
@@ -47,6 +47,7 @@ def read_url(url: str) -> Iterator[Shot]:
             raise CameraError(f"{name} has no pictures.", "no_stream")
         stream = container.streams.video[0]
         stream.thread_type = "SLICE"  # frames in parallel would come late
+        aspect = pixel_aspect(sample_aspect_of(stream))
         try:
             began: float | None = None
             for _, picture in decodable(container, stream):
@@ -57,7 +58,8 @@ def read_url(url: str) -> Iterator[Shot]:
                     began = now - picture.time if began is None else began
                     time.sleep(max(0.0, began + picture.time - now))
                 captured_ns = time.perf_counter_ns()
-                yield captured_ns, picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                image = picture.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                yield Shot(captured_ns, image, aspect)
         except DECODER_FAULTS as error:
             raise CameraError(
                 f"{name} gives no more pictures ({reason(error)}).", "no_stream"

@@ -24,7 +24,7 @@ def steered(folder: str, fps: float = 50.0) -> Iterator[Shot]:
         while (here / "hang").exists():
             time.sleep(3600)
         size = (24, 32) if (here / "small").exists() else (48, 64)
-        yield time.perf_counter_ns(), np.full((*size, 3), number % 251, np.uint8)
+        yield Shot(time.perf_counter_ns(), np.full((*size, 3), number % 251, np.uint8))
         number += 1
         time.sleep(1 / fps)
 
@@ -38,10 +38,10 @@ def pattern(seconds: float) -> Iterator[Shot]:
 def counted(frames: int) -> Iterator[Shot]:
     """So many pictures as fast as it goes, then the end."""
     for number in range(frames):
-        yield time.perf_counter_ns(), np.full((48, 64, 3), number % 251, np.uint8)
+        yield Shot(time.perf_counter_ns(), np.full((48, 64, 3), number % 251, np.uint8))
 
 
 def crash() -> Iterator[Shot]:
     """A fault of the driver's own."""
-    yield time.perf_counter_ns(), np.zeros((48, 64, 3), np.uint8)
+    yield Shot(time.perf_counter_ns(), np.zeros((48, 64, 3), np.uint8))
     raise RuntimeError("driver bug")

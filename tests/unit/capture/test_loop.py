@@ -196,6 +196,13 @@ def test_a_stream_is_read_over_http(address: str) -> None:
                 source.read(LONG)
 
 
+def test_a_stream_says_how_wide_its_pixels_are(address: str, tmp_path: Path) -> None:
+    write(tmp_path / "wide.ts", Video(frames=5, container="mpegts", sample_aspect=Fraction(16, 11)))
+    with closing(UrlSpec(f"{address}/wide.ts").open()) as source:
+        frame = source.read(LONG)
+    assert frame is not None and frame.pixel_aspect == 16 / 11
+
+
 def test_a_video_on_a_server_is_shown_at_its_own_pace(address: str) -> None:
     times = []
     with closing(UrlSpec(f"{address}/v.mp4").open()) as source, pytest.raises(CameraError):
