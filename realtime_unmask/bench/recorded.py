@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 import av
 
 from realtime_unmask.bench.scene import Camera
-from realtime_unmask.pipeline.convert import ConvertOptions, FileUnmasker, convert_video
+from realtime_unmask.pipeline.convert import ConvertOptions, convert_video
 from realtime_unmask.pipeline.live_worker import PassThrough
+from realtime_unmask.pipeline.way_up import FileUnmasker
 from realtime_unmask.settings import Settings
 from realtime_unmask.sinks.encoding import Encoding
 from realtime_unmask.unmask.unmasker import Unmasker

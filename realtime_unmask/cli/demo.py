@@ -100,6 +100,9 @@ class _Watched:
     duration_s: float
     moments: list[tuple[Frame, Frame]] = field(default_factory=list)
 
+    def on_head(self, frame: Frame) -> bool | None:
+        return False
+
     def begin(self, frame: Frame, state: State) -> Any:
         return self.unmasker.begin(frame, state)
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from realtime_unmask.errors import (
 )
 from realtime_unmask.media import Colour, Grading, VideoInfo
 from realtime_unmask.pipeline.overlap import ReadAhead, WriteBehind
+from realtime_unmask.pipeline.way_up import FileUnmasker, Overturned, stands_on_head
 from realtime_unmask.sinks.encoding import Encoding
 from realtime_unmask.sinks.partial import SUFFIXES, check_target, identity, partial_of
 from realtime_unmask.sinks.tracks import fit_mp4
@@ -38,18 +39,6 @@ _MAP_CRF = 8
 _MOST_WAITING = 3
 _WAITING_BYTES = 64 * 2**20
 _MAP_COLOUR = Colour(primaries=1, transfer=1, matrix=1, range=2)
-
-
-class FileUnmasker(Protocol):
-    """What a conversion needs of an Unmasker."""
-
-    def begin(self, frame: Frame, state: State) -> Any:
-        """Begin with one frame; the frame before need not be finished yet."""
-        ...
-
-    def finish(self, begun: Any) -> FrameResult:
-        """What became of a frame that was begun, in their order."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +115,9 @@ def convert_video(
 
     Args:
         unmasker: gets every frame in order, with the memory of this file; each is begun before
-            the one before is finished. A result's output has the frame's size.
+            the one before is finished. A result's output has the frame's size. Before all that
+            it is asked of some frames whether they stand on their heads; if so, it gets all of
+            them turned over.
         progress: called after each frame.
 
     Raises:
@@ -142,6 +133,8 @@ def convert_video(
     check_outputs([source_path], [out_path], options)
     with ExitStack() as stack:
         source = stack.enter_context(VideoSource(source_path, options.start, options.end))
+        if stands_on_head(source_path, unmasker, options.start, options.end):
+            unmasker = Overturned(unmasker)
         sinks = _Sinks(source, out_path, options)
         stack.callback(sinks.abort)
         room = _room(source.info)

@@ -193,12 +193,16 @@ class LiveUnmasker(Protocol):
 
 
 class AtOnce(ABC):
-    """The rest of a LiveUnmasker for one that does all of a frame in process()."""
+    """The rest of a LiveUnmasker, or FileUnmasker, that does all of a frame in process()."""
 
     likeness: Likeness | None = None
 
     def warm(self) -> None:  # noqa: B027  an unmasker may have nothing to do
         """See LiveUnmasker."""
+
+    def on_head(self, frame: Frame) -> bool | None:
+        """See FileUnmasker: nobody is seen to."""
+        return None
 
     @abstractmethod
     def process(self, frame: Frame, state: State) -> FrameResult:

@@ -74,6 +74,24 @@ class Search:
                 return other
         return found
 
+    def on_head(self) -> bool | None:
+        """Whether the people in a video's frame stand on their heads; None: it does not show.
+
+        Now and then a face that is seen the wrong way up looks masked as well. So only a frame
+        that shows a mask one way, and none the other way, says anything.
+
+        Raises:
+            EngineError: the map network failed.
+        """
+        image, most = self.frame.image, self.settings.max_faces
+        upright = self._among(lambda: numbered(self.detector.find(image, most)))
+        if any(self.detector.surely_bare(image, face.landmarks) for face in upright[0]):
+            return False
+        other = self._among(partial(self._turned_faces, 2))
+        if bool(other[2]) == bool(upright[2]):
+            return None
+        return bool(other[2])
+
     def _faces(self) -> list[Face]:
         if self.state is None:
             return numbered(self.detector.find_all(self.frame.image))

@@ -162,6 +162,14 @@ class Unmasker(Closing):
             self.catch_up(state)  # the caller may write the next picture into the same array
         return result
 
+    def on_head(self, frame: Frame) -> bool | None:
+        """Whether the people in a video's frame stand on their heads; None: it does not show.
+
+        Raises:
+            EngineError: the map network failed.
+        """
+        return Search(self._detector, self._map_engine, CROP, frame, self._settings).on_head()
+
     def begin(
         self, frame: Frame | UInt8, state: State | None = None, *, given_map: UInt8 | None = None
     ) -> Begun:

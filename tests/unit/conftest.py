@@ -109,6 +109,18 @@ def bare_engine() -> FakeEngine:
 
 
 @pytest.fixture
+def blue_engine() -> FakeEngine:
+    """Knows the demo's mask by its colour."""
+
+    def answer(inputs: Mapping[str, NDArray[np.float32]]) -> Planes:
+        image, zone = inputs["image"], lower_face()
+        blue = ((image[:, 2] - image[:, 0]) * zone).sum((1, 2)) / zone.sum()
+        return {"map": zone * (blue > 0.25).astype(np.float32)[:, None, None, None]}
+
+    return FakeEngine(answer)
+
+
+@pytest.fixture
 def editor_engine() -> FakeEngine:
     """Paints a colour that is nowhere in the picture, and copies the rest."""
 

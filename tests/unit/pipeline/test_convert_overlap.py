@@ -80,8 +80,9 @@ def brightening() -> FakeEngine:
 
 @pytest.mark.parametrize(("codec", "pix_fmt"), [("libx264", "yuv420p"), ("libx265", "yuv420p10le")])
 def test_the_same_file_gives_the_same_pixels_with_and_without(
-    tmp_path: Path, scenes: Clip, codec: str, pix_fmt: str
+    tmp_path: Path, scenes: Clip, monkeypatch: pytest.MonkeyPatch, codec: str, pix_fmt: str
 ) -> None:
+    monkeypatch.setattr(Unmasker, "on_head", lambda *_: False)  # or these networks would count it
     height, width = scenes[0].shape[:2]
     video = Video(len(scenes), width, height, codec=codec, pix_fmt=pix_fmt)
     source = write(tmp_path / "in.mp4", video)
@@ -107,6 +108,9 @@ class Diary:
         self.asked: list[tuple[str, int]] = []
         self.states: set[State] = set()
         self._faults = faults or {}
+
+    def on_head(self, frame: Frame) -> bool | None:
+        return None
 
     def begin(self, frame: Frame, state: State) -> Frame:
         self.states.add(state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,21 +11,9 @@ from numpy.typing import NDArray
 from realtime_unmask import Frame, State, Unmasker
 from realtime_unmask.faces import quarters
 from realtime_unmask.faces.detector import Detector
-from tests.unit.conftest import FakeEngine, Planes, lower_face
+from tests.unit.conftest import FakeEngine
 
 Picture = NDArray[np.uint8]
-
-
-@pytest.fixture
-def blue_engine() -> FakeEngine:
-    """Knows the demo's mask by its colour."""
-
-    def answer(inputs: Mapping[str, NDArray[np.float32]]) -> Planes:
-        image, zone = inputs["image"], lower_face()
-        blue = ((image[:, 2] - image[:, 0]) * zone).sum((1, 2)) / zone.sum()
-        return {"map": zone * (blue > 0.25).astype(np.float32)[:, None, None, None]}
-
-    return FakeEngine(answer)
 
 
 @pytest.fixture
@@ -75,3 +63,21 @@ def test_no_other_way_up_is_looked_for_where_somebody_is_surely_bare(
     monkeypatch.setattr(Detector, "surely_bare", lambda *_: True)
     assert not unmasker.process(picture).reconstructions
     assert len(blue_engine.calls) == 1
+
+
+def test_a_frame_says_which_way_up_a_video_is_where_one_way_alone_shows_a_mask(
+    unmasker: Unmasker, blue_engine: FakeEngine, map_engine: FakeEngine, portrait: Picture
+) -> None:
+    turned = quarters.turned(portrait, 2)
+    assert unmasker.on_head(Frame(portrait)) is False
+    assert unmasker.on_head(Frame(turned)) is True
+    assert unmasker.on_head(Frame(np.zeros_like(portrait))) is None
+    blue_engine.answer = map_engine.answer  # a mask on every face, whichever way up
+    assert unmasker.on_head(Frame(turned)) is None
+
+
+def test_a_video_of_somebody_who_is_surely_bare_is_upright(
+    unmasker: Unmasker, blue_engine: FakeEngine, portrait: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Detector, "surely_bare", lambda *_: True)
+    assert unmasker.on_head(Frame(quarters.turned(portrait, 2))) is False
