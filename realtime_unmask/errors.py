@@ -5,6 +5,7 @@
     ├── MediaError               an input cannot be used
     │   ├── MediaMissing         there is no such file, or it may not be read
     │   ├── MediaUnsupported     readable, but not something this program handles
+    │   │   └── FaceUnsuitable   no bare face, or none that paint could follow
     │   ├── MediaDamaged         broken or cut short; what could be read was kept
     │   └── CameraError          a camera, microphone or stream is not there, or gives nothing
     ├── OutputError              a result cannot be written (disk full, no permission)
@@ -53,6 +54,18 @@ class MediaUnsupported(MediaError):
     """The file can be read, but is not something that this program handles."""
 
 
+class FaceUnsuitable(MediaUnsupported):
+    """The picture shows no bare face that the paint could follow.
+
+    Attributes:
+        kind: "no_face", "several_faces", "small_face", "masked_face", "cut_face" or "dark_face".
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class MediaDamaged(MediaError):
     """The file is broken or ends too soon.
 
@@ -73,8 +86,8 @@ class CameraError(MediaError):
     """A camera, microphone or stream is not there, or gives nothing.
 
     Attributes:
-        kind: "no_camera", "camera_busy", "camera_denied", "camera_failed", "no_microphone" or
-            "no_stream".
+        kind: "no_camera", "camera_busy", "camera_denied", "camera_failed", "no_microphone",
+            "no_stream" or "no_picture" (yet).
     """
 
     def __init__(self, message: str, kind: str) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 from realtime_unmask.capture.stream import SourceSpec
 from realtime_unmask.closing import Closing
-from realtime_unmask.errors import UnmaskError, UsageError
+from realtime_unmask.errors import CameraError, UnmaskError, UsageError
 from realtime_unmask.pipeline.live_engines import Engines
 from realtime_unmask.pipeline.live_input import Input
 from realtime_unmask.pipeline.live_outputs import Outputs, SinkFactory
@@ -242,12 +242,12 @@ class LiveSession(Closing):
         """Write the newest shown picture as a PNG into `folder`; its name says when.
 
         Raises:
-            UsageError: there is no picture yet.
+            CameraError: there is no picture yet.
             OutputError: it cannot be written.
         """
         newest = self._newest
         if newest is None:
-            raise UsageError("There is no picture yet. Wait for the camera.")
+            raise CameraError("There is no picture yet. Wait for it, then try again.", "no_picture")
         frame = with_badge(newest.shown) if self.options.badge else newest.shown
         path = name_of_now(folder, ".png")
         write_picture(path, frame.image, reconstructed=True)

@@ -180,7 +180,7 @@ class LiveRunning:
         """See Running."""
         newest = self.newest
         if newest is None:
-            raise UnmaskError("There is no picture yet. Wait for it, then try again.")
+            raise CameraError("There is no picture yet. Wait for it, then try again.", "no_picture")
         image = newest.result.frame.image
         return np.ascontiguousarray(image[:, ::-1]) if self._session.options.mirror else image
 

@@ -6,7 +6,15 @@ import sys
 
 from PyQt6.QtCore import QCoreApplication, QLocale
 
-from realtime_unmask.errors import UnmaskError
+from realtime_unmask.errors import (
+    AssetError,
+    EngineError,
+    MediaDamaged,
+    MediaError,
+    MediaMissing,
+    OutputError,
+    UnmaskError,
+)
 from realtime_unmask.ui.notices import Said
 from realtime_unmask.ui.studio import Problem
 
@@ -16,6 +24,15 @@ V4L2LOOPBACK = (
 )
 OPEN_VIDEO = "sudo usermod -aG video $USER"
 _GAVE_UP = "the CPU goes on."  # so ends what is said of a GPU that could not be got ready
+# What an error is that does not say so itself: the first that fits.
+_KINDS: tuple[tuple[type[UnmaskError], str], ...] = (
+    (MediaMissing, "file_missing"),
+    (MediaDamaged, "file_damaged"),
+    (MediaError, "file_unsupported"),
+    (OutputError, "not_written"),
+    (EngineError, "engines"),
+    (AssetError, "incomplete"),
+)
 
 
 translate = QCoreApplication.translate
@@ -145,7 +162,37 @@ def _states() -> dict[str, str]:
         "no_virtual_camera": translate("problems", "There is no virtual camera on this computer."),
         "virtual_camera_gone": translate("problems", "The virtual camera is gone."),
         "no_vcam_package": translate("problems", "A package for virtual cameras is missing."),
+        "no_picture": translate(
+            "problems", "There is no picture yet. Wait for it, then try again."
+        ),
+        **_unsuitable_faces(),
         **_kinds_in_detail(),
+    }
+
+
+def _unsuitable_faces() -> dict[str, str]:
+    """Why the paint cannot follow the face in a picture."""
+    return {
+        "no_face": translate(
+            "problems", "The picture shows no face. Take one from the front, in good light."
+        ),
+        "several_faces": translate(
+            "problems", "The picture shows several faces. Cut out the one that is meant."
+        ),
+        "small_face": translate(
+            "problems", "The face in the picture is too small. Come closer, or take a larger one."
+        ),
+        "masked_face": translate(
+            "problems",
+            "The face in the picture wears a mask, or stands on its head. Take an upright one "
+            "without a mask.",
+        ),
+        "cut_face": translate(
+            "problems", "The picture cuts the face in it. Take one that shows all of it."
+        ),
+        "dark_face": translate(
+            "problems", "The face in the picture is too dark. Take one in good light."
+        ),
     }
 
 
@@ -161,6 +208,11 @@ def _kinds_in_detail() -> dict[str, str]:
         "engine_lost": translate("problems", "What ran the networks is gone; the CPU goes on."),
         "output_failed": translate("problems", "An output has failed and is off."),
         "virtual_camera_refused": translate("problems", "The virtual camera cannot be used."),
+        "file_missing": translate("problems", "The file is not there, or may not be read."),
+        "file_damaged": translate("problems", "The file is damaged, or ends too soon."),
+        "file_unsupported": translate("problems", "This program cannot use that file."),
+        "not_written": translate("problems", "A file cannot be written or deleted."),
+        "incomplete": translate("problems", "Something that this program needs is missing."),
     }
 
 
@@ -183,7 +235,16 @@ def _text(kind: str, given: str) -> str:
 
 
 def sentence(error: Exception) -> str:
-    """What `error` says to a person."""
+    """What `error` says to a person, in the language of now."""
+    return _text(_kind(error), _own_words(error))
+
+
+def _kind(error: Exception) -> str:
+    found = str(getattr(error, "kind", ""))
+    return found or next((kind for one, kind in _KINDS if isinstance(error, one)), "")
+
+
+def _own_words(error: Exception) -> str:
     if isinstance(error, UnmaskError):
         return str(error)
     return translate("problems", "A fault of this program ({detail}). Please report it.").format(
@@ -200,7 +261,7 @@ def said(key: str, matter: Exception | Problem, *, passing: bool = False) -> Sai
     """
     if not isinstance(matter, Problem):
         # Not kept itself: an error holds on to all that was under way where it was raised.
-        matter = Problem(str(getattr(matter, "kind", "")), sentence(matter), True)
+        matter = Problem(_kind(matter), _own_words(matter), True)
     kind, given, grave = matter.kind, matter.text, matter.grave
     text = _text(kind, given)
     more, commands, buttons = advice(kind)

@@ -11,7 +11,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from realtime_unmask.errors import MediaUnsupported
+from realtime_unmask.errors import FaceUnsuitable
 from realtime_unmask.faces.alignment import (
     EYE_DISTANCE,
     MIDDLE_POINTS,
@@ -57,36 +57,45 @@ def enrol(
         threshold: a map value from which a pixel counts as mask.
 
     Raises:
-        MediaUnsupported: it shows no face, several, a small, a cut or a dark one, or one in a
-            mask.
+        FaceUnsuitable: it shows no face, several, a small, a cut or a dark one, or one in a mask.
     """
     meshes = sorted(detector.find_all(image), key=_area, reverse=True)
     alignment = _aligned(meshes[0], size) if meshes else None
     if alignment is None:
-        raise MediaUnsupported("The picture shows no face. Take one from the front, in good light.")
+        raise FaceUnsuitable(
+            "The picture shows no face. Take one from the front, in good light.", "no_face"
+        )
     if len(meshes) > 1 and _area(meshes[1]) > RIVAL * _area(meshes[0]):
-        raise MediaUnsupported("The picture shows several faces. Cut out the one that is meant.")
+        raise FaceUnsuitable(
+            "The picture shows several faces. Cut out the one that is meant.", "several_faces"
+        )
     if EYE_DISTANCE * size / alignment.scale < MIN_EYES_PX:
-        raise MediaUnsupported(
+        raise FaceUnsuitable(
             "The face in the picture is too small: the eyes have to be "
-            f"{MIN_EYES_PX} px apart or more."
+            f"{MIN_EYES_PX} px apart or more.",
+            "small_face",
         )
     pixels = crop(image, alignment)
     found = find_masks(mapper, normalise(pixels)[None], [None], threshold)[0]
     if is_worn(found, None):
         # Landmarks of a face that stands on its head are those of an upright one.
-        raise MediaUnsupported(
+        raise FaceUnsuitable(
             "The face in the picture wears a mask, or stands on its head. Take an upright one "
-            "without a mask."
+            "without a mask.",
+            "masked_face",
         )
     x, y = meshes[0][CARRIERS, :2].T
     if min(x.min(), y.min()) < 0 or x.max() >= image.shape[1] or y.max() >= image.shape[0]:
-        raise MediaUnsupported("The picture cuts the face in it. Take one that shows all of it.")
+        raise FaceUnsuitable(
+            "The picture cuts the face in it. Take one that shows all of it.", "cut_face"
+        )
     known = known_region(alignment, image.shape[1], image.shape[0])
     bare = Likeness(pixels, to_solid(meshes[0], alignment), known)
     skin = _within(bare.landmarks[CARRIERS, :2], size).astype(bool)
     if np.percentile(pixels[skin].max(1), 90) < DARK:
-        raise MediaUnsupported("The face in the picture is too dark. Take one in good light.")
+        raise FaceUnsuitable(
+            "The face in the picture is too dark. Take one in good light.", "dark_face"
+        )
     return bare
 
 

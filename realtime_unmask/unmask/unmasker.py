@@ -127,7 +127,7 @@ class Unmasker(Closing):
 
         Raises:
             TypeError, ValueError: the array is not of the form above.
-            MediaUnsupported: it shows no face, several, or one that is small, cut, dark or masked.
+            FaceUnsuitable: it shows no face, several, or one that is small, cut, dark or masked.
             EngineError: the map network failed, or the editor was not trained to follow a face.
         """
         if not self._editor_engine.spec.prior_supported:

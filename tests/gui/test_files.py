@@ -69,6 +69,17 @@ def finished(window: Window) -> bool:
     return window.card.isVisible() and window.card.close_card.isVisible()
 
 
+def test_why_a_dropped_file_failed_is_said_in_german(
+    german: None, idle: Window, tmp_path: Path, qtbot: QtBot
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n")
+    drop(idle, tmp_path / "broken.png", tmp_path)
+    qtbot.waitUntil(lambda: finished(idle))
+    lines = idle.card.text.text().splitlines()
+    assert [line.startswith("Mit dieser Datei") for line in lines] == [True, True]
+    assert "Im Einzelnen" in lines[0] and "broken.png" in lines[0]
+
+
 def test_dropped_photo_is_unmasked_beside_the_original_and_shown(
     idle: Window, photo: Path, qtbot: QtBot
 ) -> None:

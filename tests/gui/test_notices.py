@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from PyQt6.QtGui import QColor, QPalette
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QFrame, QLabel
 from pytestqt.qtbot import QtBot
 
+import realtime_unmask
+from realtime_unmask.errors import (
+    AssetError,
+    EngineDamaged,
+    FaceUnsuitable,
+    MediaDamaged,
+    MediaMissing,
+    MediaUnsupported,
+    OutputError,
+)
 from realtime_unmask.ui import problems
 from realtime_unmask.ui.app import Language
 from realtime_unmask.ui.notices import NoticeBar, Said
@@ -56,16 +70,20 @@ def test_a_gpu_that_was_given_up_is_not_said_to_come(german: None, given: str, w
     assert words in problems.said("x", Problem("gpu", given)).text
 
 
+# Errors that say their kind themselves, as the last argument.
+WITH_KIND = ("CameraError", "VirtualCameraError", "FaceUnsuitable")
 ENGLISH = "The English words."
 # Their own words say which file, which device, and why.
 IN_DETAIL = (
     "source", "no_stream", "camera_failed", "engines", "engine_lost", "output_failed",
-    "virtual_camera_refused", "no_microphone", "no_sound",
+    "virtual_camera_refused", "no_microphone", "no_sound", "file_missing", "file_damaged",
+    "file_unsupported", "not_written", "incomplete",
 )  # fmt: skip
 BY_NAME = (
     "opening", "stalled", "asleep", "loading", "late", "gpu", "quality", "choose_face",
     "sound_lost", "disk_full", "camera_busy", "camera_denied", "no_camera", "no_virtual_camera",
-    "virtual_camera_gone", "no_vcam_package",
+    "virtual_camera_gone", "no_vcam_package", "no_picture", "no_face", "several_faces",
+    "small_face", "masked_face", "cut_face", "dark_face",
 )  # fmt: skip
 
 
@@ -74,6 +92,44 @@ def test_each_kind_of_problem_is_said_in_german(german: None, kind: str) -> None
     said = problems.said("x", Problem(kind, ENGLISH)).text
     assert not said.startswith((ENGLISH, "Im Einzelnen"))
     assert (f" Im Einzelnen: {ENGLISH}" in said) == (kind in IN_DETAIL)
+
+
+def kinds_of_errors() -> Iterator[str]:
+    """What errors are raised with in the program, where they say their kind."""
+    for path in Path(realtime_unmask.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named = isinstance(node, ast.Call) and getattr(node.func, "id", "") in WITH_KIND
+            if named and isinstance(node.args[-1], ast.Constant):
+                yield node.args[-1].value
+
+
+def test_the_window_has_words_for_each_kind_of_error() -> None:
+    found = set(kinds_of_errors())
+    assert {"no_camera", "no_vcam_package", "dark_face"} <= found <= {*BY_NAME, *IN_DETAIL}
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MediaMissing(ENGLISH), "Die Datei ist nicht da"),
+        (MediaDamaged(ENGLISH), "Die Datei ist beschädigt"),
+        (MediaUnsupported(ENGLISH), "Mit dieser Datei"),
+        (OutputError(ENGLISH), "Eine Datei kann nicht geschrieben"),
+        (EngineDamaged(ENGLISH), "Die Netze können"),
+        (AssetError(ENGLISH), "Etwas, das dieses Programm braucht"),
+        (KeyError(ENGLISH), "Ein Fehler dieses Programms"),
+    ],
+)
+def test_errors_without_a_kind_are_said_in_german_with_their_own_words(
+    german: None, error: Exception, words: str
+) -> None:
+    for text in (problems.sentence(error), problems.said("x", error).text):
+        assert text.startswith(words) and ENGLISH in text
+
+
+def test_why_no_face_was_remembered_is_said_in_german_alone(german: None) -> None:
+    text = problems.said("own_face", FaceUnsuitable(ENGLISH, "dark_face")).text
+    assert text.startswith("Das Gesicht im Bild ist zu dunkel") and ENGLISH not in text
 
 
 def test_why_frames_were_dropped_is_said_in_german(german: None, qtbot: QtBot) -> None:

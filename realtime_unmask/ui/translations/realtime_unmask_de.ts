@@ -956,5 +956,53 @@
       <source>{words} In detail: {given}</source>
       <translation>{words} Im Einzelnen: {given}</translation>
     </message>
+    <message>
+      <source>There is no picture yet. Wait for it, then try again.</source>
+      <translation>Es gibt noch kein Bild. Warten Sie darauf und versuchen Sie es dann noch einmal.</translation>
+    </message>
+    <message>
+      <source>The picture shows no face. Take one from the front, in good light.</source>
+      <translation>Das Bild zeigt kein Gesicht. Nehmen Sie eines von vorn, bei gutem Licht.</translation>
+    </message>
+    <message>
+      <source>The picture shows several faces. Cut out the one that is meant.</source>
+      <translation>Das Bild zeigt mehrere Gesichter. Schneiden Sie das gemeinte aus.</translation>
+    </message>
+    <message>
+      <source>The face in the picture is too small. Come closer, or take a larger one.</source>
+      <translation>Das Gesicht im Bild ist zu klein. Kommen Sie näher, oder nehmen Sie ein größeres Bild.</translation>
+    </message>
+    <message>
+      <source>The face in the picture wears a mask, or stands on its head. Take an upright one without a mask.</source>
+      <translation>Das Gesicht im Bild trägt eine Maske oder steht auf dem Kopf. Nehmen Sie ein aufrechtes ohne Maske.</translation>
+    </message>
+    <message>
+      <source>The picture cuts the face in it. Take one that shows all of it.</source>
+      <translation>Das Gesicht ist vom Rand des Bildes abgeschnitten. Nehmen Sie ein Bild, das es ganz zeigt.</translation>
+    </message>
+    <message>
+      <source>The face in the picture is too dark. Take one in good light.</source>
+      <translation>Das Gesicht im Bild ist zu dunkel. Nehmen Sie ein Bild bei gutem Licht.</translation>
+    </message>
+    <message>
+      <source>The file is not there, or may not be read.</source>
+      <translation>Die Datei ist nicht da oder darf nicht gelesen werden.</translation>
+    </message>
+    <message>
+      <source>The file is damaged, or ends too soon.</source>
+      <translation>Die Datei ist beschädigt oder endet zu früh.</translation>
+    </message>
+    <message>
+      <source>This program cannot use that file.</source>
+      <translation>Mit dieser Datei kann das Programm nichts anfangen.</translation>
+    </message>
+    <message>
+      <source>A file cannot be written or deleted.</source>
+      <translation>Eine Datei kann nicht geschrieben oder gelöscht werden.</translation>
+    </message>
+    <message>
+      <source>Something that this program needs is missing.</source>
+      <translation>Etwas, das dieses Programm braucht, fehlt.</translation>
+    </message>
   </context>
 </TS>

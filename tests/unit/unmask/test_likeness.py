@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime_unmask.errors import EngineError, MediaUnsupported
+from realtime_unmask.errors import EngineError, FaceUnsuitable
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.faces.warp import CARRIERS
 from realtime_unmask.types import Face, Frame, Likeness
@@ -122,7 +122,7 @@ def test_pictures_without_one_bare_face_are_refused(
         (portrait // 5, bare_engine, "too dark"),
         (portrait, map_engine, "mask"),
     ):
-        with pytest.raises(MediaUnsupported, match=words):
+        with pytest.raises(FaceUnsuitable, match=words):
             enrol(picture, detector, engine, SIZE, 0.25)
 
 
