@@ -21,7 +21,7 @@ Places = NDArray[np.intp]
 PICTURE_WEIGHT = 0.8
 # The share of the paint before that stays where it hardly differs from the new one, and the
 # difference, of 255, at which a third of that is left.
-KEPT, CHANGE = 0.9, 16.0
+KEPT, CHANGE = 0.9, 20.0
 # The network was trained to paint this much around the hole as well, crop px.
 RIM_PX = 6
 # The band around the hole in which painted and real colour are compared, crop px.
