@@ -128,18 +128,28 @@ class Painted:
 
 
 def paint(
-    engine: Engine, batch: Float32, holes: Float32, priors: Sequence[Prior | None] = ()
+    engine: Engine,
+    batch: Float32,
+    holes: Float32,
+    priors: Sequence[Prior | None] = (),
+    *,
+    mirrored: bool = False,
 ) -> list[Painted]:
     """Paint the holes.
 
     Args: as for `start_painting`.
     """
-    start_painting(engine, batch, holes, priors)
-    return painted(engine)
+    start_painting(engine, batch, holes, priors, mirrored=mirrored)
+    return painted(engine, mirrored=mirrored)
 
 
 def start_painting(
-    engine: Engine, batch: Float32, holes: Float32, priors: Sequence[Prior | None] = ()
+    engine: Engine,
+    batch: Float32,
+    holes: Float32,
+    priors: Sequence[Prior | None] = (),
+    *,
+    mirrored: bool = False,
 ) -> None:
     """Let the editor begin to paint the holes; `painted` fetches what became of them.
 
@@ -148,6 +158,8 @@ def start_painting(
         batch: (N, 3, S, S) float32 RGB in [-1, 1].
         holes: (N, S, S) float32, 1 in the hole, else 0.
         priors: a guess for each crop, None where there is none; or nothing at all.
+        mirrored: each crop is painted in a mirror as well, in a batch of 2 N; to be said to
+            `painted` too. The mean of both is closer to the true face than either, and as sharp.
     """
     hole = holes[:, None]
     prior, weight = _nothing(batch.shape), _nothing(hole.shape)
@@ -157,14 +169,25 @@ def start_painting(
         if guess is not None:
             prior[number] = (guess.rgb.transpose(2, 0, 1) / 127.5 - 1) * hole[number]
             weight[number] = guess.weight * hole[number]
-    engine.submit(
-        {"image": batch * (1 - hole), "map": hole, "prior": prior, "prior_weight": weight}
-    )
+    inputs = {"image": batch * (1 - hole), "map": hole, "prior": prior, "prior_weight": weight}
+    if mirrored:
+        inputs = {name: np.concatenate([v, v[..., ::-1]]) for name, v in inputs.items()}
+    engine.submit(inputs)
 
 
-def painted(engine: Engine) -> list[Painted]:
+def painted(engine: Engine, *, mirrored: bool = False) -> list[Painted]:
     """Wait for what was started."""
-    return taken(engine.wait())
+    made = engine.wait()
+    if mirrored:
+        made = {name: _mean_of_both(values) for name, values in made.items()}
+    return taken(made)
+
+
+def _mean_of_both(values: Float32) -> Float32:
+    """(2 N, C, S, S), the second half in a mirror -> (N, C, S, S)."""
+    there, mirror = np.split(values, 2)
+    mean: Float32 = (there + mirror[..., ::-1]) * np.float32(0.5)
+    return mean
 
 
 def taken(made: dict[str, Float32]) -> list[Painted]:

@@ -139,6 +139,7 @@ class Begun:
         given: a blend weight in place of the maps; None without one.
         masked: the faces that wear a mask.
         held: for each, the paint of the frame before where it serves again, else None.
+        mirrored: each face is painted in a mirror as well; see editor.start_painting.
         likeness, wearer: the bare face in force, and the number of the face that it is
             of; None: there is none.
         alphas: for each, the blend weight, (S, S).
@@ -154,6 +155,7 @@ class Begun:
     given: Float32 | None
     masked: list[Masked]
     held: list[Paint | None]
+    mirrored: bool
     likeness: Likeness | None = None
     wearer: int | None = None
     alphas: list[Float32] = field(default_factory=list)

@@ -18,7 +18,7 @@ from realtime_unmask.inference.warm_up import warm_up
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult, Likeness, UInt8
 from realtime_unmask.unmask.card import fetched, finishing_on_card
-from realtime_unmask.unmask.editor import Paint, start_painting
+from realtime_unmask.unmask.editor import Paint, painted, start_painting
 from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.faces_wanted import Wearer
 from realtime_unmask.unmask.finding import BATCH, Search
@@ -146,7 +146,8 @@ class Unmasker(Closing):
         Args:
             frame: a Frame, or an (H, W, 3) uint8 RGB array.
             state: the memory of the sequence that the frame belongs to, changed in place. None
-                for a still: then every face is looked for, small ones too.
+                for a still: then every face is looked for, small ones too, and painted twice, once
+                in a mirror.
             given_map: (H, W) uint8, the share of each pixel to paint (255 = all of it), in place
                 of the map network's; only faces under it are painted.
 
@@ -193,7 +194,7 @@ class Unmasker(Closing):
         self._wait_for_the_frame_before()
         note_masks(seen, masked)
         held = [self._held(one) for one in masked]
-        begun = Begun(frame, faces, settings, clock, given, masked, held)
+        begun = Begun(frame, faces, settings, clock, given, masked, held, mirrored=state is None)
         if state is not None and state.likeness is not self.likeness:
             state.likeness, state.wearer = self.likeness, Wearer()  # perhaps another person's
         if self.likeness is not None and self._editor_engine.spec.prior_supported:
@@ -290,14 +291,15 @@ class Unmasker(Closing):
             self._card_or_cpu(before, lambda: self._colour(before))
 
     def _start(self, begun: Begun, first: int) -> None:
-        """Let the editor begin with at most BATCH holes, from number `first` on."""
-        masked = begun.asked[first : first + BATCH]
+        """Let the editor begin with a batch of holes, from number `first` on."""
+        masked = begun.asked[first : first + _batch(begun)]
         if masked:
             start_painting(
                 self._editor_engine,
                 np.stack([one.seen.planes for one in masked]),
                 np.stack([one.hole for one in masked]).astype(np.float32),
                 [guess_for(one, begun) for one in masked],
+                mirrored=begun.mirrored,
             )
 
     def _fetch(self, begun: Begun) -> None:
@@ -309,7 +311,7 @@ class Unmasker(Closing):
         fresh: list[Paint] = []
         try:
             with begun.clock.stage("edit"):
-                for start in range(0, len(begun.asked), BATCH):
+                for start in range(0, len(begun.asked), _batch(begun)):
                     if start:
                         self._start(begun, start)
                     fresh += self._fetched(begun, start)
@@ -327,6 +329,8 @@ class Unmasker(Closing):
             self._card = None
             self._start(begun, first)
 
+        if begun.mirrored:
+            return list(painted(self._editor_engine, mirrored=True))
         return fetched(self._editor_engine, self._card, again)
 
     def _colour(self, begun: Begun) -> None:
@@ -341,3 +345,8 @@ class Unmasker(Closing):
             with begun.clock.stage("colour"):
                 done.append(finished(one, next(fresh), begun))
         begun.done = done  # all or none: after a fault, finish() meets the same one
+
+
+def _batch(begun: Begun) -> int:
+    """How many faces the editor gets at once."""
+    return BATCH // 2 if begun.mirrored else BATCH

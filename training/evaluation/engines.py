@@ -60,13 +60,14 @@ class Engines(Closing):
         return found(self._mapper, crop)
 
     def paint(self, masked: UInt8, hole: UInt8, prior: Prior | None = None) -> Float32:
-        """(S, S, 3) float32 in [0, 255]: the painted crop.
+        """(S, S, 3) float32 in [0, 255]: the painted crop, as that of a still.
 
         Args:
             prior: a guess.
         """
         planes = normalise(masked)[None]
-        return paint(self._editor, planes, hole[None].astype(np.float32), [prior])[0].rgb
+        holes = hole[None].astype(np.float32)
+        return paint(self._editor, planes, holes, [prior], mirrored=True)[0].rgb
 
     def unmask(self, case: Case, hole: UInt8, prior: Prior | None = None) -> UInt8:
         """(S, S, 3) uint8: the case with its hole painted; arguments as of `paint`."""

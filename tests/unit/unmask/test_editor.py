@@ -131,6 +131,23 @@ def test_priors_reach_the_network_inside_the_hole_only(editor_engine: FakeEngine
     assert np.allclose(made[0].rgb[0, 0], 0.75 * 255, atol=0.1)
 
 
+def test_paint_of_a_mirror_lies_where_the_face_is(editor_engine: FakeEngine) -> None:
+    across = np.linspace(-1, 1, SIZE, dtype=np.float32)
+    batch = np.stack([np.broadcast_to(c * across, (3, SIZE, SIZE)) for c in (0.5, -0.5)])
+    holes = np.stack([lower_face(), np.roll(lower_face(), 40, 1)])
+
+    def answer(inputs: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        own = inputs["image"] + inputs["map"] * across  # each way is off to another side
+        return {"rgb": own, "confidence": inputs["map"] * 0.5}
+
+    editor_engine.answer = answer  # type: ignore[assignment]
+    for made, crop, where in zip(paint(editor_engine, batch, holes, mirrored=True), batch, holes,
+                                 strict=True):  # fmt: skip
+        seen = (crop * (1 - where)).transpose(1, 2, 0)
+        assert np.allclose(made.rgb, (seen + 1) * 127.5, atol=0.01)
+        assert np.allclose(made.confidence, where * 0.5)
+
+
 def test_paint_that_hardly_changes_stays_and_paint_that_changes_is_new() -> None:
     where = lower_face().astype(np.uint8)
     before = np.full((SIZE, SIZE, 3), 100, np.float32)

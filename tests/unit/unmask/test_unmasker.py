@@ -177,7 +177,19 @@ def test_more_faces_than_a_batch_are_all_painted(
     with Unmasker(map_engine, editor_engine, PLAIN) as unmasker:
         result = unmasker.process(crowd(portrait, 6))
     assert len(result.faces) == len(result.reconstructions) == 6
-    assert [len(call["map"]) for call in editor_engine.calls] == [4, 2]
+    assert [len(call["map"]) for call in editor_engine.calls] == [4, 4, 4]  # with the mirror's
+
+
+def test_only_stills_are_painted_in_a_mirror_too(
+    portrait: Picture, map_engine: FakeEngine, editor_engine: FakeEngine
+) -> None:
+    with Unmasker(map_engine, editor_engine, PLAIN) as unmasker:
+        unmasker.process(portrait)
+        unmasker.process(portrait, State())
+    still, frame = editor_engine.calls
+    assert len(still["map"]) == 2 and len(frame["map"]) == 1
+    for values in still.values():
+        assert np.array_equal(values[1], values[0][..., ::-1])
 
 
 def test_a_given_map_paints_its_own_face_only(
