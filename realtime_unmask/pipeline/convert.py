@@ -68,6 +68,7 @@ class ConvertOptions:
         maps: also write the maps here, a grey video with the same times.
         side_by_side: before | after in one picture of twice the width.
         force: replace what is there already.
+        fast: faces are painted once, not in a mirror as well.
     """
 
     encoding: Encoding = field(default_factory=Encoding)
@@ -76,6 +77,7 @@ class ConvertOptions:
     maps: Path | None = None
     side_by_side: bool = False
     force: bool = False
+    fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,8 @@ def convert_video(
         room = _room(source.info)
         writing = stack.enter_context(WriteBehind(sinks.write, room))
         reading = stack.enter_context(ReadAhead(_read(source), room))
-        unmasked = stack.enter_context(closing(_unmasked(iter(reading), unmasker)))
+        state = State(mirrored=not options.fast)
+        unmasked = stack.enter_context(closing(_unmasked(iter(reading), unmasker, state)))
         faces = painted = frames = 0
         damage: MediaDamaged | None = None
         try:
@@ -255,12 +258,13 @@ def _read(source: VideoSource) -> Iterator[_Read]:
         del frame
 
 
-def _unmasked(reading: Iterator[_Read], unmasker: FileUnmasker) -> Generator[_Done, None, None]:
+def _unmasked(
+    reading: Iterator[_Read], unmasker: FileUnmasker, state: State
+) -> Generator[_Done, None, None]:
     """All frames; the editor is at work at the next one while one is finished and handed out.
 
     What goes wrong with a frame is raised in its turn, after the frame before it.
     """
-    state = State()
     before: tuple[_Read, Any] | None = None
     begun: tuple[_Read, Any] | None = None
     try:

@@ -72,10 +72,17 @@ class Card:
             with ALONE:  # all of this was made in another stream
                 torch.cuda.current_stream().synchronize()
 
-    def taken(self, planes: Tensor) -> list[Tensor]:
-        """The editor's output, (N, 3, S, S) in [-1, 1], as paint in [0, 255], one for each crop."""
+    def taken(self, planes: Tensor, *, mirrored: bool = False) -> list[Tensor]:
+        """The editor's output, (N, 3, S, S) in [-1, 1], as paint in [0, 255], one for each crop.
+
+        Args:
+            mirrored: N is twice as many; see editor.start_painting.
+        """
         with self._here():
             made = (planes + 1) * 127.5
+            if mirrored:
+                there, mirror = made.chunk(2)
+                made = (there + mirror.flip(-1)) / 2
             self._synchronise()  # `planes` belongs to another stream
             return list(made)
 
@@ -298,29 +305,33 @@ class CardPainted:
             )
 
 
-def fetched(engine: Engine, card: Card | None, again: Callable[[], None]) -> list[Paint]:
+def fetched(
+    engine: Engine, card: Card | None, again: Callable[[], None], *, mirrored: bool = False
+) -> list[Paint]:
     """Wait for what the editor was started on, and leave it on the card if there is one.
 
     Args:
         again: starts the editor on the same batch once more. Called where the card has no room
             for the paint, or is lost with it; then the paint is in the computer's memory.
+        mirrored: as it was said to `editor.start_painting`.
 
     Raises:
         EngineError: the network failed.
     """
     if card is None:
-        return list(editor.painted(engine))
+        return list(editor.painted(engine, mirrored=mirrored))
     made = engine.wait_there("rgb")
     if isinstance(made["rgb"], np.ndarray):  # the card was lost, and the CPU did it
-        return list(editor.taken(made))
+        return list(editor.taken(made, mirrored=mirrored))
     try:
-        planes = card.taken(made["rgb"])
+        planes = card.taken(made["rgb"], mirrored=mirrored)
     except EngineLost:
         again()
-        return list(editor.painted(engine))
+        return list(editor.painted(engine, mirrored=mirrored))
+    confidence = editor.mean_of_both(made["confidence"]) if mirrored else made["confidence"]
     return [
         CardPainted(card, rgb, sure[0])
-        for rgb, sure in zip(planes, made["confidence"], strict=True)
+        for rgb, sure in zip(planes, confidence, strict=True)
     ]
 
 

@@ -177,21 +177,20 @@ def start_painting(
 
 def painted(engine: Engine, *, mirrored: bool = False) -> list[Painted]:
     """Wait for what was started."""
-    made = engine.wait()
-    if mirrored:
-        made = {name: _mean_of_both(values) for name, values in made.items()}
-    return taken(made)
+    return taken(engine.wait(), mirrored=mirrored)
 
 
-def _mean_of_both(values: Float32) -> Float32:
+def mean_of_both(values: Float32) -> Float32:
     """(2 N, C, S, S), the second half in a mirror -> (N, C, S, S)."""
     there, mirror = np.split(values, 2)
     mean: Float32 = (there + mirror[..., ::-1]) * np.float32(0.5)
     return mean
 
 
-def taken(made: dict[str, Float32]) -> list[Painted]:
+def taken(made: dict[str, Float32], *, mirrored: bool = False) -> list[Painted]:
     """A batch of the editor's outputs, one for each crop."""
+    if mirrored:
+        made = {name: mean_of_both(values) for name, values in made.items()}
     return [
         Painted(_picture(planes), sure[0])
         for planes, sure in zip(made["rgb"], made["confidence"], strict=True)

@@ -50,13 +50,18 @@ class State:
     Make a fresh one for each video or camera; a still needs none. The same sequence from a fresh
     State gives the same pixels.
 
+    Args:
+        mirrored: each face is painted in a mirror as well, as in stills: steadier and closer to
+            the true face, for the time of the editor once more.
+
     Attributes:
         choice: the face that was clicked, where settings.faces is "chosen"; or the largest one.
         likeness: the bare face that was in force in the frame before.
         wearer: whose face that is.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, mirrored: bool = False) -> None:
+        self.mirrored = mirrored
         self.tracks = tracker.Tracks()
         self.faces: dict[int, FaceMemory] = {}
         self.choice = Choice()

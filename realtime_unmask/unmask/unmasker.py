@@ -18,7 +18,7 @@ from realtime_unmask.inference.warm_up import warm_up
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult, Likeness, UInt8
 from realtime_unmask.unmask.card import fetched, finishing_on_card
-from realtime_unmask.unmask.editor import Paint, painted, start_painting
+from realtime_unmask.unmask.editor import Paint, start_painting
 from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.faces_wanted import Wearer
 from realtime_unmask.unmask.finding import BATCH, Search
@@ -194,7 +194,8 @@ class Unmasker(Closing):
         self._wait_for_the_frame_before()
         note_masks(seen, masked)
         held = [self._held(one) for one in masked]
-        begun = Begun(frame, faces, settings, clock, given, masked, held, mirrored=state is None)
+        mirrored = state is None or state.mirrored
+        begun = Begun(frame, faces, settings, clock, given, masked, held, mirrored)
         if state is not None and state.likeness is not self.likeness:
             state.likeness, state.wearer = self.likeness, Wearer()  # perhaps another person's
         if self.likeness is not None and self._editor_engine.spec.prior_supported:
@@ -329,9 +330,7 @@ class Unmasker(Closing):
             self._card = None
             self._start(begun, first)
 
-        if begun.mirrored:
-            return list(painted(self._editor_engine, mirrored=True))
-        return fetched(self._editor_engine, self._card, again)
+        return fetched(self._editor_engine, self._card, again, mirrored=begun.mirrored)
 
     def _colour(self, begun: Begun) -> None:
         """Fit the paint to its surroundings, and remember it for the frames to come."""

@@ -186,19 +186,20 @@ def always(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def run(unmasker: Unmasker, clip: list[UInt8]) -> list[FrameResult]:
-    state = State()
+def run(unmasker: Unmasker, clip: list[UInt8], *, mirrored: bool) -> list[FrameResult]:
+    state = State(mirrored=mirrored)
     return [
         unmasker.process(Frame(image, Fraction(number, 6), number, number), state)
         for number, image in enumerate(clip)
     ]
 
 
-def test_a_video_looks_the_same(always: None, clip: list[UInt8]) -> None:
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_video_looks_the_same(always: None, clip: list[UInt8], mirrored: bool) -> None:
     with Unmasker.default(SETTINGS) as unmasker:
-        theirs = run(unmasker, clip)
+        theirs = run(unmasker, clip, mirrored=mirrored)
     with Unmasker(load_engine("map", SETTINGS), LeftThere(), SETTINGS) as unmasker:  # type: ignore[arg-type]
-        ours = run(unmasker, clip)
+        ours = run(unmasker, clip, mirrored=mirrored)
     for one, other in zip(theirs, ours, strict=True):
         assert one.map is not None and other.map is not None
         apart = np.abs(one.output.image.astype(int) - other.output.image)
@@ -322,11 +323,11 @@ def test_a_card_that_is_lost_with_the_paint_on_it_costs_no_frame(
     """The frame is painted again, and finished on the CPU like all that follow."""
     real, calls = getattr(cards.Card, step), {"left": 3}
 
-    def breaks(self: cards.Card, *given: object) -> object:
+    def breaks(self: cards.Card, *given: object, **more: object) -> object:
         calls["left"] -= 1
         if calls["left"] < 0:
             raise EngineLost("The GPU stopped working.")
-        return real(self, *given)
+        return real(self, *given, **more)
 
     monkeypatch.setattr(cards.Card, step, breaks)
     with Unmasker(load_engine("map", SETTINGS), LeftThere(), SETTINGS) as unmasker:  # type: ignore[arg-type]

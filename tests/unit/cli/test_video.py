@@ -21,6 +21,7 @@ from realtime_unmask.pipeline.convert import ConvertReport, Progress
 from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Face, Frame, FrameResult
+from realtime_unmask.unmask.state import State
 from tests.media.look import look
 from tests.media.make import Video, write
 
@@ -30,7 +31,7 @@ class Painter(AtOnce):
 
     def __init__(self, stops_at: int = -1, fault: BaseException | None = None) -> None:
         self.stops_at, self.fault = stops_at, fault
-        self.states: list[object] = []
+        self.states: list[State] = []
         self.settings = Settings()
 
     def __enter__(self) -> Painter:
@@ -39,7 +40,7 @@ class Painter(AtOnce):
     def __exit__(self, *error: object) -> None:
         pass
 
-    def process(self, frame: Frame, state: object) -> FrameResult:
+    def process(self, frame: Frame, state: State) -> FrameResult:
         if self.fault is not None and frame.index == self.stops_at:
             raise self.fault
         if state not in self.states:
@@ -99,6 +100,15 @@ def test_more_faces_are_followed_on_demand(
     source = write(tmp_path / "in.mp4", Video(frames=4))
     command(source, "-o", tmp_path / "out.mp4", "--max-faces", "9")
     assert painter.settings.max_faces == 9
+
+
+def test_faces_are_painted_in_a_mirror_as_well_unless_it_has_to_be_fast(
+    tmp_path: Path, painter: Painter, command: Command
+) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=4))
+    command(source, "-o", tmp_path / "out.mp4")
+    command(source, "-o", tmp_path / "fast.mp4", "--fast")
+    assert [state.mirrored for state in painter.states] == [True, False]
 
 
 def test_several_videos_go_to_a_folder_each_with_a_state_of_its_own(

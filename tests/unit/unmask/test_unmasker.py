@@ -180,16 +180,17 @@ def test_more_faces_than_a_batch_are_all_painted(
     assert [len(call["map"]) for call in editor_engine.calls] == [4, 4, 4]  # with the mirror's
 
 
-def test_only_stills_are_painted_in_a_mirror_too(
+def test_stills_and_files_are_painted_in_a_mirror_too(
     portrait: Picture, map_engine: FakeEngine, editor_engine: FakeEngine
 ) -> None:
     with Unmasker(map_engine, editor_engine, PLAIN) as unmasker:
-        unmasker.process(portrait)
-        unmasker.process(portrait, State())
-    still, frame = editor_engine.calls
-    assert len(still["map"]) == 2 and len(frame["map"]) == 1
-    for values in still.values():
-        assert np.array_equal(values[1], values[0][..., ::-1])
+        for state in (None, State(mirrored=True), State()):
+            unmasker.process(portrait, state)
+    *twice, live = editor_engine.calls
+    assert len(live["map"]) == 1
+    for call in twice:
+        for values in call.values():
+            assert len(values) == 2 and np.array_equal(values[1], values[0][..., ::-1])
 
 
 def test_a_given_map_paints_its_own_face_only(
