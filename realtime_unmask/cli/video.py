@@ -98,7 +98,7 @@ def video(
     fast: Annotated[
         bool,
         typer.Option(
-            "--fast", help="Paint faces once, not in a mirror as well: coarser, less steady."
+            "--fast", help="Paint faces once, not in a mirror as well: quicker, less steady."
         ),
     ] = False,
     force: Force = False,

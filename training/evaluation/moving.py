@@ -35,7 +35,7 @@ from training.shards import CLIPS, CROP, Faces
 
 # Seconds of each clip that are judged.
 SECONDS = 4
-TRUE, SINGLE, VIDEO = "true clip", "each frame by itself", "as a video"
+TRUE, SINGLE, VIDEO, LIVE = "true clip", "each frame by itself", "as a video", "live, painted once"
 LIKE = "as a video, with a bare face from its end"
 # How far a mask's shade is carried over into the picture, crop px.
 SHADE_PX = 12
@@ -66,7 +66,7 @@ def evaluate(
     seconds: float = SECONDS,
     workers: int | None = None,
 ) -> dict[str, Row]:
-    """A table with a row for the true clips, stills of them, videos, and videos with a likeness.
+    """A table: the true clips, stills of them, as `video` and live do, videos with a likeness.
 
     The last row is of those clips whose end shows a face that can be enrolled. The measures: psnr,
     dB in the hole; sharp, the mean slope in the hole against the true clip's; flicker, by how
@@ -125,10 +125,10 @@ class _Worker:
         self._can_follow = Manifest.load(engines).entry("editor").prior_supported
 
     def __call__(self, clip: Path) -> dict[str, Row]:
-        states: dict[str, State | None] = {SINGLE: None, VIDEO: State()}
+        states = {SINGLE: None, VIDEO: State(mirrored=True), LIVE: State()}
         likeness = self._likeness(clip)
         if likeness is not None:
-            states[LIKE] = State()
+            states[LIKE] = State(mirrored=True)
         series = {name: _Series() for name in (TRUE, *states)}
         for moment in moments(clip, self._seconds):
             series[TRUE].add(moment, moment.bare, painted=True)

@@ -20,7 +20,7 @@ from realtime_unmask.types import Alignment, Frame, UInt8
 from realtime_unmask.unmask.unmasker import State
 from training.evaluation import cases, scores
 from training.evaluation.cases import SEED, SETS, Job
-from training.evaluation.moving import SINGLE, VIDEO, Moment, masked, program
+from training.evaluation.moving import LIVE, SINGLE, Moment, masked, program
 from training.evaluation.pool import spread
 from training.evaluation.scores import Bool
 from training.shards import CROP, MARGIN, STORED, Faces, inside
@@ -98,7 +98,7 @@ class _Worker:
             for number, last in enumerate(watched, 1):
                 if number in marks:
                     first = last[-1][0] if first is None else first
-                    name = SINGLE if state is None else f"{VIDEO}, {marks[number]} s"
+                    name = SINGLE if state is None else f"{LIVE}, {marks[number]} s"
                     rows[name] = _row(moment.bare, last, first, moment.mask & known)
         return rows
 
