@@ -113,7 +113,9 @@ class _Worker:
             noise = rng.normal(0, NOISE, true.shape)
             seen = np.clip(np.rint(true + noise), 0, 255).astype(np.uint8)
             pts = Fraction(number, FRAMES_PER_SECOND)
-            result = self._unmasker.process(Frame(seen, pts, index=number), state)
+            # By itself: with no memory, and yet painted as often as live does, once.
+            memory = State() if state is None else state
+            result = self._unmasker.process(Frame(seen, pts, index=number), memory)
             last.append((result.output.image, bool(result.reconstructions)))
             number += 1
             yield last
