@@ -67,9 +67,8 @@ def launch(settings: Settings) -> Start:
                 line = child.stdout.readline()
                 spent = time.perf_counter() - began
                 child.wait(_PATIENCE_S)
-            except BaseException:
-                child.kill()
-                raise
+            finally:
+                child.kill()  # does nothing where it has ended
     if not line:
         raise EngineError("The program does not start in a process of its own; see above.")
     return Start(round(json.loads(line)["import_s"], 3), round(spent, 3))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from abc import abstractmethod
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from math import prod
 from typing import Any
 
@@ -150,13 +150,10 @@ class CudaPythonMemory(CudaMemory):
         """See CudaMemory."""
         mode = self._driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
         self._call("cuStreamBeginCapture", self.stream, mode)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._drop_recording)
             work()
-        except BaseException:  # that is told, not that the recording is spoilt by it
-            status, graph = self._driver.cuStreamEndCapture(self.stream)
-            if int(status) == 0:
-                self._driver.cuGraphDestroy(graph)
-            raise
+            undo.pop_all()
         graph = self._call("cuStreamEndCapture", self.stream)
         try:
             ready = self._call("cuGraphInstantiate", graph, 0)
@@ -164,6 +161,12 @@ class CudaPythonMemory(CudaMemory):
             self._driver.cuGraphDestroy(graph)
         self._free.append(lambda: self._driver.cuGraphExecDestroy(ready))
         return lambda: self._call("cuGraphLaunch", ready, self.stream)
+
+    def _drop_recording(self) -> None:
+        """End it, whatever spoilt it: what did is on its way to be told."""
+        status, graph = self._driver.cuStreamEndCapture(self.stream)
+        if int(status) == 0:
+            self._driver.cuGraphDestroy(graph)
 
     def wait(self) -> None:
         """See CudaMemory."""

@@ -7,9 +7,9 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module, metadata
 from pathlib import Path
@@ -34,6 +34,7 @@ from realtime_unmask.types import Float32
 ON_GPU = ("tensorrt", "tensorrt_rtx", "torch")
 ON_CPU = ("openvino", "onnxruntime")
 PREFERENCE = (*ON_GPU, *ON_CPU)
+_log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
@@ -185,13 +186,19 @@ class BackendEngine(Closing):
         try:
             if self._busy:
                 self._finish()
-        except (RuntimeError, EngineError):
-            pass  # the result of a batch that nobody waits for; what matters is that it ended
+        except (RuntimeError, EngineError) as error:
+            self._note(error)  # of a batch that nobody waits for; what matters is that it ended
         finally:
             self._busy = False
-            # What a card that is gone says to it changes nothing any more.
-            with suppress(RuntimeError, EngineError):
+            try:
                 self._free()
+            except (RuntimeError, EngineError) as error:
+                self._note(error)  # of a card that is gone: it changes nothing any more
+
+    def _note(self, error: Exception) -> None:
+        """For whoever looks for the cause of something else."""
+        _log.debug("The '%s' network on %s, as it was closed: %s", self.spec.name, self.backend,
+                   error)  # fmt: skip
 
     def _check_open(self) -> None:
         if self._closed:

@@ -7,8 +7,10 @@ meanwhile).
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+import traceback
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -67,15 +69,14 @@ class TensorRtEngine(BackendEngine):
         self._addresses: dict[str, int] = {}
         # Launches by batch size. A recorded graph holds its context's shapes: one context each.
         self._launches: dict[int, Launch] = {}
-        self._contexts: list[Any] = []
+        self._contexts: dict[int, Any] = {}
         self._before: list[dict[str, Float32]] = []
         self._batch = 0
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._let_go)
+            undo.push(_clear_frames)
             self._open(module, flavour.label, plan, kernels)
-        except BaseException as error:
-            _forget_frames(error)
-            self._let_go()
-            raise
+            undo.pop_all()
 
     def _open(self, module: Any, label: str, plan: bytes, kernels: _Kernels | None) -> None:
         """Make all that does not depend on the size of a batch."""
@@ -86,7 +87,7 @@ class TensorRtEngine(BackendEngine):
                 f"{label} refuses the plan of the '{self.spec.name}' network: "
                 f"{self._log.cause()} Remove it with `realtime-unmask engines clean`."
             )
-        _check(self.spec, module, self._engine)
+        self._check(module)
         if kernels is not None:
             self._config = _runtime_config(module, self._engine)
             self._kernels = kernels
@@ -96,17 +97,29 @@ class TensorRtEngine(BackendEngine):
             self._arrays[name] = self._memory.pinned(sizes)
             self._addresses[name] = self._memory.device(self._arrays[name].nbytes)
 
+    def _check(self, module: Any) -> None:
+        """The plan's tensors are those of the network. Raises EngineDamaged."""
+        names = [self._engine.get_tensor_name(n) for n in range(self._engine.num_io_tensors)]
+        for side, mode in (("inputs", "INPUT"), ("outputs", "OUTPUT")):
+            wanted = getattr(module.TensorIOMode, mode)
+            ours = [name for name in names if self._engine.get_tensor_mode(name) == wanted]
+            shapes = {name: tuple(self._engine.get_tensor_shape(name)) for name in ours}
+            found = {name: tuple(None if n == -1 else n for n in s) for name, s in shapes.items()}
+            check_signature(self.spec, side, found)
+            if any(self._engine.get_tensor_dtype(name) != module.float32 for name in ours):
+                raise EngineDamaged(
+                    f"The {side} of the '{self.spec.name}' network are not all float32."
+                )
+
     def _start(self, inputs: dict[str, Float32]) -> None:
         count = next(iter(inputs.values())).shape[0]
         self._before = []
-        try:
+        with ExitStack() as undo:
+            undo.push(_clear_frames)
             for begin in range(0, count, MAX_BATCH):
                 if begin:  # the buffers hold MAX_BATCH: the result so far is taken out
                     self._before.append(self._take())
                 self._launch({n: v[begin : begin + MAX_BATCH] for n, v in inputs.items()})
-        except BaseException as error:
-            _forget_frames(error)
-            raise
 
     def _launch(self, inputs: dict[str, Float32]) -> None:
         self._batch = next(iter(inputs.values())).shape[0]
@@ -132,10 +145,11 @@ class TensorRtEngine(BackendEngine):
 
     def _free(self) -> None:
         try:
-            with suppress(EngineLost, RuntimeError):  # of a card that is gone
-                self._memory.wait()  # a batch that was interrupted may still use all of it
-                if self._kernels is not None:
-                    self._kernels.keep()
+            self._memory.wait()  # a batch that was interrupted may still use all of it
+            if self._kernels is not None:
+                self._kernels.keep()
+        except (EngineLost, RuntimeError) as error:  # of a card that is gone
+            self._note(error)
         finally:
             self._let_go()
             self._memory.close()
@@ -152,24 +166,24 @@ class TensorRtEngine(BackendEngine):
     def _prepare(self, batch: int) -> Launch:
         """A context for batches of that size, and what starts it."""
         self._log.lines.clear()
-        context = (
+        # Kept by the engine alone: what a function holds, or one made in it, an error would keep.
+        self._contexts[batch] = (
             self._engine.create_execution_context()
             if self._config is None
             else self._engine.create_execution_context(self._config)
         )
-        if context is None:
+        if self._contexts[batch] is None:
             raise EngineLost(self._lost())
         for name, address in self._addresses.items():
-            context.set_tensor_address(name, address)
+            self._contexts[batch].set_tensor_address(name, address)
         for name in self.spec.inputs:
-            context.set_input_shape(name, self._arrays[name][:batch].shape)
+            self._contexts[batch].set_input_shape(name, self._arrays[name][:batch].shape)
 
         def enqueue() -> None:
             self._log.lines.clear()
-            if not context.execute_async_v3(self._memory.stream):
+            if not self._contexts[batch].execute_async_v3(self._memory.stream):
                 raise EngineLost(self._lost())
 
-        self._contexts.append(context)
         launch: Launch | None = None
         if self._config is None:  # TensorRT-RTX records graphs by itself
             enqueue()  # the first run makes what no graph can record
@@ -288,13 +302,13 @@ def stored_or_built(
     return plan
 
 
-def _forget_frames(error: BaseException) -> None:
-    """An error that is handed on keeps nothing of TensorRT's alive.
+def _clear_frames(_: object, __: object, trace: TracebackType | None) -> None:
+    """An error that is handed on keeps its lines, and nothing of TensorRT's alive.
 
-    Its traceback has the frames of all functions that it came through. They would hold the engine
-    and its contexts until the error is gone, which is after the memory that those use.
+    Its traceback has the frames of all functions that it came through. Their variables would hold
+    the engine and its contexts until the error is gone, which is after the memory that those use.
     """
-    error.__traceback__ = None
+    traceback.clear_frames(trace)
 
 
 def _runtime_config(module: Any, engine: Any) -> Any:
@@ -306,19 +320,6 @@ def _runtime_config(module: Any, engine: Any) -> Any:
     eager = module.DynamicShapesKernelSpecializationStrategy.EAGER
     config.dynamic_shapes_kernel_specialization_strategy = eager
     return config
-
-
-def _check(spec: EngineSpec, module: Any, engine: Any) -> None:
-    """The plan's tensors are those of the network. Raises EngineDamaged."""
-    names = [engine.get_tensor_name(n) for n in range(engine.num_io_tensors)]
-    for side, mode in (("inputs", "INPUT"), ("outputs", "OUTPUT")):
-        wanted = getattr(module.TensorIOMode, mode)
-        ours = [name for name in names if engine.get_tensor_mode(name) == wanted]
-        shapes = {name: tuple(engine.get_tensor_shape(name)) for name in ours}
-        found = {name: tuple(None if n == -1 else n for n in s) for name, s in shapes.items()}
-        check_signature(spec, side, found)
-        if any(engine.get_tensor_dtype(name) != module.float32 for name in ours):
-            raise EngineDamaged(f"The {side} of the '{spec.name}' network are not all float32.")
 
 
 def probe() -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -59,14 +59,7 @@ def test_ctrl_c_while_openvino_is_loaded_is_heard(other: Path) -> None:
 def test_two_threads_that_open_it_at_once_share_one_core(other: Path) -> None:
     """A live session and the wearer's bare face, say; two cores end in a segmentation fault."""
     other.write_text(SLOW)
-    cores: list[object] = []
-    threads = [
-        threading.Thread(target=lambda: cores.append(openvino.open_core())) for _ in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(cores) == 2
-    assert cores[0] is cores[1]
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda _: openvino.open_core(), range(2))
+    assert first is second
     assert len(sys.modules["openvino"].made) == 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -157,16 +157,9 @@ def test_two_threads_that_load_at_once_share_one_logger(
             time.sleep(0.2)
 
     monkeypatch.setattr(machine.module, "ILogger", Slow, raising=False)
-    made: list[object] = []
-    threads = [
-        threading.Thread(target=lambda: made.append(logger(machine.module))) for _ in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(made) == 2
-    assert made[0] is made[1]
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda _: logger(machine.module), range(2))
+    assert first is second
 
 
 def test_plan_that_tensorrt_refuses(folder: Path, machine: Machine) -> None:

@@ -107,6 +107,7 @@ def test_engine_that_fails_at_work_goes_before_its_memory(
         for batch in (1, 2, 3):
             engine.infer(random_inputs("map", batch))
     engine.close()
+    assert "enqueue" in [entry.name for entry in caught.traceback]  # where it was is still told
     freed = [one for one in order_of(machine.driver.freed) if not one.startswith("Runtime")]
     assert freed == ["Context", "Engine", "memory", "card"]
     assert machine.driver.alive == {}
