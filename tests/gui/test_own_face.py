@@ -12,7 +12,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from realtime_unmask.errors import MediaUnsupported
-from realtime_unmask.inference import openvino
+from realtime_unmask.inference import onnxruntime, openvino
 from realtime_unmask.ui import own_face
 from realtime_unmask.ui.live_studio import LiveStudio
 from realtime_unmask.ui.studio import DEMO
@@ -77,6 +77,13 @@ def test_a_picture_without_a_bare_face_is_refused_in_words(
     assert not preferences_path.with_name("own-face.npz").exists()
 
 
+@pytest.fixture(scope="session")
+def onnx_runtime() -> None:
+    """Loaded: it keeps files of its own open for as long as the process lives."""
+    onnxruntime.probe()
+
+
+@pytest.mark.usefixtures("onnx_runtime")
 def test_a_face_is_looked_at_where_openvino_does_not_load(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
