@@ -31,6 +31,7 @@ from realtime_unmask.sinks.partial import SUFFIXES, check_target, identity, part
 from realtime_unmask.sinks.tracks import fit_mp4
 from realtime_unmask.sinks.video import VideoSink
 from realtime_unmask.types import Frame, FrameResult, UInt8
+from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.state import State
 
 # Maps are numbers more than pictures: nearly lossless, over the full range of grey.
@@ -142,7 +143,7 @@ def convert_video(
         room = _room(source.info)
         writing = stack.enter_context(WriteBehind(sinks.write, room))
         reading = stack.enter_context(ReadAhead(_read(source), room))
-        state = State(mirrored=not options.fast)
+        state = State(Effort(mirrored=not options.fast))
         unmasked = stack.enter_context(closing(_unmasked(iter(reading), unmasker, state)))
         faces = painted = frames = 0
         damage: MediaDamaged | None = None

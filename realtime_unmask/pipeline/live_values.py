@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from realtime_unmask.errors import UsageError
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult, Likeness
-from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.unmasker import State
 
 LOST = ("masked", "hold", "blur")
@@ -57,7 +56,8 @@ class LiveFrame:
             LiveOptions.lost) or "late" (the networks take too long: as the camera gave it).
         captured_ns: time.perf_counter_ns() when the camera gave it.
         chosen: track_id of the face that was chosen; None without one.
-        rung: of the quality ladder that it was made on; 0 is the top, where nothing is left out.
+        rung: of the quality ladder that it was made on; 0 is the usual one, where nothing is
+            left out.
     """
 
     result: FrameResult
@@ -144,11 +144,9 @@ class LiveUnmasker(Protocol):
 
     Attributes:
         settings: set between two frames.
-        effort: how much work a frame gets; likewise.
         likeness: the bare face that the paint follows; likewise.
     """
 
-    effort: Effort
     likeness: Likeness | None
 
     @property

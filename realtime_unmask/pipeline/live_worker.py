@@ -43,7 +43,6 @@ class PassThrough(AtOnce):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.effort = Effort()
         self.backend = self.reason = ""
 
     def process(self, frame: Frame, state: State) -> FrameResult:
@@ -308,10 +307,10 @@ class Worker(threading.Thread):
         self._busy_since = job.taken
         try:
             unmasker.settings = with_engines_of(unmasker.settings, settings)
-            unmasker.effort = self._effort(frame.captured_ns)
             unmasker.likeness = likeness_in(options)
             job.frame = turn_picture(frame, options)
             job.sequence = self._sequence(job.frame, options)
+            job.sequence.state.effort = self._effort(frame.captured_ns)
             job.begun = unmasker.begin(job.frame, job.sequence.state)
         except UnmaskError as error:  # raised in its turn: the frame before may be well
             job.failure = error

@@ -16,7 +16,7 @@ from realtime_unmask.inference.engine import Engine
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Face, Float32, Frame, MaskMap
 from realtime_unmask.unmask.compositor import support
-from realtime_unmask.unmask.effort import Effort
+from realtime_unmask.unmask.effort import STILL
 from realtime_unmask.unmask.faces_wanted import wanted
 from realtime_unmask.unmask.given import under
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
@@ -36,7 +36,7 @@ class Search:
         detector, map_engine: what searches.
         size: side of the aligned crop, px.
         frame: where.
-        settings, effort: how.
+        settings: how.
         state: the memory of the frame's sequence, changed in place; None for a still.
         clock: stages are added to it.
         given: (H, W) float32 in [0, 1], a map in place of the network's; or None.
@@ -47,7 +47,6 @@ class Search:
     size: int
     frame: Frame
     settings: Settings
-    effort: Effort = field(default_factory=Effort)
     state: State | None = None
     clock: Clock = field(default_factory=lambda: Clock(time.perf_counter_ns))
     given: Float32 | None = None
@@ -95,7 +94,7 @@ class Search:
     def _faces(self) -> list[Face]:
         if self.state is None:
             return numbered(self.detector.find_all(self.frame.image))
-        most, every = self.settings.max_faces, self.effort.look_every
+        most, every = self.settings.max_faces, self.state.effort.look_every
         return tracker.track(self.frame, self.detector, self.state.tracks, most, every)
 
     def _turned_faces(self, turns: int) -> list[Face]:
@@ -145,7 +144,8 @@ class Search:
 
     def _maps(self, seen: list[Seen]) -> list[MaskMap]:
         threshold = self.settings.mask_threshold
-        held = [one.held_map(self.effort.map_every, threshold) for one in seen]
+        every = STILL.map_every if self.state is None else self.state.effort.map_every
+        held = [one.held_map(every, threshold) for one in seen]
         asked = [one for one, before in zip(seen, held, strict=True) if before is None]
         fresh: Iterator[MaskMap] = iter(())
         if asked:

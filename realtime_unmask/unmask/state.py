@@ -14,7 +14,7 @@ from realtime_unmask.faces import tracker
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Face, Float32, Frame, Likeness, MaskMap, UInt8
 from realtime_unmask.unmask.editor import RIM_PX, Paint
-from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, JUMP
+from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, JUMP, Effort
 from realtime_unmask.unmask.faces_wanted import Choice, Wearer
 from realtime_unmask.unmask.map import MapMemory, held_mask
 
@@ -50,18 +50,15 @@ class State:
     Make a fresh one for each video or camera; a still needs none. The same sequence from a fresh
     State gives the same pixels.
 
-    Args:
-        mirrored: each face is painted in a mirror as well, as in stills: steadier and closer to
-            the true face, for the time of the editor once more.
-
     Attributes:
+        effort: how much work each frame gets; may be set between two frames.
         choice: the face that was clicked, where settings.faces is "chosen"; or the largest one.
         likeness: the bare face that was in force in the frame before.
         wearer: whose face that is.
     """
 
-    def __init__(self, *, mirrored: bool = False) -> None:
-        self.mirrored = mirrored
+    def __init__(self, effort: Effort = Effort()) -> None:  # noqa: B008  frozen, it can serve all
+        self.effort = effort
         self.tracks = tracker.Tracks()
         self.faces: dict[int, FaceMemory] = {}
         self.choice = Choice()

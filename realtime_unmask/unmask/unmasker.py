@@ -19,7 +19,7 @@ from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult, Likeness, UInt8
 from realtime_unmask.unmask.card import fetched, finishing_on_card
 from realtime_unmask.unmask.editor import Paint, start_painting
-from realtime_unmask.unmask.effort import Effort
+from realtime_unmask.unmask.effort import STILL, Effort
 from realtime_unmask.unmask.faces_wanted import Wearer
 from realtime_unmask.unmask.finding import BATCH, Search
 from realtime_unmask.unmask.finishing import blend_weight, composited, finished
@@ -50,7 +50,6 @@ class Unmasker(Closing):
         settings: how it works.
 
     Attributes:
-        effort: how much work each frame of a sequence gets; may be set between two frames.
         likeness: the bare face that the paint follows, from `enrol`; in a sequence it stays with
             the face that was the largest masked one at first. May be set between two frames;
             None: the paint is made up, as it is with an editor that cannot follow a face.
@@ -68,7 +67,6 @@ class Unmasker(Closing):
         self._settings = settings
         self._card = finishing_on_card(editor_engine, CROP)
         self._detector = Detector()
-        self.effort = Effort()
         self.likeness: Likeness | None = None
         self.clock: Callable[[], int] = time.perf_counter_ns
         self._under_way: Begun | None = None  # the editor is at work for it
@@ -187,15 +185,15 @@ class Unmasker(Closing):
         given = as_weight(given_map, frame)
         faces, seen, masked = Search(
             self._detector, self._map_engine, CROP, frame,
-            settings, self.effort, state, clock, given,
+            settings, state, clock, given,
         ).run()  # fmt: skip
         if given is not None:
             given *= np.float32(settings.strength)
-        self._wait_for_the_frame_before()
+        effort = STILL if state is None else state.effort
+        self._wait_for_the_frame_before(effort)
         note_masks(seen, masked)
-        held = [self._held(one) for one in masked]
-        mirrored = state is None or state.mirrored
-        begun = Begun(frame, faces, settings, clock, given, masked, held, mirrored)
+        held = [self._held(one, effort) for one in masked]
+        begun = Begun(frame, faces, settings, clock, given, masked, held, effort.mirrored)
         if state is not None and state.likeness is not self.likeness:
             state.likeness, state.wearer = self.likeness, Wearer()  # perhaps another person's
         if self.likeness is not None and self._editor_engine.spec.prior_supported:
@@ -235,8 +233,9 @@ class Unmasker(Closing):
         Raises:
             EngineError: a network failed.
         """
-        for engine in (self._map_engine, self._editor_engine):
-            warm_up(engine, min(BATCH, self._settings.max_faces))
+        most = self._settings.max_faces
+        warm_up(self._map_engine, min(BATCH, most))
+        warm_up(self._editor_engine, min(BATCH, 2 * most))  # in a mirror as well
 
     def close(self) -> None:
         """Free networks and landmarkers; safe to call again."""
@@ -276,19 +275,19 @@ class Unmasker(Closing):
         if begun.fault is not None:
             raise begun.fault
 
-    def _held(self, one: Masked) -> Paint | None:
+    def _held(self, one: Masked, effort: Effort) -> Paint | None:
         """Paint of the frame before that serves again; not if it is on a card that was lost."""
-        paint = one.seen.held_paint(self.effort.edit_every, one.hole)
+        paint = one.seen.held_paint(effort.edit_every, one.hole)
         return paint if paint is not None and paint.card is self._card else None
 
-    def _wait_for_the_frame_before(self) -> None:
+    def _wait_for_the_frame_before(self, effort: Effort) -> None:
         before, self._under_way = self._under_way, None
         if before is None:
             return
         self._fetch(before)
         if before.fault is not None:
             raise before.fault
-        if self.effort.edit_every > 1:  # else nobody asks for it yet
+        if effort.edit_every > 1:  # else nobody asks for it yet
             self._card_or_cpu(before, lambda: self._colour(before))
 
     def _start(self, begun: Begun, first: int) -> None:

@@ -187,7 +187,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def run(unmasker: Unmasker, clip: list[UInt8], *, mirrored: bool) -> list[FrameResult]:
-    state = State(mirrored=mirrored)
+    state = State(Effort(mirrored=mirrored))
     return [
         unmasker.process(Frame(image, Fraction(number, 6), number, number), state)
         for number, image in enumerate(clip)
@@ -332,8 +332,7 @@ def test_a_card_that_is_lost_with_the_paint_on_it_costs_no_frame(
     monkeypatch.setattr(cards.Card, step, breaks)
     with Unmasker(load_engine("map", SETTINGS), LeftThere(), SETTINGS) as unmasker:  # type: ignore[arg-type]
         assert unmasker.finished_on == "cpu" and unmasker._card is not None
-        unmasker.effort = Effort(edit_every=2)
-        state, results, begun = State(), [], None
+        state, results, begun = State(Effort(edit_every=2)), [], None
         for number, image in enumerate(clip):
             now = unmasker.begin(Frame(image, Fraction(number, 30), number * 33_000_000), state)
             if begun is not None:

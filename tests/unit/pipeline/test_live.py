@@ -16,7 +16,6 @@ from realtime_unmask.errors import EngineLost, EngineUnavailable, OutputError, U
 from realtime_unmask.pipeline.live import LiveFrame, LiveSession
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult, Likeness
-from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.unmasker import State
 from tests.unit.pipeline.live_fakes import (
     FakeUnmasker,
@@ -273,10 +272,8 @@ def test_after_a_long_pause_nothing_old_is_carried_along(start: Start) -> None:
     efforts: list[int] = []
 
     class Watched(FakeUnmasker):
-        effort = Effort()
-
         def process(self, frame: Frame, state: State) -> FrameResult:
-            efforts.append(self.effort.look_every)
+            efforts.append(state.effort.look_every)
             return super().process(frame, state)
 
     def make(settings: Settings) -> FakeUnmasker:

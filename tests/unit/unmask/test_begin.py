@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime_unmask.errors import EngineError
+from realtime_unmask.pipeline.ladder import RUNGS
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult
 from realtime_unmask.unmask.effort import Effort
@@ -51,14 +52,15 @@ def brightening() -> FakeEngine:
     return FakeEngine(answer)
 
 
-def one_by_one(unmasker: Unmasker, clip: Clip) -> list[FrameResult]:
-    state = State()
+def one_by_one(unmasker: Unmasker, clip: Clip, state: State) -> list[FrameResult]:
     return [unmasker.process(frame, state) for frame in frames(clip)]
 
 
-def overlapping(unmasker: Unmasker, clip: Clip, apart: set[int]) -> list[FrameResult]:
+def overlapping(
+    unmasker: Unmasker, clip: Clip, state: State, apart: set[int]
+) -> list[FrameResult]:
     """Each frame is begun before the one before is finished, but for those in `apart`."""
-    state, results, before = State(), [], None
+    results, before = [], None
     for frame in frames(clip):
         if before is not None and frame.index in apart:
             results.append(unmasker.finish(before))
@@ -72,18 +74,17 @@ def overlapping(unmasker: Unmasker, clip: Clip, apart: set[int]) -> list[FrameRe
     return [*results, unmasker.finish(before)]
 
 
-@pytest.mark.parametrize("effort", [Effort(), Effort(2, 2, 1), Effort(3, 3, 2)])
+@pytest.mark.parametrize("effort", [*RUNGS, Effort()])
 def test_frames_that_overlap_come_out_the_same(
     clip: Clip, effort: Effort
 ) -> None:
     made = []
     for apart in (None, set[int](), {2, 3, 7}):
         with Unmasker(coming_and_going(), brightening()) as unmasker:
-            unmasker.effort = effort
             made.append(
-                one_by_one(unmasker, clip)
+                one_by_one(unmasker, clip, State(effort))
                 if apart is None
-                else overlapping(unmasker, clip, apart)
+                else overlapping(unmasker, clip, State(effort), apart)
             )
     for results in made[1:]:
         for ours, plain in zip(results, made[0], strict=True):

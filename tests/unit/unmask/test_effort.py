@@ -21,8 +21,7 @@ Clip = list[NDArray[np.uint8]]
 
 
 def run(unmasker: Unmasker, clip: Clip, effort: Effort) -> list[FrameResult]:
-    unmasker.effort = effort
-    state = State()
+    state = State(effort)
     return [
         unmasker.process(Frame(image, Fraction(number, 30), 0, number), state)
         for number, image in enumerate(clip[:9])
@@ -65,7 +64,7 @@ def test_nothing_is_held_for_long_however_far_apart_frames_are(
     step_ms: int, maps: int, paints: int,
 ) -> None:  # fmt: skip
     with Unmasker(map_engine, editor_engine) as unmasker:
-        unmasker.effort, state = Effort(map_every=4, edit_every=4), State()
+        state = State(Effort(map_every=4, edit_every=4))
         for number, image in enumerate(clip[:9]):
             captured_ns = (1000 + number * step_ms) * 1_000_000
             unmasker.process(Frame(image, Fraction(number, 30), captured_ns, number), state)
@@ -76,7 +75,7 @@ def test_nothing_is_held_over_a_cut(
     clip: Clip, map_engine: FakeEngine, editor_engine: FakeEngine
 ) -> None:
     with Unmasker(map_engine, editor_engine) as unmasker:
-        unmasker.effort, state = Effort(map_every=9, edit_every=9), State()
+        state = State(Effort(map_every=9, edit_every=9))
         for image in clip[:3]:
             unmasker.process(Frame(image), state)
         before = len(map_engine.calls), len(editor_engine.calls)
@@ -91,7 +90,7 @@ def test_a_mask_that_is_put_on_is_painted_at_once(
     worn = map_engine.answer
     map_engine.answer = bare_engine.answer
     with Unmasker(map_engine, editor_engine) as unmasker:
-        unmasker.effort, state = Effort(edit_every=4), State()
+        state = State(Effort(edit_every=4))
         for image in clip[:3]:
             assert unmasker.process(Frame(image), state).map is None
         map_engine.answer = worn
@@ -100,16 +99,6 @@ def test_a_mask_that_is_put_on_is_painted_at_once(
     first = painted.index(True)
     assert all(painted[first:])
     assert editor_engine.calls
-
-
-def test_a_still_gets_all_the_work(
-    portrait: NDArray[np.uint8], map_engine: FakeEngine, editor_engine: FakeEngine
-) -> None:
-    with Unmasker(map_engine, editor_engine) as unmasker:
-        unmasker.effort = Effort(9, 9, 9)
-        for _ in range(2):
-            assert unmasker.process(portrait).map is not None
-    assert len(map_engine.calls) == len(editor_engine.calls) == 2
 
 
 def test_effort_of_less_than_one_is_refused() -> None:

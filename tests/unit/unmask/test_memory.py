@@ -88,7 +88,7 @@ def test_paint_is_not_held_where_the_hole_has_grown(
     whole = lower_face()
     maps = answering(upper_half(whole), whole)
     with Unmasker(maps, editor_engine, Settings(colour_match=False)) as unmasker:
-        unmasker.effort, state = Effort(edit_every=9), State()
+        state = State(Effort(edit_every=9))
         for number in range(4):
             result = unmasker.process(frame(clip[0], number), state)
     # Twice: for the upper half, and when the hole had grown; then its paint serves again.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from realtime_unmask.faces.alignment import align
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame
+from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.unmasker import State, Unmasker
 
 if TYPE_CHECKING:
@@ -180,12 +181,13 @@ def test_more_faces_than_a_batch_are_all_painted(
     assert [len(call["map"]) for call in editor_engine.calls] == [4, 4, 4]  # with the mirror's
 
 
-def test_stills_and_files_are_painted_in_a_mirror_too(
+def test_stills_are_painted_in_a_mirror_too_and_videos_where_it_is_asked_for(
     portrait: Picture, map_engine: FakeEngine, editor_engine: FakeEngine
 ) -> None:
     with Unmasker(map_engine, editor_engine, PLAIN) as unmasker:
-        for state in (None, State(mirrored=True), State()):
-            unmasker.process(portrait, state)
+        unmasker.process(portrait)
+        unmasker.process(portrait, State(Effort(mirrored=True)))
+        unmasker.process(portrait, State())
     *twice, live = editor_engine.calls
     assert len(live["map"]) == 1
     for call in twice:
