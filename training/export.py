@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from realtime_unmask.inference import manifest
+from realtime_unmask.inference import manifest, onnxruntime
 from realtime_unmask.inference.manifest import (
     CROP_SIZE,
     INPUTS,
@@ -158,9 +158,8 @@ def parity(network: Network, trained: nn.Module, path: Path, rounds: int = 4) ->
 
     NaN where either answers with what is no number.
     """
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    runtime = onnxruntime.package()
+    session = runtime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(5)
     gaps = []
     for count in range(1, rounds + 1):

@@ -67,7 +67,7 @@ class OnnxRuntimeEngine(BackendEngine):
 
 def probe() -> str:
     """What it runs on. Raises EngineUnavailable."""
-    _package()
+    package()
     return "CPU, fp32"
 
 
@@ -87,8 +87,8 @@ def open_session(name: str, onnx: bytes, threads: int) -> Any:
     Raises:
         EngineUnavailable: the package cannot be imported, or refuses the network.
     """
-    package = _package()
-    options = package.SessionOptions()
+    runtime = package()
+    options = runtime.SessionOptions()
     threads = threads or _processors()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -96,14 +96,23 @@ def open_session(name: str, onnx: bytes, threads: int) -> Any:
     # Threads that spin between batches would take the cores from decoding and encoding.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return package.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     except _fault() as error:
         raise EngineUnavailable(
             f"ONNX Runtime refuses the '{name}' network: {first_line(error)}"
         ) from error
 
 
-def _package() -> Any:
+def package() -> Any:
+    """The module `onnxruntime`, which tells nobody that it is used.
+
+    Raises:
+        EngineUnavailable: it cannot be imported.
+    """
+    # Its import alone makes a name for this machine, keeps that in the user's cache folder and
+    # sends it away with the program's path and the system's name: the function below, which ends
+    # what would follow, comes too late for it. Windows heeds the function only.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     try:
         import onnxruntime
 
