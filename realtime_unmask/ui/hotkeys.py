@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QKeySequence
 from PyQt6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
+    QFrame,
     QGridLayout,
     QGroupBox,
     QLabel,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from realtime_unmask.ui.actions import KEYS, Actions
+from realtime_unmask.ui.room import within_screen
 
 
 class HotkeySheet(QDialog):
@@ -24,8 +27,15 @@ class HotkeySheet(QDialog):
         super().__init__(parent)
         self.setWindowTitle(self.tr("Keys"))
         whole = QVBoxLayout(self)
-        grid = QGridLayout()
-        whole.addLayout(grid)
+        inside = QWidget()
+        grid = QGridLayout(inside)
+        grid.setContentsMargins(0, 0, 0, 0)
+        scrolled = QScrollArea()
+        scrolled.setWidget(inside)
+        scrolled.setWidgetResizable(True)
+        scrolled.setFrameShape(QFrame.Shape.NoFrame)
+        scrolled.setAccessibleName(self.windowTitle())
+        whole.addWidget(scrolled)
         headings = actions.sections()
         # The long sections stand side by side, and so do the short ones.
         places = {"camera": (0, 0), "view": (0, 1), "painting": (1, 1), "out": (1, 0)}
@@ -45,6 +55,13 @@ class HotkeySheet(QDialog):
         buttons.rejected.connect(self.reject)
         whole.addWidget(buttons)
         self.addAction(actions["help"])
+        scrolled.setMinimumSize(inside.sizeHint())
+        wanted = self.sizeHint()
+        scrolled.setMinimumSize(0, 0)
+        bar = scrolled.verticalScrollBar()
+        if bar is not None and within_screen(self, wanted).height() < wanted.height():
+            wanted += QSize(bar.sizeHint().width(), 0)
+        self.resize(within_screen(self, wanted))
 
     def _section(self, heading: str, section: str, actions: Actions) -> QGroupBox:
         box = QGroupBox(heading)

@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer, QUrl
+from PyQt6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, QUrl
 from PyQt6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QKeyEvent
 from PyQt6.QtWidgets import (
     QDialog,
@@ -30,6 +30,7 @@ from realtime_unmask.ui.icons import icon
 from realtime_unmask.ui.notices import NoticeBar, Said
 from realtime_unmask.ui.panel import Panel
 from realtime_unmask.ui.preferences import Preferences
+from realtime_unmask.ui.room import within_screen
 from realtime_unmask.ui.start_page import StartPage
 from realtime_unmask.ui.strip import Strip
 from realtime_unmask.ui.viewport import View, Viewport
@@ -347,7 +348,8 @@ class Window(QMainWindow):
             self.unmask_files([Path(u.toLocalFile()) for u in data.urls() if u.isLocalFile()])
 
     def _restore(self, preferences: Preferences) -> None:
-        self.resize(max(1180, self.bar.width_with_words()), 760)
+        wanted = QSize(max(1180, self.bar.width_with_words()), 760)
+        self.resize(within_screen(self, wanted))
         if preferences.window:
             self.restoreGeometry(QByteArray(base64.b64decode(preferences.window)))
 
