@@ -72,6 +72,8 @@ class FileReport:
 def summary(files: Sequence[FileReport]) -> str:
     """All of them in one line: "3 pictures: 1 unmasked, 1 without a mask, 1 failed"."""
     counts = Counter(file.status for file in files)
+    if counts["skipped"] == len(files):  # with --continue, after a run that did all
+        return f"nothing was left to do; {count(len(files), 'file')} passed over"
     words: dict[Status, str] = {
         "unmasked": "unmasked",
         "no_mask": "without a mask",

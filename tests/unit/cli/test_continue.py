@@ -50,8 +50,11 @@ def test_a_run_that_was_cut_short_goes_on_with_what_is_missing(
         assert sorted(path.stem for path in Path(folder).iterdir()) == ["a", "b", "c"]
 
     loaded = len(opened.unmaskers)
-    assert command(*arguments, "--continue").code == 0
+    ran = command(*arguments, "--continue")
+    assert ran.code == 0
     assert len(opened.unmaskers) == loaded  # with nothing left to do no network is loaded
+    if kind == "image":
+        assert ran.out[-1] == "nothing was left to do; 3 files passed over"
 
 
 def test_only_the_missing_file_of_a_photo_is_written(command: Command, opened: Opened) -> None:
