@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from realtime_unmask.errors import INSTALL_LIBRARIES, WindowError
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 _NAME = "realtime_unmask"
+_ANSWER_S = 2.0
 
 
 @contextmanager
@@ -26,13 +28,22 @@ def display(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
         WindowError: it cannot.
     """
     platform = environment.get("QT_QPA_PLATFORM", "")
-    other = platform != "" and not platform.startswith("xcb")
-    if not sys.platform.startswith("linux") or other or environment.get("WAYLAND_DISPLAY"):
+    other = platform != "" and not platform.startswith(("xcb", "wayland"))
+    if not sys.platform.startswith("linux") or other:
         yield
         return
-    if not environment.get("DISPLAY"):
+    if not platform.startswith("xcb") and _wayland_answers(environment):
+        yield
+        return
+    if not environment.get("DISPLAY") or (platform and "xcb" not in platform):
+        wayland = environment.get("WAYLAND_DISPLAY")
+        why = (
+            f"the Wayland display {wayland} does not answer"
+            if wayland
+            else "neither DISPLAY nor WAYLAND_DISPLAY is set"
+        )
         raise WindowError(
-            "There is no display for a window (neither DISPLAY nor WAYLAND_DISPLAY is set). "
+            f"There is no display for a window ({why}). "
             "Start it from a desktop; photos and videos work without one, see --help."
         )
     plugins = QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath)
@@ -56,6 +67,21 @@ def display(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
     finally:
         # Only now: some servers begin anew when nobody is connected, and Qt would meet that.
         xcb.xcb_disconnect(connection)
+
+
+def _wayland_answers(environment: Mapping[str, str]) -> bool:
+    """Is somebody there? The name outlives the desktop, in a terminal that is kept open, say."""
+    name = environment.get("WAYLAND_DISPLAY", "")
+    folder = environment.get("XDG_RUNTIME_DIR", "")
+    if not name or not (name.startswith("/") or folder):
+        return False
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.settimeout(_ANSWER_S)
+        try:
+            asked.connect(os.path.join(folder, name))
+        except OSError:
+            return False
+    return True
 
 
 def make_application(arguments: list[str]) -> QApplication:

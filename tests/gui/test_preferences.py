@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -117,7 +118,12 @@ def test_without_a_home_the_window_goes_on_and_says_once_that_nothing_is_remembe
 
 @pytest.mark.parametrize(
     ("environment", "words"),
-    [({}, "There is no display"), ({"DISPLAY": ":987"}, "does not answer")],
+    [
+        ({}, "There is no display"),
+        ({"DISPLAY": ":987"}, "does not answer"),
+        ({"WAYLAND_DISPLAY": "wayland-7"}, "wayland-7 does not answer"),
+        ({"QT_QPA_PLATFORM": "wayland"}, "neither DISPLAY nor WAYLAND_DISPLAY"),
+    ],
 )
 def test_missing_display_is_a_sentence(
     environment: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
@@ -142,12 +148,20 @@ def test_library_that_qt_lacks_for_windows_is_named(monkeypatch: pytest.MonkeyPa
         pass
 
 
-@pytest.mark.parametrize(
-    "environment", [{"QT_QPA_PLATFORM": "offscreen"}, {"WAYLAND_DISPLAY": "wayland-0"}]
-)
-def test_other_platforms_need_no_x_display(environment: dict[str, str]) -> None:
-    with display(environment):
+def test_pictures_of_windows_need_no_display() -> None:
+    with display({"QT_QPA_PLATFORM": "offscreen"}):
         pass
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="Wayland is asked through such a socket")
+def test_wayland_that_answers_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.chdir(tmp_path)  # a socket's name has to be short
+    with socket.socket(socket.AF_UNIX) as desktop:
+        desktop.bind("wayland-0")
+        desktop.listen()
+        with display({"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": "."}):
+            pass
 
 
 def test_background_works_in_order_and_tells_in_this_thread(qtbot: QtBot) -> None:
