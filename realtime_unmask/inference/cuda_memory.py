@@ -7,9 +7,10 @@ cuda-python installs everywhere and has CUDA graphs, pycuda needs the CUDA toolk
 from __future__ import annotations
 
 import ctypes
+import threading
 from abc import abstractmethod
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from math import prod
 from typing import Any
 
@@ -186,22 +187,57 @@ class CudaPythonMemory(CudaMemory):
         return made[0] if made else None
 
 
+class _Context(threading.local):
+    """The card's context as pycuda holds it, one for all that this thread has on the card.
+
+    pycuda frees memory in the very object in which it was made. Where it has to change to another
+    one for that and the card is gone, it ends the process, and so it does where a thread leaves one
+    behind. Its own way to let go of one, `pop`, gives up on a card that is gone, and takes the last
+    one made, whoever asks; and what becomes of an object that was not detached does not release
+    the card.
+    """
+
+    context: Any = None
+    users = 0
+
+    def enter(self, driver: Any) -> None:
+        """Raises pycuda's Error."""
+        if self.context is None:
+            context = driver.Device(0).retain_primary_context()
+            try:
+                context.push()
+            except driver.Error:
+                context.detach()
+                raise
+            self.context = context
+        self.users += 1
+
+    def leave(self) -> None:
+        """What was made here has to be gone. What a card that is lost says, pycuda only prints."""
+        self.users -= 1
+        if not self.users:
+            context, self.context = self.context, None
+            context.detach()
+
+
+_HERE = _Context()
+
+
 class PyCudaMemory(CudaMemory):
     """Through pycuda."""
 
     def __init__(self) -> None:
         self._driver = driver = self.package()
         self._kept: list[Any] = []
-        self._context: Any = None
         self._stream: Any = None
+        self._closed = True
         self._call(driver.init)
-        context = self._call(self._call(driver.Device, 0).retain_primary_context)
-        self._call(context.push)
-        self._context = context
+        self._call(_HERE.enter, driver)
+        self._closed = False
         try:
             self._stream = self._call(driver.Stream)
         except EngineLost:
-            self.close()  # pycuda ends the process where a thread leaves a context behind
+            self.close()
             raise
         self.stream = int(self._stream.handle)
 
@@ -241,13 +277,12 @@ class PyCudaMemory(CudaMemory):
 
     def close(self) -> None:
         """See Closing."""
-        if self._context is None:
+        if self._closed:
             return
+        self._closed = True
         self._kept.clear()
         self._stream = None
-        with suppress(self._driver.Error):  # a card that is gone
-            self._context.pop()
-        self._context = None
+        _HERE.leave()
 
     def _call(self, function: Callable[..., Any], *arguments: object) -> Any:
         try:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -150,7 +151,12 @@ class FakeDriver:
 
 
 class FakePyCuda(types.ModuleType):
-    """Stands for pycuda.driver, over the same memory."""
+    """Stands for pycuda.driver, over the same memory.
+
+    Attributes:
+        stack: the contexts that this thread has pushed, the current one last.
+        ended: what would have ended the whole process.
+    """
 
     class Error(Exception): ...
 
@@ -159,27 +165,15 @@ class FakePyCuda(types.ModuleType):
     def __init__(self, driver: FakeDriver) -> None:
         super().__init__("pycuda.driver")
         self.driver = driver
-        self.pushed = 0
+        self.stack: list[PyCudaContext] = []
+        self.ended: list[str] = []
 
     def init(self) -> None:
         self.check("cuInit")
 
     def Device(self, number: int) -> Any:
         self.check("cuDeviceGet")
-        return types.SimpleNamespace(retain_primary_context=self.retain)
-
-    def retain(self) -> Any:
-        self.check("cuDevicePrimaryCtxRetain")
-        return types.SimpleNamespace(push=self.push, pop=self.pop)
-
-    def push(self) -> None:
-        self.check("cuCtxPushCurrent")
-        self.pushed += 1
-
-    def pop(self) -> None:
-        self.check("cuCtxPopCurrent")
-        self.pushed -= 1
-        self.driver.freed.append("card")
+        return types.SimpleNamespace(retain_primary_context=lambda: PyCudaContext(self))
 
     def Stream(self) -> Any:
         self.check("cuStreamCreate")
@@ -200,7 +194,7 @@ class FakePyCuda(types.ModuleType):
             raise self.Error(f"{name} failed: {result.name}")
 
     def mem_alloc(self, size: int) -> Any:
-        return Allocation(self.driver, self.call("cuMemAlloc", size))
+        return Allocation(self, self.call("cuMemAlloc", size))
 
     def pagelocked_empty(self, shape: tuple[int, ...], kind: Any) -> Any:
         return np.empty(shape, kind)
@@ -212,15 +206,55 @@ class FakePyCuda(types.ModuleType):
         self.call("cuMemcpyDtoHAsync", target.ctypes.data, source, target.nbytes, 0)
 
 
-class Allocation:
-    """Frees itself when nobody holds it, as pycuda's do."""
+class PyCudaContext:
+    """One hold on the card's context; as in pycuda 2026.1 one that just goes never lets go."""
 
-    def __init__(self, driver: FakeDriver, address: int) -> None:
-        self.driver, self.address = driver, address
+    def __init__(self, pycuda: FakePyCuda) -> None:
+        self.pycuda = pycuda
+        self.valid = True
+        pycuda.call("cuDevicePrimaryCtxRetain")
+
+    def push(self) -> None:
+        self.pycuda.check("cuCtxPushCurrent")
+        self.pycuda.stack.append(self)
+
+    def pop(self) -> None:
+        self.pycuda.check("cuCtxPopCurrent")
+        self.pycuda.stack.pop()  # whoever's it is
+
+    def detach(self) -> None:
+        self.valid = False
+        self.pycuda.driver.cuDevicePrimaryCtxRelease(0)  # of an error it only prints a warning
+        stack = self.pycuda.stack
+        while stack and not stack[-1].valid:
+            stack.pop()
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Changes to it if need be, as pycuda does to free memory: where it cannot, all ends."""
+        if self.pycuda.stack[-1] is self:
+            yield
+            return
+        try:
+            self.push()
+            yield
+            self.pop()
+        except self.pycuda.Error as error:
+            self.pycuda.ended.append(str(error))
+
+
+class Allocation:
+    """Frees itself when nobody holds it, as pycuda's do, unless its context was let go of."""
+
+    def __init__(self, pycuda: FakePyCuda, address: int) -> None:
+        self.driver, self.address = pycuda.driver, address
+        self.context = pycuda.stack[-1]
 
     def __int__(self) -> int:
         return self.address
 
     def __del__(self) -> None:
-        self.driver.alive.pop(self.address, None)
-        self.driver.freed.append("memory")
+        if self.context.valid:
+            with self.context.current():
+                self.driver.alive.pop(self.address, None)
+                self.driver.freed.append("memory")

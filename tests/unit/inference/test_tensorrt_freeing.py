@@ -34,7 +34,7 @@ def test_close_gives_everything_on_the_card_back(
         assert machine.driver.alive
         engine.close()
         assert machine.driver.alive == {}
-        assert machine.pycuda is None or machine.pycuda.pushed == 0
+        assert machine.pycuda is None or machine.pycuda.stack == []
 
 
 def order_of(freed: list[str]) -> list[str]:
@@ -179,7 +179,7 @@ def test_loading_that_is_stopped_leaves_nothing_on_the_card(
     with pytest.raises(KeyboardInterrupt):
         load_engine("map", SETTINGS, folder)
     assert machine.driver.alive == {}
-    assert machine.pycuda is None or machine.pycuda.pushed == 0
+    assert machine.pycuda is None or machine.pycuda.stack == []
 
 
 @pytest.mark.parametrize("function", ["cuMemAlloc", "cuMemHostAlloc"])
@@ -209,17 +209,29 @@ def test_pycuda_that_finds_the_card_full_or_gone(
     machine.driver.faults[function] = (result, 0)
     with pytest.raises(EngineUnavailable, match=words):
         load_engine("map", SETTINGS, folder)
-    assert machine.pycuda is not None and machine.pycuda.pushed == 0
+    assert machine.pycuda is not None and machine.pycuda.stack == []
     assert machine.driver.alive == {}
 
 
-def test_pycuda_engine_is_closed_on_a_card_that_is_gone(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("gone", [False, True])
+def test_pycuda_engines_of_one_thread_end_in_any_order(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, gone: bool, order: int
 ) -> None:
+    """The other one goes on; a card that is gone ends neither the process nor the rest."""
     machine = fake_gpu.install(monkeypatch, "tensorrt", pycuda=True)
-    engine = load_engine("map", SETTINGS, folder)
-    machine.driver.faults["cuCtxPopCurrent"] = (Result.CUDA_ERROR_ILLEGAL_ADDRESS, 0)
-    engine.close()
+    assert machine.pycuda is not None
+    engines = [load_engine("map", SETTINGS, folder), load_engine("editor", SETTINGS, folder)]
+    first, second = engines[::order]
+    if gone:
+        for function in ("cuCtxPopCurrent", "cuCtxPushCurrent"):
+            machine.driver.faults[function] = (Result.CUDA_ERROR_ILLEGAL_ADDRESS, 0)
+    first.close()
+    if not gone:
+        second.infer(random_inputs(second.spec.name, 2))
+    second.close()
+    assert machine.pycuda.ended == []
+    assert machine.pycuda.stack == []
     assert machine.driver.alive == {}
 
 
