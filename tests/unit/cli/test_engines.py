@@ -133,7 +133,7 @@ def test_build_for_other_cards(
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", module)
     ran = command("engines", "build", "--for", "sm_86, SM_120")
     assert (ran.code, ran.err) == (0, [])
-    assert [int(config.capabilities[0]) for config in module.builds] == [86, 86, 120, 120]
+    assert [int(config._capabilities[0]) for config in module.builds] == [86, 86, 120, 120]
     assert ran.out[-1].startswith("4 engines built")
 
 

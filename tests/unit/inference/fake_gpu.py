@@ -1,7 +1,8 @@
 """A machine with a card, its driver and TensorRT: the surface that the program uses.
 
 A network is computed by ONNX Runtime from what lies at the addresses that were set; the card's
-memory is that of fake_driver.py.
+memory is that of fake_driver.py. The classes offer what TensorRT's do, and nothing else by names
+without an underscore (test_tensorrt_rtx.py compares them with the package itself).
 """
 
 from __future__ import annotations
@@ -72,126 +73,152 @@ class FakeTensorRt(types.ModuleType):
     def OnnxParser(self, network: Network, logger: Any) -> Parser:
         return Parser(network)
 
-    def Runtime(self, logger: Any) -> Any:
-        def deserialize(plan: bytes) -> Any:
-            if self.refuses_plans:
-                logger.log(self.ILogger.ERROR, "Version tag does not match")
-                return None
-            return Engine(self, logger, plan.removeprefix(b"plan:"))
-
-        return types.SimpleNamespace(deserialize_cuda_engine=deserialize)
+    def Runtime(self, logger: Any) -> Runtime:
+        return Runtime(self, logger)
 
 
-@dataclass
 class Network:
-    flags: int
-    model: onnx.ModelProto | None = None
+    _model: onnx.ModelProto
 
     @property
     def num_inputs(self) -> int:
-        assert self.model is not None
-        return len(self.model.graph.input)
+        return len(self._model.graph.input)
 
     def get_input(self, number: int) -> Any:
-        assert self.model is not None
-        port = self.model.graph.input[number]
+        port = self._model.graph.input[number]
         return types.SimpleNamespace(name=port.name, shape=_shape(port))
 
 
-@dataclass
 class Parser:
-    network: Network
-    error: str = ""
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._error = ""
 
     @property
     def num_errors(self) -> int:
-        return 1 if self.error else 0
+        return 1 if self._error else 0
 
     def get_error(self, number: int) -> Any:
-        return types.SimpleNamespace(desc=lambda: self.error)
+        return types.SimpleNamespace(desc=lambda: self._error)
 
     def parse(self, model: bytes) -> bool:
-        self.network.model = onnx.load_from_string(model)
-        kinds = {node.op_type for node in self.network.model.graph.node}
-        self.error = "No importer for NoSuchOperator" if "NoSuchOperator" in kinds else ""
-        return not self.error
+        self._network._model = onnx.load_from_string(model)
+        kinds = {node.op_type for node in self._network._model.graph.node}
+        self._error = "No importer for NoSuchOperator" if "NoSuchOperator" in kinds else ""
+        return not self._error
+
+
+class Profile:
+    def __init__(self) -> None:
+        self._shapes: dict[str, tuple[tuple[int, ...], ...]] = {}
+
+    def set_shape(
+        self, name: str, least: tuple[int, ...], best: tuple[int, ...], most: tuple[int, ...]
+    ) -> None:
+        self._shapes[name] = (least, best, most)
+
+
+class BuilderConfig:
+    num_compute_capabilities = 0
+
+    def __init__(self) -> None:
+        self._flags = {FakeTensorRt.BuilderFlag.TF32}
+        self._profiles: list[Profile] = []
+        self._capabilities: dict[int, Any] = {}
+
+    def clear_flag(self, flag: Any) -> None:
+        self._flags.discard(flag)
+
+    def set_memory_pool_limit(self, pool: Any, size: int) -> None: ...
+
+    def add_optimization_profile(self, profile: Profile) -> int:
+        self._profiles.append(profile)
+        return len(self._profiles) - 1
+
+    def set_compute_capability(self, capability: Any, number: int) -> bool:
+        self._capabilities[number] = capability
+        return True
 
 
 class Builder:
     def __init__(self, module: FakeTensorRt) -> None:
-        self.module = module
+        self._module = module
 
     def create_network(self, flags: int) -> Network:
         assert flags == 1 << FakeTensorRt.NetworkDefinitionCreationFlag.STRONGLY_TYPED
-        return Network(flags)
+        return Network()
 
-    def create_builder_config(self) -> Any:
-        config = types.SimpleNamespace(profiles=[], num_compute_capabilities=0, capabilities={})
-        config.flags = {FakeTensorRt.BuilderFlag.TF32}
-        config.clear_flag = config.flags.discard
-        config.set_memory_pool_limit = lambda pool, size: None
-        config.add_optimization_profile = config.profiles.append
-        config.set_compute_capability = lambda sm, n: config.capabilities.__setitem__(n, sm)
-        return config
+    def create_builder_config(self) -> BuilderConfig:
+        return BuilderConfig()
 
-    def create_optimization_profile(self) -> Any:
-        shapes: dict[str, Any] = {}
-        return types.SimpleNamespace(
-            shapes=shapes, set_shape=lambda name, *sizes: shapes.__setitem__(name, sizes)
-        )
+    def create_optimization_profile(self) -> Profile:
+        return Profile()
 
-    def build_serialized_network(self, network: Network, config: Any) -> bytes | None:
-        assert network.model is not None
-        self.module.builds.append(config)
-        return b"plan:" + network.model.SerializeToString()
+    def build_serialized_network(self, network: Network, config: BuilderConfig) -> bytes | None:
+        self._module.builds.append(config)
+        return b"plan:" + network._model.SerializeToString()
+
+
+class Runtime:
+    def __init__(self, module: FakeTensorRt, logger: Any) -> None:
+        self._module, self._logger = module, logger
+
+    def deserialize_cuda_engine(self, plan: bytes) -> Engine | None:
+        if self._module.refuses_plans:
+            self._logger.log(self._module.ILogger.ERROR, "Version tag does not match")
+            return None
+        return Engine(self._module, self._logger, plan.removeprefix(b"plan:"))
 
 
 class Freed:
     """Says when it goes, and whether the stream was still at work then."""
 
     def __init__(self, driver: FakeDriver) -> None:
-        self.driver = driver
+        self._driver = driver
 
     def __del__(self) -> None:
-        at_work = " at work" if self.driver.queue else ""
-        self.driver.freed.append(type(self).__name__ + at_work)
+        at_work = " at work" if self._driver.queue else ""
+        self._driver.freed.append(type(self).__name__ + at_work)
 
 
 class Engine(Freed):
     def __init__(self, module: FakeTensorRt, logger: Any, model: bytes) -> None:
         super().__init__(module.driver)
-        self.module, self.logger = module, logger
-        self.graph = onnx.load_from_string(model).graph
-        self.session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        self._module, self._logger = module, logger
+        self._graph = onnx.load_from_string(model).graph
+        self._session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
         # A plan lists its tensors in an order of its own.
-        self.ports = [*reversed(self.graph.output), *reversed(self.graph.input)]
-        self.num_io_tensors = len(self.ports)
+        self._ports = [*reversed(self._graph.output), *reversed(self._graph.input)]
+
+    @property
+    def num_io_tensors(self) -> int:
+        return len(self._ports)
 
     def get_tensor_name(self, number: int) -> str:
-        return str(self.ports[number].name)
+        return str(self._ports[number].name)
 
     def get_tensor_mode(self, name: str) -> Any:
-        names = [port.name for port in self.graph.input]
+        names = [port.name for port in self._graph.input]
         modes = FakeTensorRt.TensorIOMode
         return modes.INPUT if name in names else modes.OUTPUT
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
-        return _shape(next(port for port in self.ports if port.name == name))
+        return _shape(next(port for port in self._ports if port.name == name))
 
     def get_tensor_dtype(self, name: str) -> str:
-        port = next(port for port in self.ports if port.name == name)
+        port = next(port for port in self._ports if port.name == name)
         kind = port.type.tensor_type.elem_type
         return "float32" if kind == onnx.TensorProto.FLOAT else "float64"
 
     def create_runtime_config(self) -> Any:
-        assert self.module.rtx
-        return RuntimeConfig(self.module.driver)
+        assert self._module.rtx
+        return RuntimeConfig(self._module.driver)
 
     def create_execution_context(self, config: Any = None) -> Context:
-        assert (config is not None) == self.module.rtx
+        assert (config is not None) == self._module.rtx
         if config is not None:
-            config.cache.kernels = b"kernels of this card"
-            self.module.strategies.append(config.dynamic_shapes_kernel_specialization_strategy)
+            config._cache._kernels = b"kernels of this card"
+            self._module.strategies.append(config.dynamic_shapes_kernel_specialization_strategy)
         return Context(self)
 
 
@@ -200,61 +227,64 @@ class RuntimeConfig(Freed):
     dynamic_shapes_kernel_specialization_strategy: Any = (
         FakeTensorRt.DynamicShapesKernelSpecializationStrategy.LAZY
     )
-    cache: Any = None
+    _cache: Any = None
 
     def create_runtime_cache(self) -> RuntimeCache:
-        return RuntimeCache(self.driver)
+        return RuntimeCache(self._driver)
 
-    def set_runtime_cache(self, cache: RuntimeCache) -> None:
-        self.cache = cache
+    def set_runtime_cache(self, cache: RuntimeCache) -> bool:
+        self._cache = cache
+        return True
 
 
 class RuntimeCache(Freed):
-    kernels = b""
+    _kernels = b""
 
     def serialize(self) -> bytes:
-        return self.kernels
+        return self._kernels
 
     def deserialize(self, kept: bytes) -> bool:
-        self.kernels = kept
+        self._kernels = kept
         return True
 
 
 class Context(Freed):
     def __init__(self, engine: Engine) -> None:
-        super().__init__(engine.module.driver)
-        self.engine = engine
-        self.addresses: dict[str, int] = {}
-        self.batch = 0
+        super().__init__(engine._module.driver)
+        self._engine = engine
+        self._addresses: dict[str, int] = {}
+        self._batch = 0
 
-    def set_tensor_address(self, name: str, address: int) -> None:
-        self.addresses[name] = address
+    def set_tensor_address(self, name: str, address: int) -> bool:
+        self._addresses[name] = address
+        return True
 
-    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> None:
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         assert 1 <= shape[0] <= 4, "outside the profile"
-        self.batch = shape[0]
+        self._batch = shape[0]
+        return True
 
     def execute_async_v3(self, stream: int) -> bool:
-        module = self.engine.module
+        module = self._engine._module
         if module.runs_fail_after == 0:
-            self.engine.logger.log(module.ILogger.ERROR, "Cuda Runtime (out of memory)")
+            self._engine._logger.log(module.ILogger.ERROR, "Cuda Runtime (out of memory)")
             return False
         module.runs_fail_after -= 1
         module.driver.put(self._compute)
         return True
 
     def _compute(self) -> None:
-        inputs = {port.name: self._array(port) for port in self.engine.graph.input}
-        names = [port.name for port in self.engine.graph.output]
+        inputs = {port.name: self._array(port) for port in self._engine._graph.input}
+        names = [port.name for port in self._engine._graph.output]
         for port, made in zip(
-            self.engine.graph.output, self.engine.session.run(names, inputs), strict=True
+            self._engine._graph.output, self._engine._session.run(names, inputs), strict=True
         ):
             self._array(port)[:] = made
 
     def _array(self, port: onnx.ValueInfoProto) -> Any:
-        shape = (self.batch, *_shape(port)[1:])
+        shape = (self._batch, *_shape(port)[1:])
         kind = ctypes.c_float * int(np.prod(shape))
-        return np.ctypeslib.as_array(kind.from_address(self.addresses[port.name])).reshape(shape)
+        return np.ctypeslib.as_array(kind.from_address(self._addresses[port.name])).reshape(shape)
 
 
 def _shape(port: onnx.ValueInfoProto) -> tuple[int, ...]:

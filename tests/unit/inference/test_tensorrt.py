@@ -89,8 +89,8 @@ def test_plan_is_built_once_for_this_card(
     assert entry.about["tensorrt"] == "11.4.0"
     assert entry.about["precision"] == "fp32"
     assert entry.about["tf32"] == "off"
-    profile = machine.module.builds[0].profiles[0]
-    assert profile.shapes["image"] == ((1, 3, 256, 256), (1, 3, 256, 256), (4, 3, 256, 256))
+    profile = machine.module.builds[0]._profiles[0]
+    assert profile._shapes["image"] == ((1, 3, 256, 256), (1, 3, 256, 256), (4, 3, 256, 256))
 
 
 @pytest.mark.parametrize("change", ["driver", "gpu", "capability", "version", "precision"])
@@ -123,14 +123,14 @@ def test_rtx_keeps_what_it_compiled_for_the_card(
     monkeypatch.setattr(fake_gpu.RuntimeCache, "deserialize", lambda _, kept: given.append(kept))
     load_engine("map", RTX_SETTINGS, folder).close()
     assert given == [b"kernels of this card"]
-    assert int(rtx.module.builds[0].capabilities[0]) == 86
+    assert int(rtx.module.builds[0]._capabilities[0]) == 86
 
 
 @pytest.mark.parametrize("backend", ["tensorrt", "tensorrt_rtx"])
 def test_fp32_is_not_tf32(folder: Path, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
     machine = fake_gpu.install(monkeypatch, backend)
     load_engine("map", Settings(backend=backend, precision="fp32"), folder).close()
-    assert machine.module.builds[0].flags == set()
+    assert machine.module.builds[0]._flags == set()
 
 
 def test_default_precision_is_fp16(folder: Path, machine: Machine) -> None:

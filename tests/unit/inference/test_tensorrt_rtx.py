@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
+from enum import Enum
+from itertools import accumulate
 from pathlib import Path
 from typing import cast
 
@@ -16,6 +20,7 @@ from realtime_unmask.inference.spec import EngineSpec
 from realtime_unmask.inference.tensorrt import TensorRtEngine
 from realtime_unmask.inference.tensorrt_build import RTX, build_plan
 
+from . import fake_gpu
 from .tiny import map_model, write_network
 
 
@@ -43,11 +48,57 @@ def test_rtx_names_the_cards_that_it_knows(real_rtx: None) -> None:
         build_plan(RTX, spec, NetworkFiles.read("map"), "sm_35")
 
 
-def test_rtx_has_what_a_run_is_set_up_with(real_rtx: None) -> None:
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (fake_gpu.Builder, "Builder"),
+        (fake_gpu.BuilderConfig, "IBuilderConfig"),
+        (fake_gpu.Profile, "IOptimizationProfile"),
+        (fake_gpu.Network, "INetworkDefinition"),
+        (fake_gpu.Parser, "OnnxParser"),
+        (fake_gpu.Runtime, "Runtime"),
+        (fake_gpu.Engine, "ICudaEngine"),
+        (fake_gpu.RuntimeConfig, "IRuntimeConfig"),
+        (fake_gpu.RuntimeCache, "IRuntimeCache"),
+        (fake_gpu.Context, "IExecutionContext"),
+    ],
+)
+def test_stand_in_offers_nothing_that_rtx_lacks(
+    real_rtx: None, ours: type, theirs: str
+) -> None:
+    """So what runs on the stand-in calls nothing that is not there, with as many arguments."""
+    real = getattr(RTX.module(), theirs)
+    for name, offered in vars(ours).items():
+        if name.startswith("_"):
+            continue
+        assert hasattr(real, name), name
+        if inspect.isfunction(offered):
+            takes = len(inspect.signature(offered).parameters)
+            least_and_most = arguments(getattr(real, name).__doc__)
+            assert any(least <= takes <= most for least, most in least_and_most), name
+
+
+def test_names_of_the_stand_in_are_those_of_rtx(real_rtx: None) -> None:
     module = RTX.module()
-    assert module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
-    assert module.DynamicShapesKernelSpecializationStrategy.EAGER
-    assert hasattr(module.IRuntimeConfig, "dynamic_shapes_kernel_specialization_strategy")
+    for name, offered in vars(fake_gpu.FakeTensorRt).items():
+        if name.startswith("_"):
+            continue
+        assert hasattr(module, name), name
+        if isinstance(offered, type) and issubclass(offered, Enum):
+            assert set(offered.__members__) <= set(getattr(module, name).__members__)
+    for severity in ("INTERNAL_ERROR", "ERROR"):
+        assert hasattr(module.ILogger, severity)
+
+
+def arguments(said: str) -> list[tuple[int, int]]:
+    """How many arguments, self among them, a function takes, for each of its signatures."""
+    found = []
+    for listed in re.findall(r"^(?:\d+\. )?\w+\((self: .*)\) -> ", said, re.M):
+        depths = accumulate({"[": 1, "]": -1, "<": 1, ">": -1}.get(c, 0) for c in listed)
+        outside = "".join(c for c, depth in zip(listed, depths, strict=True) if not depth)
+        outside = outside.replace("::", ".")
+        found.append((outside.count(":") - outside.count(" = "), outside.count(":")))
+    return found
 
 
 def test_rtx_says_why_it_cannot_parse(real_rtx: None, folder: Path) -> None:
