@@ -315,7 +315,8 @@ def install(monkeypatch: pytest.MonkeyPatch, backend: str, *, pycuda: bool = Fal
         package.driver = machine.pycuda  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "pycuda", package)
         monkeypatch.setitem(sys.modules, "pycuda.driver", machine.pycuda)
-        monkeypatch.setitem(sys.modules, "cuda", None)
+        for name in ("cuda", "cuda.bindings", "cuda.bindings.driver"):
+            monkeypatch.setitem(sys.modules, name, None)
     else:
         bindings = types.ModuleType("cuda.bindings")
         bindings.driver = driver  # type: ignore[attr-defined]
