@@ -27,10 +27,13 @@ from training.options import (
 
 if TYPE_CHECKING:
     from training.evaluation.editor import Report
+    from training.export import Planes
 
 DATA = Path("data/prepared")
 REAL = Path("data/real_masks.npz")
 RUNS = Path("runs")
+# On so many prepared faces an exported network is compared with torch.
+COMPARED = 16
 # Pictures of the project's own data whose mouth is not to be seen.
 NOT_BARE = Path(__file__).with_name("not_bare.txt")
 
@@ -106,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
                               help="also whole pictures, and photographs on their side or head")
         else:
             step.add_argument("--against", type=Path, metavar="FOLDER", help="earlier engines")
+            step.add_argument("--l1", type=Path, metavar="FOLDER",
+                              help="engines that learnt by reconstruction alone")
             step.add_argument("--faces", type=Path, metavar="CHECKPOINT",
                               help="of `train faces --design judge`: distance and identity")
             step.add_argument("--prior", action="store_true",
@@ -140,6 +145,9 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("network", choices=("map", "editor", "perceptual", "judge", "discriminators"))
     step.add_argument("--folder", type=Path)
     step.add_argument("--engines", type=Path, default=Path("engines"))
+    step.add_argument("--data", type=Path,
+                      help="prepared faces, on which map and editor have to agree with torch "
+                      f"(default: {DATA}, if it is there)")  # fmt: skip
     step.add_argument("--set", action="append", default=[], dest="sets", metavar="NAME",
                       help="a data set that it was trained on, for the manifest")  # fmt: skip
     step.add_argument("--metrics", type=Path, help="JSON of `evaluate`, for the manifest")
@@ -279,7 +287,7 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
     # First all that can be wrong: hours are spent later.
     _check_written(options, options.sheet)
     faces = load_shards(options.data)
-    for folder in filter(None, (options.engines, options.against)):
+    for folder in filter(None, (options.engines, options.l1, options.against)):
         _check_engines(folder, "map", "editor")
     if options.faces:
         load_face_network(options.faces, "judge")
@@ -292,7 +300,7 @@ def _evaluate_editor(options: argparse.Namespace) -> None:
         clips = moving.evaluate(faces, options.clips, options.engines, workers=options.workers)
     judged, answers = editor.evaluate(
         faces, options.engines,
-        against=options.against, judge=options.faces, limit=options.limit,
+        l1=options.l1, against=options.against, judge=options.faces, limit=options.limit,
         workers=options.workers,
     )  # fmt: skip
     if options.sheet:
@@ -378,8 +386,25 @@ def _export(options: argparse.Namespace) -> None:
         return
     metrics = json_table(options.metrics) if options.metrics else {}
     about = {"data": tuple(options.sets), "metrics": metrics, "prior_supported": options.prior}
-    worst = export(options.network, run, options.engines, about, options.calm)
-    print(f"{options.network}: exported, at most {worst * 255:.4f}/255 from torch")
+    crops = _compared(options)
+    worst = export(options.network, run, options.engines, about, options.calm, crops)
+    where = f"random pictures and {len(crops)} faces" if crops else "random pictures alone"
+    print(f"{options.network}: exported, at most {worst * 255:.4f}/255 from torch, on {where}")
+
+
+def _compared(options: argparse.Namespace) -> list[Planes]:
+    """What the network is given of some prepared faces; none where there are none."""
+    from training.data import training_faces, validation_faces
+    from training.quantise import inputs, samples
+    from training.shards import load_shards
+
+    if options.data is None and not any(DATA.glob("faces-*.npz")):
+        return []
+    faces = load_shards(options.data or DATA)
+    held = validation_faces(faces)
+    chosen = held if len(held) else training_faces(faces)
+    made = samples(options.network, chosen, COMPARED, options.prior)
+    return [inputs(options.network, sample) for sample in made]
 
 
 if __name__ == "__main__":

@@ -226,7 +226,7 @@ def _read(path: Path, architecture: str) -> tuple[dict[str, Any], dict[str, Tens
         )
     if made_for != architecture:
         raise CheckpointError(
-            f"{path} was made for {made_for}, this run trains {architecture}. "
+            f"{path} was made for {made_for}, not for {architecture}. "
             "Choose another file or --folder."
         )
     return header, tensors

@@ -8,6 +8,8 @@ from __future__ import annotations
 import copy
 import time
 import warnings
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -38,6 +40,8 @@ WEIGHTS = Path(__file__).with_name("weights")
 # half of -1..1): 1/255.
 PARITY = 1 / 255
 
+Planes = dict[str, NDArray[np.float32]]
+
 _NETWORKS: dict[str, tuple[type[nn.Module], str]] = {
     "map": (MapNet, "map-2"),
     "editor": (EditorNet, "editor-4"),
@@ -45,7 +49,12 @@ _NETWORKS: dict[str, tuple[type[nn.Module], str]] = {
 
 
 def export(
-    network: Network, run: Path, engines: Path, about: dict[str, Any], calm: float = 0.0
+    network: Network,
+    run: Path,
+    engines: Path,
+    about: dict[str, Any],
+    calm: float = 0.0,
+    crops: Sequence[Planes] = (),
 ) -> float:
     """Write a run's averaged weights into `engines`.
 
@@ -56,6 +65,7 @@ def export(
         about: metrics, data and prior_supported, for the manifest.
         calm: share of the weights of before the discriminators that is mixed in, 0..1: softer, with
             fewer false edges ("network interpolation", Wang et al. 2018).
+        crops: inputs by name, batches, on which both have to agree besides the random ones.
 
     Returns:
         The largest difference between ONNX Runtime and torch.
@@ -76,7 +86,7 @@ def export(
     with TemporaryDirectory(dir=engines, prefix="partial.") as folder:
         made = Path(folder) / f"{network}.onnx"
         _to_onnx(network, trained, made)
-        worst = parity(network, trained, made)
+        worst = parity(network, trained, made, crops)
         if not worst <= PARITY:
             raise ValueError(f"{network}.onnx differs from torch by {worst:.5f}: not exported.")
         _save_half(trained, _NETWORKS[network][1], made.with_suffix(".safetensors"))
@@ -153,28 +163,29 @@ def _to_onnx(network: Network, trained: nn.Module, path: Path) -> None:
         )  # fmt: skip
 
 
-def parity(network: Network, trained: nn.Module, path: Path, rounds: int = 4) -> float:
+def parity(
+    network: Network, trained: nn.Module, path: Path, crops: Sequence[Planes] = (), rounds: int = 4
+) -> float:
     """Largest difference between the ONNX file and torch on random crops, batches of 1 to 4.
 
-    NaN where either answers with what is no number.
+    And on those that are given. NaN where either answers with what is no number.
     """
     runtime = onnxruntime.package()
     session = runtime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     rng = np.random.default_rng(5)
     gaps = []
-    for count in range(1, rounds + 1):
-        inputs = random_inputs(network, count, rng)
+    for inputs in chain(
+        (random_inputs(network, count, rng) for count in range(1, rounds + 1)), crops
+    ):
         with torch.no_grad():
-            expected = trained(*(torch.from_numpy(v) for v in inputs.values()))
+            expected = trained(*(torch.from_numpy(inputs[name]) for name in INPUTS[network]))
         expected = expected if isinstance(expected, tuple) else (expected,)
         for ours, theirs in zip(session.run(None, inputs), expected, strict=True):
             gaps.append(np.abs(ours - theirs.numpy()).max())
     return float(np.max(gaps))  # unlike max(), NaN if any is
 
 
-def random_inputs(
-    network: Network, count: int, rng: np.random.Generator
-) -> dict[str, NDArray[np.float32]]:
+def random_inputs(network: Network, count: int, rng: np.random.Generator) -> Planes:
     """Smooth random pictures in the ranges that the networks are made for."""
     made = {}
     for name, shape in INPUTS[network].items():

@@ -153,16 +153,18 @@ def test_ridge_paints_a_face_that_it_knows(judged: Faces) -> None:
 
 
 def test_editor_tables_have_every_row_and_nothing_changes_outside(judged: Faces) -> None:
-    made, answers = editor.evaluate(judged, ENGINES, against=ENGINES, workers=0)
+    made, answers = editor.evaluate(judged, ENGINES, l1=ENGINES, against=ENGINES, workers=0)
     assert len(answers) == 4
     table = made.tables[cases.SETS[0]]
     assert list(table) == [
-        "no-op", "mean face", "ridge", "previous weights", "ours", "ours, true map", "true picture"
+        "no-op", "mean face", "ridge", "L1 only", "previous weights", "ours", "ours, true map",
+        "true picture",
     ]  # fmt: skip
     assert all(row["outside"] == 0 for name, row in table.items() if name != "true picture")
-    assert table["ours"] == table["previous weights"]
-    paired = made.groups[f"ours less previous weights: {cases.SETS[0]}"]
-    assert paired["mean"]["psnr"] == paired["standard error"]["psnr"] == 0
+    for other in ("L1 only", "previous weights"):
+        assert table["ours"] == table[other]
+        paired = made.groups[f"ours less {other}: {cases.SETS[0]}"]
+        assert paired["mean"]["psnr"] == paired["standard error"]["psnr"] == 0
     assert table["ours, true map"]["psnr"] > table["no-op"]["psnr"]
     assert made.groups["age"]["20-39"]["n"] == 3
     again, _ = editor.evaluate(judged, ENGINES, workers=0, limit=1)

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from realtime_unmask.inference.engine import load_engine
-from realtime_unmask.inference.manifest import Manifest
-from realtime_unmask.inference.networks import EditorNet
+from realtime_unmask.inference.manifest import INPUTS, Manifest, Network
+from realtime_unmask.inference.networks import EditorNet, MapNet
 from realtime_unmask.settings import Settings
 from training import checkpoint, export, train_editor, train_map
 from training.__main__ import main
+from training.export import Planes
 from training.face_networks import JudgeNet, architecture, load_face_network
-from training.shards import Faces
+from training.shards import Faces, save_shard
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,36 @@ def test_export_is_faithful_and_loads_in_the_run_time(runs: Path, tmp_path: Path
             outputs = engine.infer(inputs)
         assert all(value.shape[0] == 3 for value in outputs.values())
         assert load_file(tmp_path / f"{network}.safetensors")
+
+
+def test_an_export_is_compared_on_prepared_faces_as_well(
+    runs: Path, judged: Faces, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    save_shard(tmp_path / "faces-000.npz", judged)
+    seen: list[set[str]] = []
+    parity = export.parity
+
+    def watched(network: Network, trained: nn.Module, path: Path, crops: list[Planes]) -> float:
+        seen.extend(set(one) for one in crops)
+        return parity(network, trained, path, crops, rounds=1)
+
+    monkeypatch.setattr(export, "parity", watched)
+    command = ["export", "editor", "--folder", str(runs / "editor"), "--prior", "--engines"]
+    assert main([*command, str(tmp_path / "engines"), "--data", str(tmp_path)]) == 0
+    assert "from torch, on random pictures and 16 faces" in capsys.readouterr().out
+    assert seen == [set(INPUTS["editor"])] * 16
+
+
+def test_parity_sees_a_difference_on_one_given_crop(runs: Path, tmp_path: Path) -> None:
+    export.export("map", runs / "map", tmp_path, {})
+    network = MapNet().eval()
+    checkpoint.load_weights(runs / "map" / "last.safetensors", "map-2", network)
+    file, rng = tmp_path / "map.onnx", np.random.default_rng(3)
+    crop = export.random_inputs("map", 1, rng)
+    assert export.parity("map", network, file, [crop], rounds=1) <= export.PARITY
+    crop["image"][0, 0, 0, 0] = np.nan
+    assert not export.parity("map", network, file, [crop], rounds=1) <= export.PARITY
 
 
 def test_an_unfaithful_export_is_not_written(

@@ -27,12 +27,13 @@ from training.evaluation.judge import Judge
 from training.evaluation.pool import spread
 from training.shards import CROP, Faces
 
-NOOP, MEAN, RIDGE, BEFORE, OURS, TRUE_MAP, TRUE = (
-    "no-op", "mean face", "ridge", "previous weights", "ours", "ours, true map", "true picture"
+NOOP, MEAN, RIDGE, L1, BEFORE, OURS, TRUE_MAP, TRUE = (
+    "no-op", "mean face", "ridge", "L1 only", "previous weights", "ours", "ours, true map",
+    "true picture",
 )  # fmt: skip
 # Measures of one result; "outside" is the worst, all others are means.
 WORST = ("outside",)
-# Measures that are compared with those of earlier weights, picture by picture.
+# Measures that are compared with those of other weights, picture by picture.
 PAIRED = ("psnr", "ssim", "edge", "perceptual", "texture", "content")
 # A Fréchet distance of fewer pictures says more about their number than about them.
 FRECHET_FROM = 100
@@ -90,6 +91,7 @@ def evaluate(
     faces: Faces,
     engines: Path,
     *,
+    l1: Path | None = None,
     against: Path | None = None,
     judge: Path | None = None,
     limit: int | None = None,
@@ -99,7 +101,8 @@ def evaluate(
 
     Args:
         faces: all prepared faces: training ones too, for the simple baselines.
-        against: a folder of earlier engines, for a row of their own.
+        l1: a folder of engines that learnt by reconstruction alone, for a row of their own.
+        against: a folder of earlier engines, likewise.
         judge: checkpoint of the evaluation face network.
         limit: about how many val faces instead of all.
         workers: processes; None: one for each core, 0: none.
@@ -113,7 +116,8 @@ def evaluate(
     chosen = np.unique([job.face for job in plan])
     number = {int(face): row for row, face in enumerate(chosen)}
     held = faces.where(np.isin(np.arange(len(faces)), chosen))
-    make = partial(_Worker, held, number, learn(faces), engines, against, judge)
+    others = {name: path for name, path in ((L1, l1), (BEFORE, against)) if path is not None}
+    make = partial(_Worker, held, number, learn(faces), engines, others, judge)
     answers = list(spread(make, plan, workers))
     return _report(answers), answers
 
@@ -127,12 +131,12 @@ class _Worker:
         number: dict[int, int],
         baselines: Baselines,
         engines: Path,
-        against: Path | None,
+        others: dict[str, Path],
         judge: Path | None,
     ) -> None:
         self._faces, self._number, self._baselines = faces, number, baselines
         self._ours = Engines(engines)
-        self._before = Engines(against) if against else None
+        self._others = {name: Engines(path) for name, path in others.items()}
         self._judge = Judge(judge) if judge else None
 
     def __call__(self, job: Job) -> Answer:
@@ -157,9 +161,9 @@ class _Worker:
             MEAN: (laid_in(baselines.mean_face.copy(), case, hole), hole),
             RIDGE: (laid_in(ridge, case, hole), hole),
         }
-        if self._before is not None:
-            theirs = self._before.find(case.masked).hole
-            made[BEFORE] = (self._before.unmask(case, theirs), theirs)
+        for name, other in self._others.items():
+            theirs = other.find(case.masked).hole
+            made[name] = (other.unmask(case, theirs), theirs)
         made[OURS] = (self._ours.unmask(case, hole), hole)
         exact = true_hole(case)
         made[TRUE_MAP] = (self._ours.unmask(case, exact), exact)
@@ -235,8 +239,9 @@ def _report(answers: list[Answer]) -> Report:
     for chosen in report.tables:
         mine = [answer for answer in answers if answer.set == chosen]
         report.groups[f"source: {chosen}"] = _groups(mine, "source")
-        if BEFORE in mine[0].rows:
-            report.groups[f"{OURS} less {BEFORE}: {chosen}"] = _paired(mine)
+        for other in (L1, BEFORE):
+            if other in mine[0].rows:
+                report.groups[f"{OURS} less {other}: {chosen}"] = _paired(mine, other)
     val = [answer for answer in answers if answer.set.startswith("val")]
     for group in ("kind", "age", "ethnicity"):
         parts = _groups(val, group)
@@ -245,11 +250,11 @@ def _report(answers: list[Answer]) -> Report:
     return report
 
 
-def _paired(answers: list[Answer]) -> dict[str, dict[str, float]]:
-    """By how much our row differs from that of the weights before, picture by picture."""
+def _paired(answers: list[Answer], other: str) -> dict[str, dict[str, float]]:
+    """By how much our row differs from another one's, picture by picture."""
     columns: dict[str, list[float]] = {}
     for answer in answers:
-        ours, theirs = answer.rows[OURS], answer.rows[BEFORE]
+        ours, theirs = answer.rows[OURS], answer.rows[other]
         for name in PAIRED:
             if name in ours.numbers:
                 gap = ours.numbers[name] - theirs.numbers[name]
