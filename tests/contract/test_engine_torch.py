@@ -16,7 +16,7 @@ import pytest
 from realtime_unmask import resources
 from realtime_unmask.errors import EngineDamaged, EngineLost, EngineUnavailable
 from realtime_unmask.inference import safetensors_file
-from realtime_unmask.inference.engine import NetworkFiles, load_engine
+from realtime_unmask.inference.engine import NetworkFiles, backend, load_engine
 from realtime_unmask.inference.manifest import Manifest, Network
 from realtime_unmask.inference.torch_graph import ALONE
 from realtime_unmask.settings import Settings
@@ -166,6 +166,59 @@ def test_torch_without_cuda_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda, "card", lambda: CARD)
     with pytest.raises(EngineUnavailable, match="is a build without CUDA"):
         load_engine("map", Settings(backend="torch"))
+
+
+@pytest.fixture
+def apple(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Mac, whose GPU is the processor here."""
+    from realtime_unmask.inference import torch as ours
+
+    to, tensor = torch.nn.Module.to, torch.tensor
+    here = {"mps": "cpu"}
+
+    def moved(module: Any, *where: Any, **how: Any) -> Any:
+        return to(module, *(here.get(one, one) for one in where), **how)
+
+    def made(*value: Any, device: Any = None, **how: Any) -> Any:
+        return tensor(*value, device=here.get(device, device), **how)
+
+    monkeypatch.setattr(ours, "is_apple", lambda: True)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.nn.Module, "to", moved)
+    monkeypatch.setattr(torch, "tensor", made)
+
+
+@pytest.mark.parametrize("network", ["map", "editor"])
+def test_an_apple_gpu_computes_in_fp16(apple: None, network: Network) -> None:
+    assert backend("torch").probe() == "Apple GPU (MPS), fp16"
+    inputs = random_inputs(network, 2)
+    with load_engine(network, Settings(backend="torch")) as engine:
+        assert (engine.backend, engine.spec.precision) == ("torch", "fp16")
+        first, second = engine.infer(inputs), engine.infer(inputs)
+    for name, value in reference(network, inputs).items():
+        assert first[name].dtype == np.float32
+        assert 0 < np.abs(first[name] - value).max() < 0.05
+        np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_an_apple_gpu_that_fails_is_lost(apple: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with load_engine("map", Settings(backend="torch")) as engine:
+        full = RuntimeError("MPS backend out of memory (MPS allocated: 9.0 GB)")
+
+        def forward(*_: object) -> None:
+            raise full
+
+        monkeypatch.setattr(torch.nn.Conv2d, "forward", forward)
+        with pytest.raises(EngineLost, match="The GPU stopped working .* MPS backend out of mem"):
+            engine.infer(random_inputs("map", 1))
+
+
+def test_a_mac_whose_gpu_torch_cannot_use_says_so(
+    apple: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(EngineUnavailable, match=r"torch finds no Apple GPU \(MPS\) here"):
+        backend("torch").probe()
 
 
 class FakeGraph:
