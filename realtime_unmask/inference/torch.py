@@ -81,6 +81,8 @@ class CudaEngine(BackendEngine):
         self._done = torch.cuda.Event()
         self._runs: dict[int, Run] = {}
         self._run: Run | None = None
+        with ALONE:  # the weights were laid out in another stream, which this one does not wait for
+            torch.cuda.current_stream().synchronize()
 
     def _start(self, inputs: dict[str, Float32]) -> None:
         with self._card():

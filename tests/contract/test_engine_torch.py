@@ -237,9 +237,16 @@ class FakeGraph:
 
 
 class FakeStream:
-    """Work in it is done at once."""
+    """Work in it is done at once.
 
-    def synchronize(self) -> None: ...
+    Attributes:
+        waits: how often somebody waited for it.
+    """
+
+    waits = 0
+
+    def synchronize(self) -> None:
+        self.waits += 1
 
     def record(self, stream: object) -> None: ...
 
@@ -251,6 +258,7 @@ class Cuda:
         self.graphs: list[FakeGraph] = []
         self.fault: BaseException | None = None
         self.alone: list[bool] = []  # at each wait for the whole card: was no other thread let in?
+        self.others = FakeStream()  # in which all is done that no stream is named for
         zeros = torch.zeros
 
         def anywhere(shape: Any, *, pin_memory: bool = False, device: str = "cpu") -> Any:
@@ -263,6 +271,7 @@ class Cuda:
             "CUDAGraph": self._graph,
             "graph": self._recording,
             "stream": lambda stream: nullcontext(),
+            "current_stream": lambda: self.others,
             "empty_cache": self._waiting_for_all,
         }.items():
             monkeypatch.setattr(torch.cuda, name, stand_in)
@@ -320,6 +329,12 @@ def test_cuda_engine_keeps_a_graph_for_each_small_batch(
             np.testing.assert_allclose(made[name], values, atol=1e-6)
             assert made[name].base is None, "an array of its own"
     assert len(fake.graphs) == len({batch for batch in batches if batch <= 4})
+
+
+def test_cuda_engine_waits_for_its_weights_before_it_runs(cuda_engine: Any) -> None:
+    """They are laid out in the stream of the thread, and streams do not wait for each other."""
+    _, fake = cuda_engine
+    assert fake.others.waits == 1
 
 
 def test_one_thread_at_a_time_records_and_gives_memory_back(cuda_engine: Any) -> None:
