@@ -10,6 +10,7 @@ import typer
 
 from realtime_unmask import resources
 from realtime_unmask.cli.common import Backend, ExitCode, Threads, open_unmasker, say
+from realtime_unmask.errors import MediaError, UsageError, refusing
 from realtime_unmask.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def demo(
     settings = Settings(backend=backend, threads=threads)
     clip = resources.folder("assets") / "demo.mp4"
     video, picture = output / "demo.mp4", output / "demo_before_after.png"
+    _keep_others(video)
     with open_unmasker(settings) as unmasker:
         moments, report = _unmask_clip(clip, video, unmasker)
     _write_before_after(picture, moments)
@@ -52,6 +54,25 @@ def demo(
     say(f"Before and after:   {picture.resolve()}")
     say("The face under the mask is a plausible guess, not the person; not for identification.")
     return ExitCode.DONE
+
+
+@refusing()
+def _keep_others(video: Path) -> None:
+    """Raises UsageError where `video` is no result of this program: the name is a likely one."""
+    from realtime_unmask.capture.probe import probe
+    from realtime_unmask.sinks.container import NOTICE
+
+    if not video.exists():
+        return
+    try:
+        ours = NOTICE in probe(video).metadata.get("comment", "")
+    except MediaError:
+        ours = False
+    if not ours:
+        raise UsageError(
+            f"{video} is there already and was not made by this program. "
+            "Choose another folder with -o."
+        )
 
 
 def before_after(moments: Sequence[tuple[Frame, Frame]]) -> UInt8:

@@ -63,3 +63,18 @@ def test_demo_writes_both_and_says_where(
     columns = sheet[sheet.shape[0] // 4, [200, 600, 1000, 1400], 0].astype(int)
     assert (np.diff(columns) > 20).all()
     assert opened.unmaskers[0].calls == 20
+
+
+@pytest.mark.parametrize("content", ["a clip", "no clip at all"])
+def test_demo_replaces_nobody_elses_file(
+    command: Callable[..., Ran], clip: Path, tmp_path: Path, opened: Opened, content: str
+) -> None:
+    mine = tmp_path / "out" / "demo.mp4"
+    mine.parent.mkdir()
+    mine.write_bytes(clip.read_bytes() if content == "a clip" else b"dear")
+    before = mine.read_bytes()
+    ran = command("demo", "-o", tmp_path / "out")
+    assert ran.code == 2
+    assert "was not made by this program" in ran.err[0]
+    assert mine.read_bytes() == before
+    assert not opened.unmaskers
