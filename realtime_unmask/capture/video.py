@@ -118,7 +118,9 @@ class VideoSource(Closing):
             if until is not None and pts >= until - self.info.origin:
                 break
             self.end_pts = end
-            if not self._frames and any(part.is_alpha for part in picture.format.components):
+            # WebM keeps it beside the pictures, where this decoder does not look.
+            beside = self._stream.metadata.get("alpha_mode") == "1"
+            if not self._frames and (beside or any(c.is_alpha for c in picture.format.components)):
                 self.notes.append("its transparency is left out")
             # Not kept in a variable: this would hold it while the next one is made.
             yield Frame(

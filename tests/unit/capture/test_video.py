@@ -206,8 +206,12 @@ def test_what_is_wrong_before_the_start_is_not_noted(tmp_path: Path) -> None:
 
 
 def test_transparency_is_left_out_with_a_note(tmp_path: Path) -> None:
-    for form, notes in (("argb", ["its transparency is left out"]), ("rgb24", [])):
-        path = write(tmp_path / f"{form}.mov", Video(frames=3, codec="qtrle", pix_fmt=form))
+    note = ["its transparency is left out"]
+    for name, codec, form, notes in (
+        ("a.mov", "qtrle", "argb", note), ("b.mov", "qtrle", "rgb24", []),
+        ("a.webm", "libvpx-vp9", "yuva420p", note), ("b.webm", "libvpx-vp9", "yuv420p", []),
+    ):  # fmt: skip
+        path = write(tmp_path / name, Video(frames=3, codec=codec, pix_fmt=form))
         with VideoSource(path) as source:
             assert len(list(source)) == 3
             assert source.notes == notes
