@@ -23,8 +23,9 @@ from realtime_unmask.cli.common import (
     open_unmasker,
     say,
 )
-from realtime_unmask.cli.image_plan import Job, Plan, make_plan
+from realtime_unmask.cli.image_plan import Plan, make_plan
 from realtime_unmask.cli.image_report import FileReport, summary, write_report
+from realtime_unmask.cli.jobs import Job
 from realtime_unmask.errors import MediaError, MediaMissing, OutputError, UsageError
 from realtime_unmask.settings import Settings
 
@@ -149,9 +150,9 @@ def _unmask_one(job: Job, unmasker: Unmasker) -> FileReport:
     started = time.monotonic()
     done = convert_photo(
         job.source,
-        job.result if job.result in job.written else None,
+        job.written_result,
         lambda frame: _process(frame, job, unmasker),
-        job.map if job.map in job.written else None,
+        job.written_map,
     )
     painted, result = done.result.map is not None, done.result
     return FileReport(

@@ -4,41 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from realtime_unmask.cli.common import check_report, looks_like_file
+from realtime_unmask.cli.jobs import Job
 from realtime_unmask.errors import UsageError, refusing
-from realtime_unmask.sinks.partial import identity, same_name
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One picture to unmask: what is read, and which files it has in the end.
-
-    Attributes:
-        source: the picture.
-        result, map: its files; map None if not asked for.
-        given_map: where to paint; None: where the network says.
-        kept: of its files those that are there already and stay as they are.
-    """
-
-    source: Path
-    result: Path
-    map: Path | None
-    given_map: Path | None
-    kept: tuple[Path, ...] = ()
-
-    @property
-    def written(self) -> tuple[Path, ...]:
-        """Those of its files that are to be written; none: it is done."""
-        return tuple(
-            path for path in (self.result, self.map) if path is not None and path not in self.kept
-        )
-
-    def keeping(self) -> Job:
-        """The same, with all that is there kept."""
-        return replace(self, kept=tuple(path for path in self.written if path.is_file()))
+from realtime_unmask.sinks.targets import Target, check_apart, check_folders
 
 
 @dataclass(slots=True)
@@ -125,11 +97,7 @@ def _check_folders(
                     f"Results would land among the inputs in {given}. Choose another folder; "
                     f"one inside it, such as {given / 'unmasked'}, will do."
                 )
-    if maps is not None and identity(maps) == identity(output):
-        raise UsageError(
-            f"The results and the maps would land in one folder, {output}, under the same names. "
-            "Choose another folder for the maps."
-        )
+    check_folders(output, maps)
     if use_maps is not None and not use_maps.is_dir():
         raise UsageError(f"There is no folder {use_maps} to take maps from.")
     check_report(report)
@@ -176,35 +144,15 @@ def _search(folder: Path, own: set[Path], plan: Plan) -> Iterator[Path]:
 
 
 def _check_targets(jobs: Sequence[Job], report: Path | None, force: bool) -> None:
-    read = {identity(job.source): job.source for job in jobs}
-    read |= {identity(job.given_map): job.given_map for job in jobs if job.given_map}
-    written: dict[str, tuple[Path, str]] = {}
-    clashes: dict[tuple[Path, Path], str] = {}  # one for each pair: their maps clash like them
-    existing: list[Path] = []
-    for owner, target, purpose in _targets(jobs, report):
-        replaced = read.get(identity(target))
-        if replaced is not None:
-            raise UsageError(
-                f"{purpose} would replace {replaced}, which is an input. "
-                "Choose another folder for the results."
-            )
-        first, other = written.setdefault(same_name(target.resolve()), (owner, purpose))
-        if other is not purpose:
-            clashes.setdefault(
-                (first, owner),
-                f"{other} and {purpose[0].lower()}{purpose[1:]} would both be written to "
-                f"{target}. Rename one, or use two folders.",
-            )
-        if target.exists():
-            if not target.is_file():
-                raise UsageError(f"{target} is not an ordinary file. Choose another name.")
-            existing.append(target)
-    if clashes:  # all of them, so that they can be mended in one go
-        sentence, *more_sentences = clashes.values()
-        error = UsageError(sentence)
-        for one in more_sentences:
-            error.add_note(one)
-        raise error
+    targets = [target for job in jobs for target in job.targets]
+    if report is not None:
+        targets.append(Target(report, report, "The report"))
+    read = [path for job in jobs for path in (job.source, job.given_map) if path is not None]
+    check_apart(targets, read)
+    existing = [target.path for target in targets if target.path.exists()]
+    for path in existing:
+        if not path.is_file():
+            raise UsageError(f"{path} is not an ordinary file. Choose another name.")
     if existing and not force:
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
         raise UsageError(
@@ -212,13 +160,3 @@ def _check_targets(jobs: Sequence[Job], report: Path | None, force: bool) -> Non
             "Choose another folder, or add --continue to do only those that lack a result "
             "(or a map, with --maps), or --force to do all anew."
         )
-
-
-def _targets(jobs: Sequence[Job], report: Path | None) -> Iterator[tuple[Path, Path, str]]:
-    """(whose it is, a file that is to be written, what it will be)."""
-    for job in jobs:
-        yield job.source, job.result, f"The result of {job.source}"
-        if job.map is not None:
-            yield job.source, job.map, f"The map of {job.source}"
-    if report is not None:
-        yield report, report, "The report"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,8 +28,10 @@ from realtime_unmask.cli.common import (
     say,
     warn,
 )
+from realtime_unmask.cli.jobs import Job
 from realtime_unmask.errors import UnmaskError, UsageError, refusing
 from realtime_unmask.settings import Settings
+from realtime_unmask.sinks.targets import check_folders
 
 if TYPE_CHECKING:
     from realtime_unmask.pipeline.convert import ConvertOptions, ConvertReport
@@ -117,9 +120,9 @@ def video(
     or that of somebody who agreed.
 
     While it works, the result is called NAME.partial.EXT and can be played; Ctrl-C removes it,
-    a power cut or a full disk leaves it. With --continue videos that have a result already are
-    passed over; with --maps only those that have their maps too. The result of one without maps
-    is made anew.
+    a power cut or a full disk leaves it. With --continue only what is missing is written: videos
+    that have their result, and with --maps their maps, are passed over, and one of which the maps
+    alone are missing keeps its result.
 
     \b
     Examples:
@@ -143,20 +146,19 @@ def video(
     )
     if options.end is not None and options.end <= (options.start or 0):
         raise UsageError("--end must be later than --start.")
-    outputs = targets(inputs, output)
-    map_outputs = targets(inputs, maps) if maps is not None else []
-    check_outputs(inputs, [*outputs, *map_outputs], options)
-    keep_clear(like, [*outputs, *map_outputs])
+    jobs = make_jobs(inputs, output, maps)
+    check_outputs([one for job in jobs for one in job.targets], force=options.force)
     if go_on:
-        inputs, outputs, map_outputs = _not_done(inputs, outputs, map_outputs, quiet)
-        if not inputs:
+        jobs = _unfinished(jobs, quiet)
+        if not jobs:
             return ExitCode.DONE
+    keep_clear(like, [path for job in jobs for path in job.written])
     with open_unmasker(settings) as unmasker:
         follow(unmasker, like)
-        failed = _work(inputs, outputs, map_outputs, options, unmasker, quiet)
-    if len(inputs) > 1 and not quiet:
+        failed = _work(jobs, options, unmasker, quiet)
+    if len(jobs) > 1 and not quiet:
         failures = f", {failed} failed" if failed else ""
-        say(f"{count(len(inputs), 'video')}: {len(inputs) - failed} done{failures}")
+        say(f"{count(len(jobs), 'video')}: {len(jobs) - failed} done{failures}")
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 
@@ -176,6 +178,21 @@ def parse_time(option: str, text: str | None) -> Fraction | None:
 
 
 @refusing()
+def make_jobs(inputs: list[Path], output: Path, maps: Path | None) -> list[Job]:
+    """What each input becomes; one that is named twice is done once.
+
+    Raises:
+        UsageError: one file was named for several inputs, or one folder for results and maps.
+    """
+    inputs = list(dict.fromkeys(inputs))
+    results = targets(inputs, output)
+    if maps is None:
+        return [Job(*pair) for pair in zip(inputs, results, strict=True)]
+    if results[0] != output:
+        check_folders(output, maps)
+    return [Job(*three) for three in zip(inputs, results, targets(inputs, maps), strict=True)]
+
+
 def targets(inputs: list[Path], output: Path) -> list[Path]:
     """The file that each input becomes; in a folder it keeps its name.
 
@@ -200,42 +217,25 @@ def targets(inputs: list[Path], output: Path) -> list[Path]:
     return [output / ((path.stem or ".") + suffix_for(path)) for path in inputs]
 
 
-def _not_done(
-    inputs: list[Path], outputs: list[Path], maps: list[Path], quiet: bool
-) -> tuple[list[Path], list[Path], list[Path]]:
-    """Those of which a result, or its maps, is missing."""
-    left: list[int] = []
-    for number, source in enumerate(inputs):
-        written = [outputs[number], *maps[number : number + 1]]
-        if not all(path.is_file() for path in written):
-            left.append(number)
+def _unfinished(jobs: list[Job], quiet: bool) -> list[Job]:
+    """Those of which a result, or its maps, is missing; what there is of them is kept."""
+    left: list[Job] = []
+    for job in (one.keeping() for one in jobs):
+        if job.written:
+            left.append(job)
         elif not quiet:
-            say(f"{source}: has a result, passed over")
-    return (
-        [inputs[number] for number in left],
-        [outputs[number] for number in left],
-        [maps[number] for number in left] if maps else [],
-    )
+            say(f"{job.source}: has a result, passed over")
+    return left
 
 
-def _work(
-    inputs: list[Path],
-    outputs: list[Path],
-    map_outputs: list[Path],
-    options: ConvertOptions,
-    unmasker: Unmasker,
-    quiet: bool,
-) -> int:
+def _work(jobs: list[Job], options: ConvertOptions, unmasker: Unmasker, quiet: bool) -> int:
     """How many failed."""
-    from dataclasses import replace
-
     failed = 0
-    for number, (source, output) in enumerate(zip(inputs, outputs, strict=True)):
-        maps = map_outputs[number] if map_outputs else None
+    for job in jobs:
         try:
-            report = _convert(source, output, replace(options, maps=maps), unmasker, quiet)
+            report = _convert(job, options, unmasker, quiet)
         except UsageError as error:
-            if len(inputs) == 1:
+            if len(jobs) == 1:
                 raise
             fail(error)
             failed += 1
@@ -244,33 +244,36 @@ def _work(
             failed += 1
         else:
             for note in report.notes:
-                warn(f"{source}: {note}")
+                warn(f"{job.source}: {note}")
             if not quiet:
-                say(line(report))
+                say(line(report, job.kept))
     return failed
 
 
-def _convert(
-    source: Path, output: Path, options: ConvertOptions, unmasker: Unmasker, quiet: bool
-) -> ConvertReport:
+def _convert(job: Job, options: ConvertOptions, unmasker: Unmasker, quiet: bool) -> ConvertReport:
+    from dataclasses import replace
+
     from realtime_unmask.cli.video_progress import show_progress
     from realtime_unmask.pipeline.convert import convert_video
 
-    with show_progress(source.name, quiet=quiet) as progress:
-        return convert_video(source, output, unmasker, options, progress)
+    options = replace(options, maps=job.written_map)
+    with show_progress(job.source.name, quiet=quiet) as progress:
+        return convert_video(job.source, job.written_result, unmasker, options, progress)
 
 
-def line(report: ConvertReport) -> str:
-    """What a person wants to know about a video that was done."""
+def line(report: ConvertReport, kept: Sequence[Path] = ()) -> str:
+    """What a person wants to know about a video that was done; `kept`: files it had already."""
     if report.frames_painted:
         found = f"{report.frames_painted} with a mask"
     elif report.frames_with_face:
         found = "no mask found, nothing painted"
     else:
         found = "no face found, nothing painted"
+    result = f" -> {report.output}" if report.output else ""
     maps = f", maps -> {report.maps}" if report.maps else ""
+    stays = "".join(f", {path} kept" for path in kept)
     speed = report.frames / max(report.seconds, 1e-9)
     return (
         f"{report.source}: {count(report.frames, 'frame')}, {found}, "
-        f"{speed:.1f} frames/s -> {report.output}{maps}"
+        f"{speed:.1f} frames/s{result}{maps}{stays}"
     )

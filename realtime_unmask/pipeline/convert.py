@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -27,7 +27,8 @@ from realtime_unmask.media import Colour, Grading, VideoInfo
 from realtime_unmask.pipeline.overlap import ReadAhead, WriteBehind
 from realtime_unmask.pipeline.way_up import FileUnmasker, Overturned, stands_on_head
 from realtime_unmask.sinks.encoding import Encoding
-from realtime_unmask.sinks.partial import SUFFIXES, check_target, identity, partial_of
+from realtime_unmask.sinks.partial import SUFFIXES, check_target, partial_of
+from realtime_unmask.sinks.targets import Target, check_apart, targets_of
 from realtime_unmask.sinks.tracks import fit_mp4
 from realtime_unmask.sinks.video import VideoSink
 from realtime_unmask.types import Frame, FrameResult, UInt8
@@ -86,7 +87,7 @@ class ConvertReport:
     """What came of it.
 
     Attributes:
-        source, output, maps: the files; maps None if not asked for.
+        source, output, maps: the files; None for what was not asked for.
         frames: all that were written.
         frames_with_face, frames_painted: of them.
         duration_s: of the video written.
@@ -95,7 +96,7 @@ class ConvertReport:
     """
 
     source: Path
-    output: Path
+    output: Path | None
     maps: Path | None
     frames: int
     frames_with_face: int
@@ -107,7 +108,7 @@ class ConvertReport:
 
 def convert_video(
     source_path: Path,
-    out_path: Path,
+    out_path: Path | None,
     unmasker: FileUnmasker,
     options: ConvertOptions = ConvertOptions(),
     progress: Callable[[Progress], None] | None = None,
@@ -117,6 +118,7 @@ def convert_video(
     On any error and on KeyboardInterrupt nothing is left behind, except where said below.
 
     Args:
+        out_path: None: it is there already, and only options.maps is missing.
         unmasker: gets every frame in order, with the memory of this file; each is begun before
             the one before is finished. A result's output has the frame's size. Before all that
             it is asked of some frames whether they stand on their heads; if so, it gets all of
@@ -128,12 +130,13 @@ def convert_video(
             start to end is empty.
         MediaMissing, MediaUnsupported: the source cannot be used.
         MediaDamaged: the source is broken. What could be read was converted, and is in
-            `out_path`; nothing is there if that was nothing.
+            the outputs; nothing is there if that was nothing.
         OutputError: an output cannot be written. The message says where the part written so far
             is; the part of the other file (pictures or maps) is kept as well.
     """
     began = time.monotonic()
-    check_outputs([source_path], [out_path], options)
+    targets = list(targets_of(source_path, out_path, options.maps))
+    check_outputs(targets, force=options.force)
     with ExitStack() as stack:
         source = stack.enter_context(VideoSource(source_path, options.start, options.end))
         if stands_on_head(source_path, unmasker, options.start, options.end):
@@ -176,7 +179,7 @@ def convert_video(
         if damage is not None:
             also = f" Note: {'; '.join(notes)}." if notes else ""
             raise MediaDamaged(
-                f"{damage} They are in {out_path}.{also}",
+                f"{damage} They are in {targets[0].path}.{also}",
                 position_s=damage.position_s,
                 frames_kept=damage.frames_kept,
             ) from damage
@@ -194,36 +197,26 @@ def convert_video(
 
 
 @refusing()
-def check_outputs(sources: list[Path], outputs: list[Path], options: ConvertOptions) -> None:
-    """May all `outputs` and options.maps be written, none of them twice or over a source?
+def check_outputs(targets: Sequence[Target], *, force: bool) -> None:
+    """May all these videos be written, none of them twice or over an input?
 
     Each is also written under its partial name, which replaces what has that name.
 
     Raises:
-        UsageError: no.
+        UsageError: no; see check_apart and check_target.
     """
-    targets = [*outputs, *([options.maps] if options.maps else [])]
-    inputs = {identity(path) for path in sources}
-    seen: dict[object, Path] = {}
-    for number, path in enumerate(targets):
-        source = sources[number % len(sources)]  # of results and maps alike
-        for one in (path, partial_of(path)) if path.name else (path,):
-            if identity(one) in inputs:
-                while_writing = "" if one is path else f" while {path} is being written"
-                raise UsageError(
-                    f"{one} is an input: it would be overwritten{while_writing}. "
-                    "Choose another name."
-                )
-            if identity(one) in seen:
-                other = seen[identity(one)]
-                if other is source:
-                    raise UsageError(f"{one} would be written twice. Choose another name.")
-                raise UsageError(
-                    f"{other} and {source} would both be written to {one}. "
-                    "Rename one, or use two folders."
-                )
-            seen[identity(one)] = source
-        check_target(path, force=options.force)
+    unfinished = [
+        replace(
+            target,
+            path=partial_of(target.path),
+            purpose=f"{target.purpose}, while it is being written,",
+        )
+        for target in targets
+        if target.path.name
+    ]
+    check_apart([*targets, *unfinished], [target.owner for target in targets])
+    for target in targets:
+        check_target(target.path, force=force)
 
 
 def suffix_for(path: Path) -> str:
@@ -304,42 +297,33 @@ def _progress(frames: int, end: Fraction, info: VideoInfo, began: float) -> Prog
 
 
 class _Sinks:
-    """The pictures' file and, where asked for, that of the maps."""
+    """The pictures' file and that of the maps; either may be missing."""
 
-    def __init__(self, source: VideoSource, path: Path, options: ConvertOptions) -> None:
-        like = source.info
+    def __init__(self, source: VideoSource, path: Path | None, options: ConvertOptions) -> None:
         self._side_by_side = options.side_by_side
-        size = (2 * like.width, like.height) if options.side_by_side else None
-        self._main = VideoSink(
-            path, like, options.encoding, size=size, force=options.force, jumps=source.jumps
-        )
+        self._main: VideoSink | None = None
         self._maps: VideoSink | None = None
-        if options.maps is not None:
-            grey = replace(
-                like, bit_depth=8, chroma="420", colour=_MAP_COLOUR, grading=Grading()
-            )
-            encoding = replace(options.encoding, codec="h264", crf=_MAP_CRF)
-            with ExitStack() as undo:
-                undo.callback(self._main.abort)
-                self._maps = VideoSink(
-                    options.maps, grey, encoding, notice=False, tracks=False, force=options.force
-                )
-                undo.pop_all()
+        with ExitStack() as undo:
+            undo.callback(self.abort)
+            if path is not None:
+                self._main = _pictures(source, path, options)
+            if options.maps is not None:
+                self._maps = _maps(source.info, options.maps, options)
+            undo.pop_all()
 
     @property
     def notes(self) -> list[str]:
-        return self._main.notes
+        return self._main.notes if self._main is not None else []
+
+    @property
+    def _all(self) -> list[VideoSink]:
+        """Those that there are; the pictures last: once they are there, the video is done."""
+        return [sink for sink in (self._maps, self._main) if sink is not None]
 
     def write(self, done: _Done) -> None:
-        frame, deep, result = done.read.frame, done.read.deep, done.result
-        after = result.output
-        if deep is not None:
-            deep = _painted_deep(deep, frame, after)
-        if self._side_by_side:
-            after = replace(after, image=np.hstack([frame.image, after.image]))
-            if deep is not None:
-                deep = np.hstack([frame.image.astype(np.uint16) * 257, deep])
-        self._main.write(after, deep)
+        frame, result = done.read.frame, done.result
+        if self._main is not None:
+            self._main.write(*self._picture(done))
         if self._maps is not None:
             values = result.map
             if values is None:
@@ -347,20 +331,42 @@ class _Sinks:
             image: UInt8 = np.repeat(values[:, :, None], 3, axis=2)
             self._maps.write(replace(frame, image=image))
 
+    def _picture(self, done: _Done) -> tuple[Frame, NDArray[np.uint16] | None]:
+        """What is shown of it, and with all of its bits where there are more than 8."""
+        frame, deep, after = done.read.frame, done.read.deep, done.result.output
+        if deep is not None:
+            deep = _painted_deep(deep, frame, after)
+        if self._side_by_side:
+            after = replace(after, image=np.hstack([frame.image, after.image]))
+            if deep is not None:
+                deep = np.hstack([frame.image.astype(np.uint16) * 257, deep])
+        return after, deep
+
     def close(self, end: Fraction) -> None:
-        if self._maps is not None:
-            self._maps.close(end)
-        self._main.close(end)
+        for sink in self._all:
+            sink.close(end)
 
     def keep(self) -> None:
-        self._main.keep()
-        if self._maps is not None:
-            self._maps.keep()
+        for sink in self._all:
+            sink.keep()
 
     def abort(self) -> None:
-        self._main.abort()
-        if self._maps is not None:
-            self._maps.abort()
+        for sink in self._all:
+            sink.abort()
+
+
+def _pictures(source: VideoSource, path: Path, options: ConvertOptions) -> VideoSink:
+    like = source.info
+    size = (2 * like.width, like.height) if options.side_by_side else None
+    return VideoSink(
+        path, like, options.encoding, size=size, force=options.force, jumps=source.jumps
+    )
+
+
+def _maps(like: VideoInfo, path: Path, options: ConvertOptions) -> VideoSink:
+    grey = replace(like, bit_depth=8, chroma="420", colour=_MAP_COLOUR, grading=Grading())
+    encoding = replace(options.encoding, codec="h264", crf=_MAP_CRF)
+    return VideoSink(path, grey, encoding, notice=False, tracks=False, force=options.force)
 
 
 def _painted_deep(deep: NDArray[np.uint16], before: Frame, after: Frame) -> NDArray[np.uint16]:

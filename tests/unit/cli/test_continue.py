@@ -80,6 +80,27 @@ def test_only_the_missing_file_of_a_photo_is_written(command: Command, opened: O
     ]
 
 
+def test_only_the_missing_file_of_a_video_is_written(command: Command, opened: Opened) -> None:
+    for name in "ab":
+        clip(Path("in", f"{name}.mp4"))
+    arguments = ("video", "in/a.mp4", "in/b.mp4", "-o", "out", "--maps", "maps")
+    assert command(*arguments).code == 0
+    whole = {path: path.read_bytes() for path in (Path("maps/a.mp4"), Path("out/b.mp4"))}
+    for path in whole:
+        path.unlink()
+    kept = (Path("out/a.mp4"), Path("maps/b.mp4"))
+    for path in kept:
+        path.write_bytes(b"dear")
+
+    ran = command(*arguments, "--continue")
+    assert ran.code == 0
+    assert [path.read_bytes() for path in kept] == [b"dear"] * 2
+    assert {path: path.read_bytes() for path in whole} == whole
+    ends = [f", maps -> {Path('maps/a.mp4')}, {Path('out/a.mp4')} kept"]
+    ends += [f" -> {Path('out/b.mp4')}, {Path('maps/b.mp4')} kept", ": 2 done"]
+    assert [line.endswith(end) for line, end in zip(ran.out, ends, strict=True)] == [True] * 3
+
+
 def test_a_result_that_is_kept_may_be_the_photo_to_follow(command: Command) -> None:
     photo(Path("in/a.png"))
     photo(Path("out/a.png"), masked=False)

@@ -190,7 +190,8 @@ def test_a_damaged_video_counts_as_failed_and_names_what_was_kept(
         (["in.mp4", "-o", "there.mp4"], "exists already"),
         (["in.mp4", "more.mp4", "-o", "out.mp4"], "one file for 2 inputs"),
         (["in.mp4", "folder/in.mp4", "-o", "out"], "both be written"),
-        (["in.mp4", "-o", "out.mp4", "--maps", "out.mp4"], "written twice"),
+        (["in.mp4", "-o", "out.mp4", "--maps", "out.mp4"], "both be written"),
+        (["in.mp4", "more.mp4", "-o", "out", "--maps", "out"], "would land in one folder, out,"),
         (["in.mp4", "-o", "text.txt"], "is a file, and no video"),
         (["in.mp4", "-o", "out.webm"], "no ending that this program writes"),
         (["in.mp4", "-o", "out.mp4", "--maps", "maps.png"], "no ending that this program writes"),
@@ -311,12 +312,29 @@ def test_the_line_says_what_was_found(painted: int, faces: int, said: str) -> No
     assert said in line(report)
 
 
-def test_two_inputs_that_would_land_on_one_name_are_both_named(
+def test_all_inputs_that_would_land_on_one_name_are_named_at_once(
     tmp_path: Path, painter: Painter, command: Command
 ) -> None:
-    sources = [tmp_path / "a.ts", tmp_path / "a.webm"]
-    with pytest.raises(UsageError, match=r"a\.ts and .*a\.webm would both be written to .*a\.mp4"):
-        command(*sources, "-o", tmp_path / "out")
+    names = ("a.ts", "a.webm", "x/b.mp4", "y/b.mp4", "z/b.mp4", "alone.mp4")
+    folders = ("-o", tmp_path / "o", "--maps", tmp_path / "m")
+    with pytest.raises(UsageError) as refused:
+        command(*(tmp_path / name for name in names), *folders)
+    pairs = [("a.ts", "a.webm", "a.mp4")]
+    pairs += [("x/b.mp4", f"{one}/b.mp4", "b.mp4") for one in "yz"]
+    assert [str(refused.value), *refused.value.__notes__] == [
+        f"The result of {tmp_path / one} and the result of {tmp_path / other} would both be "
+        f"written to {tmp_path / 'o' / name}. Rename one, or use two folders."
+        for one, other, name in pairs
+    ]
+    assert not painter.states and not list(tmp_path.iterdir())
+
+
+def test_a_video_that_is_named_twice_is_done_once(
+    tmp_path: Path, painter: Painter, command: Command
+) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=4))
+    assert command(source, source, "-o", tmp_path / "out.mp4")[0] == 0
+    assert len(painter.states) == 1
 
 
 def test_a_pipe_is_never_replaced(tmp_path: Path, painter: Painter, command: Command) -> None:

@@ -26,6 +26,7 @@ from realtime_unmask.pipeline.convert import (
 from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.sinks import partial
 from realtime_unmask.sinks.encoding import Encoding
+from realtime_unmask.sinks.targets import Target
 from realtime_unmask.sinks.video import NOTICE, VideoSink
 from realtime_unmask.types import Frame, FrameResult
 from tests.media.look import Look, corners, look, playable
@@ -322,6 +323,18 @@ def test_a_damaged_video_is_converted_as_far_as_it_goes(tmp_path: Path) -> None:
     assert len(look(tmp_path / "out.mp4").pts) == e.value.frames_kept > 20
 
 
+def test_of_a_damaged_video_the_maps_alone_are_kept_where_only_they_were_missing(
+    tmp_path: Path,
+) -> None:
+    fast = {"movflags": "faststart"}
+    whole = write(tmp_path / "w.mp4", Video(frames=90, container_options=fast)).read_bytes()
+    source, maps = tmp_path / "cut.mp4", tmp_path / "maps.mp4"
+    source.write_bytes(whole[: len(whole) * 6 // 10])
+    with pytest.raises(MediaDamaged, match=r"They are in .*maps\.mp4") as e:
+        convert_video(source, None, painted, replace(FAST, maps=maps))
+    assert len(look(maps).pts) == e.value.frames_kept > 20
+
+
 def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
     source = write(tmp_path / "in.mp4", Video(frames=3))
     data = source.read_bytes()
@@ -341,7 +354,7 @@ def test_an_input_is_not_overwritten_while_the_result_is_being_written(
     target, options = tmp_path / "talk.mp4", replace(FAST, force=True)
     if maps:
         target, options = tmp_path / "out.mp4", replace(options, maps=target)
-    with pytest.raises(UsageError, match=r"is an input: .* while .*talk\.mp4 is being written"):
+    with pytest.raises(UsageError, match=r", while it is being written, .* is an input"):
         convert_video(source, target, untouched, options)
     assert source.read_bytes() == data
     assert [path.name for path in tmp_path.iterdir()] == [source.name]
@@ -354,18 +367,20 @@ def test_names_that_differ_in_case_are_one_where_the_disk_takes_them_for_one(
     sources = [tmp_path / "monday" / "Talk.mp4", tmp_path / "friday" / "talk.mp4"]
     outputs = [tmp_path / "out" / source.name for source in sources]
     monkeypatch.setattr(partial, "sys", SimpleNamespace(platform=system))
+    targets = [Target(*pair, "A result") for pair in zip(sources, outputs, strict=True)]
     with pytest.raises(UsageError, match="would both be") if one else nullcontext():
-        check_outputs(sources, outputs, replace(FAST, force=True))
+        check_outputs(targets, force=True)
 
 
-def test_no_result_has_the_partial_name_of_another_one(tmp_path: Path) -> None:
-    forced = replace(FAST, force=True)
+@pytest.mark.parametrize("sources", [("1.mp4", "2.mp4"), ("1.mp4", "1.mp4")])
+def test_no_result_has_the_partial_name_of_another_one(
+    tmp_path: Path, sources: tuple[str, str]
+) -> None:
     whole, partial = tmp_path / "a.mp4", tmp_path / "a.partial.mp4"
-    for one, other in ((whole, partial), (partial, whole)):
-        with pytest.raises(UsageError, match=r"a\.partial\.mp4 would be written twice"):
-            check_outputs([Path("in.mp4")], [one], replace(forced, maps=other))
+    for paths in ((whole, partial), (partial, whole)):
+        targets = [Target(Path(s), path, "A file") for s, path in zip(sources, paths, strict=True)]
         with pytest.raises(UsageError, match=r"both be written to .*a\.partial\.mp4"):
-            check_outputs([Path("1.mp4"), Path("2.mp4")], [one, other], forced)
+            check_outputs(targets, force=True)
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt(), EngineError("The engine is gone.")])
