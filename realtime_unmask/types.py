@@ -137,11 +137,13 @@ class Likeness:
         crop: (S, S, 3) uint8 RGB, aligned.
         landmarks: (478, 3) float32, crop px.
         known: (S, S) uint8, 1 where the crop lies inside its picture.
+        blurred: its picture is; what is painted after it will be soft too.
     """
 
     crop: UInt8
     landmarks: Float32
     known: UInt8
+    blurred: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

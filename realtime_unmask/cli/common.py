@@ -197,6 +197,8 @@ def keep_clear(like: Path | None, targets: Iterable[Path | None]) -> None:
 def follow(unmasker: Unmasker, like: Path | None) -> None:
     """Let the paint follow the bare face in the photo `like`; None: nobody's.
 
+    A blurred one is followed as well, and said to be so.
+
     Raises:
         UsageError: the photo cannot be used.
     """
@@ -209,6 +211,9 @@ def follow(unmasker: Unmasker, like: Path | None) -> None:
     except MediaError as error:  # which names the file
         raise UsageError(f"--like: {error}") from error
     try:
-        unmasker.likeness = unmasker.enrol(picture.frame.image)
+        unmasker.likeness = found = unmasker.enrol(picture.frame.image)
     except MediaError as error:
         raise UsageError(f"--like {like}: {error}") from error
+    if found.blurred:
+        warn(f"--like {like}: the face in it is blurred, and the paint that follows it will be "
+             "soft. Take a sharper photo if there is one.")  # fmt: skip

@@ -117,6 +117,11 @@ class OwnFace(QObject):
             text = self.tr("From now on the paint follows your face. It is kept on this computer.")
             if self._path is None:
                 text = self.tr("The paint follows your face until the window is closed.")
+            if found.blurred:
+                text += " " + self.tr(
+                    "The picture of it is blurred, and so the paint will be soft: take a sharper "
+                    "one if you can."
+                )
             self._host.say(Said("own_face", text))
 
         self._work.run(work, done, self._failed)

@@ -143,6 +143,7 @@ class FakeStudio:
         self.found: tuple[Problem, ...] = ()
         self.enrolled: list[Path | UInt8] = []
         self.no_face: Exception | None = None
+        self.blurred = False  # the faces that are enrolled
         self.gate = threading.Event()
         self.gate.set()
 
@@ -168,7 +169,7 @@ class FakeStudio:
         self.enrolled.append(picture)
         if self.no_face is not None:
             raise self.no_face
-        return likeness()
+        return replace(likeness(), blurred=self.blurred)
 
     def settings(self, preferences: Preferences) -> Settings:
         return Settings(backend=preferences.backend)

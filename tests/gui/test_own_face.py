@@ -39,6 +39,17 @@ def test_the_face_before_the_camera_is_enrolled_followed_and_remembered(
     np.testing.assert_array_equal(kept.crop, likeness().crop)
 
 
+@pytest.mark.parametrize("blurred", [False, True])
+def test_a_blurred_picture_of_it_is_said_to_be_blurred(
+    window: Window, studio: FakeStudio, qtbot: QtBot, blurred: bool
+) -> None:
+    studio.blurred = blurred
+    window.controller.own_face.from_photo(Path("me.jpg"))
+    qtbot.waitUntil(lambda: "follows your face" in _texts(window))
+    assert ("blurred" in _texts(window)) == blurred
+    assert studio.now.follows is not None
+
+
 def test_the_next_window_knows_it_and_can_forget_it(
     open_window: Callable[..., Window], studio: FakeStudio, preferences_path: Path, qtbot: QtBot
 ) -> None:

@@ -372,6 +372,10 @@
       <source>The paint follows your face until the window is closed.</source>
       <translation>Das Gemalte richtet sich nach Ihrem Gesicht, bis das Fenster geschlossen wird.</translation>
     </message>
+    <message>
+      <source>The picture of it is blurred, and so the paint will be soft: take a sharper one if you can.</source>
+      <translation>Das Bild davon ist unscharf, und so wird auch das Gemalte weich: Nehmen Sie ein schärferes, wenn Sie können.</translation>
+    </message>
   </context>
   <context>
     <name>Panel</name>

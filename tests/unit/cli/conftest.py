@@ -25,6 +25,7 @@ from realtime_unmask.types import (
 
 FACE = (255, 0, 255)  # each pixel of this colour is a face
 MASK = (0, 255, 255)  # pixels of this colour are a mask
+BLURRED = (1, 2, 3)  # a bare face with a pixel of this colour is blurred
 PAINT = (10, 20, 30)
 
 
@@ -45,7 +46,8 @@ class FakeUnmasker(AtOnce):
     def enrol(self, image: np.ndarray) -> Likeness:
         if not (image == FACE).all(axis=2).any():
             raise MediaUnsupported("The picture shows no face.")
-        return Likeness(image, np.zeros((478, 3), np.float32), image[..., 0])
+        blurred = bool((image == BLURRED).all(axis=2).any())
+        return Likeness(image, np.zeros((478, 3), np.float32), image[..., 0], blurred)
 
     def process(
         self, frame: Frame, state: object = None, *, given_map: np.ndarray | None = None

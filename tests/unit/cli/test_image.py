@@ -11,7 +11,7 @@ from PIL import Image
 
 from realtime_unmask.errors import EngineError
 
-from .conftest import PAINT, Command, Opened
+from .conftest import BLURRED, PAINT, Command, Opened
 from .photos import photo, read
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -52,6 +52,19 @@ def test_the_paint_follows_the_face_in_another_photo(command: Command, opened: O
     likeness = opened.unmaskers[0].likeness
     assert likeness is not None
     np.testing.assert_array_equal(likeness.crop, bare)
+
+
+def test_a_blurred_photo_is_followed_and_said_to_be_blurred(
+    command: Command, opened: Opened
+) -> None:
+    photo(Path("me.png"))
+    bare = photo(Path("bare.png"), masked=False)
+    bare[-1, -1] = BLURRED
+    Image.fromarray(bare).save("bare.png")
+    ran = command("image", "me.png", "-o", "out", "--like", "bare.png", "--quiet")
+    assert ran.code == 0 and opened.unmaskers[0].likeness is not None
+    assert len(ran.err) == 1
+    assert ran.err[0].startswith("note: --like bare.png: the face in it is blurred")
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,24 @@ def test_pictures_without_one_bare_face_are_refused(
             enrol(picture, detector, engine, SIZE, 0.25)
 
 
+@pytest.mark.parametrize("smeared", ["in focus", "out of focus", "across", "along"])
+def test_a_blurred_face_is_known_to_be_blurred(
+    portrait: Picture, detector: Detector, bare_engine: FakeEngine, likeness: Likeness, smeared: str
+) -> None:
+    wide = likeness.landmarks[263, 0] - likeness.landmarks[33, 0]
+    per_px = np.ptp(detector.find(portrait, 1)[0][[33, 263], 0]) / wide  # of the crop
+    side = 2 * round(8 * per_px) + 1
+    kernels = {
+        "in focus": np.ones((1, 1)),
+        "out of focus": np.outer(*[cv2.getGaussianKernel(4 * side + 1, 4 * per_px)] * 2),
+        "across": np.ones((1, side)) / side,
+        "along": np.ones((side, 1)) / side,
+    }
+    picture = cv2.filter2D(portrait, -1, kernels[smeared]).astype(np.uint8)
+    found = enrol(picture, detector, bare_engine, SIZE, 0.25)
+    assert found.blurred == (smeared != "in focus")
+
+
 @pytest.fixture
 def unmasker(map_engine: FakeEngine, editor_engine: FakeEngine) -> Iterator[Unmasker]:
     with Unmasker(map_engine, editor_engine) as made:
