@@ -9,7 +9,9 @@
     │   ├── MediaDamaged         broken or cut short; what could be read was kept
     │   └── CameraError          a camera, microphone or stream is not there, or gives nothing
     ├── OutputError              a result cannot be written (disk full, no permission)
-    │   └── VirtualCameraError   there is no virtual camera, or it is gone
+    │   ├── OutputUnfinished     what it was handed is not written yet; that goes on
+    │   ├── VirtualCameraError   there is no virtual camera, or it is gone
+    │   └── WebPageError         the web page cannot be offered, or does not work any more
     ├── EngineError              a network cannot be run
     │   ├── EngineUnavailable    its package, driver or device is not here
     │   │   └── EngineNotBuilt   it has to be built for the card first
@@ -97,6 +99,18 @@ class CameraError(MediaError):
 
 class OutputError(UnmaskError):
     """A result cannot be written."""
+
+
+class OutputUnfinished(OutputError):
+    """An output has not written yet what it was handed; it goes on by itself."""
+
+    kind = "output_unfinished"
+
+
+class WebPageError(OutputError):
+    """The web page cannot be offered, or does not work any more."""
+
+    kind = "output_failed"
 
 
 class VirtualCameraError(OutputError):

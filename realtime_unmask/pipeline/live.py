@@ -113,12 +113,12 @@ class LiveSession(Closing):
             self._input.start()
         self._engines.load()
 
-    def stop(self) -> tuple[str, ...]:
+    def stop(self) -> tuple[Notice, ...]:
         """End everything within two seconds, from any state; safe to call again.
 
         Returns:
-            Sentences on what is stuck and was left behind; threads that are stuck do not keep
-            the program from ending.
+            What is stuck and was left behind; threads that are stuck do not keep the program
+            from ending.
         """
         until = time.monotonic() + STOP_S
         with self._lock:
@@ -127,10 +127,14 @@ class LiveSession(Closing):
         if not self._started:
             return ()
         self._input.stop()
-        stuck = [f"The output “{name}” is not finished yet." for name in self._outputs.end(until)]
+        stuck = [
+            Notice("output_unfinished", f"The output “{name}” is not finished yet.")
+            for name in self._outputs.end(until)
+        ]
         self._input.join(max(0.0, until - time.monotonic()))
         if self._input.is_alive():
-            stuck.append("The source does not answer; it was left behind.")
+            text = "The source does not answer; it was left behind."
+            stuck.append(Notice("source_stuck", text))
         self._engines.wake()
         if self._busy_drops is None:
             self._busy_drops = self.frames.dropped
@@ -140,7 +144,7 @@ class LiveSession(Closing):
         return tuple(stuck)
 
     def close(self) -> None:
-        """stop(), without the sentences."""
+        """stop(), without saying what is stuck."""
         self.stop()
 
     # What is asked for

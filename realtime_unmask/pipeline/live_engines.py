@@ -87,15 +87,16 @@ class Engines:
         with self.turn.changed:
             self.turn.changed.notify_all()
 
-    def join(self, until: float) -> list[str]:
-        """Wait for all to end, to time.monotonic() == `until`; sentences on those that do not."""
+    def join(self, until: float) -> list[Notice]:
+        """Wait for all to end, to time.monotonic() == `until`; notices of those that do not."""
         with self._lock:
             workers = list(self._workers)
         stuck = []
         for worker in workers:
             worker.join(max(0.0, until - time.monotonic()))
             if worker.is_alive():
-                stuck.append("The networks are still at work; they end by themselves.")
+                text = "The networks are still at work; they end by themselves."
+                stuck.append(Notice("engines_stuck", text))
         return stuck
 
     def notices(self) -> list[Notice]:

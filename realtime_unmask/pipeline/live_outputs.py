@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from realtime_unmask.errors import UnmaskError, own_fault
+from realtime_unmask.errors import OutputUnfinished, UnmaskError, own_fault
 from realtime_unmask.pipeline.live_values import LiveFrame, Notice, OutputStats
 from realtime_unmask.pipeline.slots import BoundedQueue, LatestSlot
 from realtime_unmask.sinks.badge import with_badge
@@ -236,7 +236,7 @@ class Outputs:
         if not output.end(timeout_s):
             with self._lock:
                 self._leaving = [*(one for one in self._leaving if one.unfinished), output]
-            raise UnmaskError(f"The output “{name}” is not finished yet; it goes on.")
+            raise OutputUnfinished(f"The output “{name}” is not finished yet; it goes on.")
         if output.error is not None:
             with self._lock:
                 self._ended.pop(name, None)

@@ -76,7 +76,8 @@ class Notice:
         kind: what it is, for programs: "no_camera", "camera_busy", "camera_denied",
             "camera_failed", "no_stream", "source", "stalled", "opening", "asleep", "engines",
             "engine_lost", "gpu", "late", "disk_full", "output_failed", "no_virtual_camera",
-            "virtual_camera_gone", "quality".
+            "virtual_camera_gone", "quality"; of what is stuck when all is stopped
+            "output_unfinished", "source_stuck", "engines_stuck".
         text: a sentence.
         grave: something does not work.
         output: the name of the output that ended because of it, or "".

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 
-from realtime_unmask.errors import OutputError
+from realtime_unmask.errors import WebPageError
 from realtime_unmask.sinks.card import waiting_card
 from realtime_unmask.sinks.mjpeg_server import Server
 from realtime_unmask.types import Frame, UInt8
@@ -27,7 +27,7 @@ class MjpegPage:
         interval_s: a new watcher, and one whose camera is gone, waits for so long at most.
 
     Raises:
-        OutputError: the port is in use, or cannot be had.
+        WebPageError: the port is in use, or cannot be had.
     """
 
     interval_s = 0.25
@@ -43,7 +43,7 @@ class MjpegPage:
         """See Sink; of any size.
 
         Raises:
-            OutputError: the page has ended.
+            WebPageError: the page has ended.
         """
         self._picture, self._published, self._waiting = frame.image, False, False
         self._publish()
@@ -52,7 +52,7 @@ class MjpegPage:
         """See PacedSink. What `trouble` says stays in this program.
 
         Raises:
-            OutputError: the page has ended.
+            WebPageError: the page has ended.
         """
         if trouble and not self._waiting and self._picture is not None:
             self._picture, self._published, self._waiting = waiting_card(self._picture), False, True
@@ -62,7 +62,7 @@ class MjpegPage:
         """Take the page down: watchers are cut off, the port is free; safe to call again.
 
         Raises:
-            OutputError: it does not end.
+            WebPageError: it does not end.
         """
         self._server.close()
 
@@ -80,6 +80,6 @@ class MjpegPage:
         done, data = cv2.imencode(".jpg", self._picture[..., ::-1], flags)
         if not done:
             height, width = self._picture.shape[:2]
-            raise OutputError(f"A picture of {width} x {height} cannot be sent as JPEG.")
+            raise WebPageError(f"A picture of {width} x {height} cannot be sent as JPEG.")
         self._server.publish(data.tobytes())
         self._published = True

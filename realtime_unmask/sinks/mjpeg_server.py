@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from realtime_unmask.errors import OutputError
+from realtime_unmask.errors import WebPageError
 
 HOST = "127.0.0.1"
 MOST_WATCHERS = 16
@@ -66,7 +66,7 @@ class Server:
         address: of the page.
 
     Raises:
-        OutputError: the port is in use, or cannot be had.
+        WebPageError: the port is in use, or cannot be had.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -100,7 +100,7 @@ class Server:
         """Show this picture from now on; returns at once.
 
         Raises:
-            OutputError: see check().
+            WebPageError: see check().
         """
         self.check()
         self._call(lambda: self._show(jpeg))
@@ -109,10 +109,10 @@ class Server:
         """Is it still at work?
 
         Raises:
-            OutputError: it ended by a fault.
+            WebPageError: it ended by a fault.
         """
         if self._fault is not None:
-            raise OutputError(
+            raise WebPageError(
                 f"The web page ended by a fault ({type(self._fault).__name__}: {self._fault}). "
                 "Switch it on again."
             ) from self._fault
@@ -127,10 +127,10 @@ class Server:
         """stop().
 
         Raises:
-            OutputError: it does not end.
+            WebPageError: it does not end.
         """
         if not self.stop():
-            raise OutputError(
+            raise WebPageError(
                 f"The web page at port {self._port} does not end; it was left behind."
             )
 
@@ -237,7 +237,7 @@ def _listen(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or error
-        raise OutputError(
+        raise WebPageError(
             f"The web page cannot be offered at port {port} ({reason}). Close the program that "
             "uses this port, or choose another port."
         ) from error

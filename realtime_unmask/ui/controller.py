@@ -183,9 +183,9 @@ class Controller(QObject):
             return
         self._set_state("stopping")
 
-        def stopped(sentences: tuple[str, ...]) -> None:
-            for sentence in sentences:
-                self.say(Said("stop", sentence))
+        def stopped(stuck: tuple[Problem, ...]) -> None:
+            for number, problem in enumerate(stuck):
+                self.say(problems.said(f"stop {number}", problem))
             self._set_state("ready")
             if self._wanted:  # meanwhile
                 self.start()

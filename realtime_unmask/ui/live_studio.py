@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from realtime_unmask.capture.audio import Microphone
     from realtime_unmask.capture.devices import CameraFormat
     from realtime_unmask.pipeline.live import LiveSession
-    from realtime_unmask.pipeline.live_values import LiveFrame
+    from realtime_unmask.pipeline.live_values import LiveFrame, Notice
     from realtime_unmask.pipeline.live_worker import MakeUnmasker
     from realtime_unmask.sinks.live_recording import LiveRecording
     from realtime_unmask.sinks.mjpeg import MjpegPage
@@ -138,7 +138,7 @@ class LiveRunning:
 
     def problems(self) -> tuple[Problem, ...]:
         """See Running."""
-        found = [Problem(n.kind, n.text, n.grave, n.output) for n in self._session.notices()]
+        found = list(_problems(self._session.notices()))
         stats = self._session.stats()
         if stats.backend == "" and stats.shown and not any(p.kind == "engines" for p in found):
             found.append(Problem("loading", ""))
@@ -269,12 +269,16 @@ class LiveRunning:
         if page is not None:
             page.abort()
 
-    def close(self) -> tuple[str, ...]:
+    def close(self) -> tuple[Problem, ...]:
         """See Running."""
         self._session.on_frame = lambda: None
         stuck = self._session.stop()
         self._take_page_down()
-        return stuck
+        return _problems(stuck)
+
+
+def _problems(notices: Iterable[Notice]) -> tuple[Problem, ...]:
+    return tuple(Problem(one.kind, one.text, one.grave, one.output) for one in notices)
 
 
 def _make_folder(folder: Path) -> None:

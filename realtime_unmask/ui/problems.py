@@ -14,6 +14,7 @@ from realtime_unmask.errors import (
     MediaMissing,
     OutputError,
     UnmaskError,
+    UsageError,
 )
 from realtime_unmask.ui.notices import Said
 from realtime_unmask.ui.studio import Problem
@@ -32,6 +33,8 @@ _KINDS: tuple[tuple[type[UnmaskError], str], ...] = (
     (OutputError, "not_written"),
     (EngineError, "engines"),
     (AssetError, "incomplete"),
+    (UsageError, "refused"),
+    (UnmaskError, "fault"),
 )
 
 
@@ -165,6 +168,10 @@ def _states() -> dict[str, str]:
         "no_picture": translate(
             "problems", "There is no picture yet. Wait for it, then try again."
         ),
+        "source_stuck": translate("problems", "The source does not answer; it was left behind."),
+        "engines_stuck": translate(
+            "problems", "The networks are still at work; they end by themselves."
+        ),
         **_unsuitable_faces(),
         **_kinds_in_detail(),
     }
@@ -213,6 +220,9 @@ def _kinds_in_detail() -> dict[str, str]:
         "file_unsupported": translate("problems", "This program cannot use that file."),
         "not_written": translate("problems", "A file cannot be written or deleted."),
         "incomplete": translate("problems", "Something that this program needs is missing."),
+        "output_unfinished": translate("problems", "An output is not finished yet."),
+        "refused": translate("problems", "This cannot be done."),
+        "fault": translate("problems", "There is a fault in this program."),
     }
 
 

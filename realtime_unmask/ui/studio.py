@@ -162,8 +162,8 @@ class Running(Protocol):
         """The web page on or off; its address, "" for off."""
         ...
 
-    def close(self) -> tuple[str, ...]:
-        """Stop everything; sentences about what could not be ended well."""
+    def close(self) -> tuple[Problem, ...]:
+        """Stop everything; what could not be ended well."""
         ...
 
 

@@ -65,6 +65,7 @@ class FakeRunning:
     began: float = 0.0
     told: Callable[[], None] | None = None
     follows: Likeness | None = None
+    stuck: tuple[Problem, ...] = ()
 
     def picture(self) -> Picture | None:
         return self.shown
@@ -122,10 +123,10 @@ class FakeRunning:
         self._do("page" if on else "no_page")
         return "http://127.0.0.1:8765/abc" if on else ""
 
-    def close(self) -> tuple[str, ...]:
+    def close(self) -> tuple[Problem, ...]:
         self._do("close")
         self.closed = True
-        return ()
+        return self.stuck
 
     def _do(self, name: str) -> None:
         self.asked.append(name)

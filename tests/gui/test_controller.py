@@ -79,6 +79,20 @@ def test_what_is_chosen_after_a_stop_is_shown(
     assert studio.now.key == "cam:b"
 
 
+def test_all_that_is_stuck_when_it_is_stopped_is_said_in_german(
+    window: Window, studio: FakeStudio, qtbot: QtBot, german: None
+) -> None:
+    kinds = ("source_stuck", "output_unfinished", "output_unfinished")
+    studio.now.stuck = tuple(Problem(kind, f"English {n}.") for n, kind in enumerate(kinds))
+    window.controller.stop()
+    qtbot.waitUntil(_state(window, "ready"))
+    assert [said.text for said in window.controller.sayings.now] == [
+        "Die Quelle antwortet nicht; auf sie wird nicht länger gewartet.",
+        "Eine Ausgabe ist noch nicht fertig. Im Einzelnen: English 1.",
+        "Eine Ausgabe ist noch nicht fertig. Im Einzelnen: English 2.",
+    ]
+
+
 def test_a_given_camera_is_a_camera(open_window: Open, studio: FakeStudio, qtbot: QtBot) -> None:
     key = "camera:Front camera@usb-1"
     studio.connected = (Camera(key, "Front camera"),)

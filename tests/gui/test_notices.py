@@ -20,6 +20,7 @@ from realtime_unmask.errors import (
     MediaMissing,
     MediaUnsupported,
     OutputError,
+    UnmaskError,
 )
 from realtime_unmask.ui import problems
 from realtime_unmask.ui.app import Language
@@ -77,13 +78,13 @@ ENGLISH = "The English words."
 IN_DETAIL = (
     "source", "no_stream", "camera_failed", "engines", "engine_lost", "output_failed",
     "virtual_camera_refused", "no_microphone", "no_sound", "file_missing", "file_damaged",
-    "file_unsupported", "not_written", "incomplete",
+    "file_unsupported", "not_written", "incomplete", "output_unfinished", "refused", "fault",
 )  # fmt: skip
 BY_NAME = (
     "opening", "stalled", "asleep", "loading", "late", "gpu", "quality", "choose_face",
     "sound_lost", "disk_full", "camera_busy", "camera_denied", "no_camera", "no_virtual_camera",
     "virtual_camera_gone", "no_vcam_package", "no_picture", "no_face", "several_faces",
-    "small_face", "masked_face", "cut_face", "dark_face",
+    "small_face", "masked_face", "cut_face", "dark_face", "source_stuck", "engines_stuck",
 )  # fmt: skip
 
 
@@ -94,18 +95,37 @@ def test_each_kind_of_problem_is_said_in_german(german: None, kind: str) -> None
     assert (f" Im Einzelnen: {ENGLISH}" in said) == (kind in IN_DETAIL)
 
 
-def kinds_of_errors() -> Iterator[str]:
-    """What errors are raised with in the program, where they say their kind."""
+def kinds_in_the_code() -> Iterator[str]:
+    """What errors and notices are made with in the program, where they say their kind."""
     for path in Path(realtime_unmask.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            named = isinstance(node, ast.Call) and getattr(node.func, "id", "") in WITH_KIND
-            if named and isinstance(node.args[-1], ast.Constant):
-                yield node.args[-1].value
+            name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
+            if name in (*WITH_KIND, "Notice", "Problem"):
+                kind = node.args[-1 if name in WITH_KIND else 0]
+                if isinstance(kind, ast.Constant):
+                    yield kind.value
 
 
-def test_the_window_has_words_for_each_kind_of_error() -> None:
-    found = set(kinds_of_errors())
-    assert {"no_camera", "no_vcam_package", "dark_face"} <= found <= {*BY_NAME, *IN_DETAIL}
+def test_the_window_has_words_for_each_kind_of_trouble() -> None:
+    found = set(kinds_in_the_code())
+    wanted = {"no_camera", "no_vcam_package", "dark_face", "engines_stuck", "loading"}
+    assert wanted <= found <= {*BY_NAME, *IN_DETAIL}
+
+
+def classes_of_errors(base: type[UnmaskError] = UnmaskError) -> Iterator[type[UnmaskError]]:
+    yield base
+    for one in base.__subclasses__():
+        if one.__module__ == base.__module__:
+            yield from classes_of_errors(one)
+
+
+@pytest.mark.parametrize(
+    "error", [one for one in classes_of_errors() if one.__name__ not in WITH_KIND]
+)
+def test_no_error_is_said_in_english_alone(german: None, error: type[UnmaskError]) -> None:
+    for text in (problems.sentence(error(ENGLISH)), problems.said("x", error(ENGLISH)).text):
+        assert not text.startswith((ENGLISH, "Im Einzelnen"))
+        assert text.endswith(f" Im Einzelnen: {ENGLISH}")
 
 
 @pytest.mark.parametrize(

@@ -1008,5 +1008,25 @@
       <source>Something that this program needs is missing.</source>
       <translation>Etwas, das dieses Programm braucht, fehlt.</translation>
     </message>
+    <message>
+      <source>The source does not answer; it was left behind.</source>
+      <translation>Die Quelle antwortet nicht; auf sie wird nicht länger gewartet.</translation>
+    </message>
+    <message>
+      <source>The networks are still at work; they end by themselves.</source>
+      <translation>Die Netze arbeiten noch; sie enden von selbst.</translation>
+    </message>
+    <message>
+      <source>An output is not finished yet.</source>
+      <translation>Eine Ausgabe ist noch nicht fertig.</translation>
+    </message>
+    <message>
+      <source>This cannot be done.</source>
+      <translation>Das geht nicht.</translation>
+    </message>
+    <message>
+      <source>There is a fault in this program.</source>
+      <translation>In diesem Programm ist ein Fehler.</translation>
+    </message>
   </context>
 </TS>
