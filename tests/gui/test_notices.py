@@ -21,6 +21,7 @@ from realtime_unmask.errors import (
     MediaUnsupported,
     OutputError,
     UnmaskError,
+    WebPageError,
 )
 from realtime_unmask.ui import problems
 from realtime_unmask.ui.app import Language
@@ -135,6 +136,7 @@ def test_no_error_is_said_in_english_alone(german: None, error: type[UnmaskError
         (MediaDamaged(ENGLISH), "Die Datei ist beschädigt"),
         (MediaUnsupported(ENGLISH), "Mit dieser Datei"),
         (OutputError(ENGLISH), "Eine Datei kann nicht geschrieben"),
+        (WebPageError(ENGLISH), "Eine Ausgabe ist ausgefallen"),
         (EngineDamaged(ENGLISH), "Die Netze können"),
         (AssetError(ENGLISH), "Etwas, das dieses Programm braucht"),
         (KeyError(ENGLISH), "Ein Fehler dieses Programms"),
