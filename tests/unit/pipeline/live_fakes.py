@@ -11,11 +11,13 @@ from dataclasses import replace
 import numpy as np
 
 from realtime_unmask.errors import OutputError
-from realtime_unmask.pipeline.live import LiveSession
+from realtime_unmask.pipeline.live import LiveFrame, LiveSession
 from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult, Likeness
 from realtime_unmask.unmask.unmasker import State
+
+Start = Callable[..., LiveSession]
 
 
 class FakeUnmasker(AtOnce):
@@ -103,3 +105,21 @@ def grey(frame: Frame) -> int:
     with suppress(IndexError):
         return int(np.asarray(frame.image)[0, 0, 0])
     return -1
+
+
+def wait_done(session: LiveSession) -> LiveFrame:
+    """The next frame that went through the networks."""
+    found: list[LiveFrame] = []
+
+    def done() -> bool:
+        frame = session.latest.take(0.01)
+        found.extend([frame] if frame is not None and frame.status == "done" else [])
+        return bool(found)
+
+    wait_until(done, "a frame that went through the networks")
+    return found[0]
+
+
+def kinds(session: LiveSession) -> set[str]:
+    """Of what it has to say now."""
+    return {notice.kind for notice in session.notices()}

@@ -12,9 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from realtime_unmask.errors import EngineError, OutputError
-from realtime_unmask.pipeline.convert import ConvertOptions, convert_video
+from realtime_unmask.pipeline.convert import convert_video
 from realtime_unmask.pipeline.live_values import AtOnce
-from realtime_unmask.sinks.encoding import Encoding
 from realtime_unmask.sinks.video import VideoSink
 from realtime_unmask.types import Frame, FrameResult
 from realtime_unmask.unmask.unmasker import State, Unmasker
@@ -22,8 +21,8 @@ from tests.media import make
 from tests.media.look import look, playable
 from tests.media.make import Video, write
 from tests.unit.conftest import FakeEngine, Planes, lower_face
+from tests.unit.pipeline.convert_fakes import FAST
 
-FAST = ConvertOptions(Encoding(preset="ultrafast"))
 Clip = list[NDArray[np.uint8]]
 
 

@@ -5,62 +5,28 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from realtime_unmask.capture.scripted import ScriptedCamera, Step
-from realtime_unmask.errors import EngineLost, EngineUnavailable, OutputError, UsageError
-from realtime_unmask.pipeline.live import LiveFrame, LiveSession
+from realtime_unmask.errors import OutputError, UsageError
+from realtime_unmask.pipeline.live import LiveSession
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult, Likeness
 from realtime_unmask.unmask.unmasker import State
 from tests.unit.pipeline.live_fakes import (
     FakeUnmasker,
     ListSink,
+    Start,
     books_balance,
     grey,
+    kinds,
     live_threads,
+    wait_done,
     wait_until,
 )
-
-Start = Callable[..., LiveSession]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts sessions; afterwards all are stopped, their books balance, no thread is left."""
-    made: list[LiveSession] = []
-
-    def begin(camera: ScriptedCamera | None = None, make=FakeUnmasker, **more) -> LiveSession:  # type: ignore[no-untyped-def]
-        session = LiveSession(camera or ScriptedCamera(), make, **more)
-        made.append(session)
-        session.start()
-        return session
-
-    yield begin
-    for session in made:
-        assert session.stop() == ()
-        assert books_balance(session)
-    assert live_threads() == []
-
-
-def _wait_done(session: LiveSession) -> LiveFrame:
-    found: list[LiveFrame] = []
-
-    def done() -> bool:
-        frame = session.latest.take(0.01)
-        found.extend([frame] if frame is not None and frame.status == "done" else [])
-        return bool(found)
-
-    wait_until(done, "a frame that went through the networks")
-    return found[0]
-
-
-def _kinds(session: LiveSession) -> set[str]:
-    return {notice.kind for notice in session.notices()}
 
 
 def test_the_cameras_picture_is_shown_until_the_networks_are_ready(start: Start) -> None:
@@ -76,7 +42,7 @@ def test_the_cameras_picture_is_shown_until_the_networks_are_ready(start: Start)
     assert first.shown.image is first.result.frame.image
     assert session.stats().backend == ""
     loaded.set()
-    frame = _wait_done(session)
+    frame = wait_done(session)
     assert grey(frame.shown) == 255 - grey(frame.result.frame)
     assert (session.stats().backend, session.stats().reason) == ("fake", "it is a fake")
 
@@ -84,7 +50,7 @@ def test_the_cameras_picture_is_shown_until_the_networks_are_ready(start: Start)
 def test_a_slow_worker_gets_the_newest_frame_and_drops_are_counted(start: Start) -> None:
     session = start(make=lambda s: FakeUnmasker(s, seconds=0.05))
     wait_until(lambda: session.stats().drops.get("worker busy", 0) > 10, "drops")
-    frame = _wait_done(session)
+    frame = wait_done(session)
     assert time.perf_counter_ns() - frame.captured_ns < 1e9  # the newest, not one of a long queue
     session.stop()
     assert books_balance(session)
@@ -93,7 +59,7 @@ def test_a_slow_worker_gets_the_newest_frame_and_drops_are_counted(start: Start)
 def test_frames_never_change_their_order(start: Start) -> None:
     sink = ListSink()
     session = start(make=lambda s: FakeUnmasker(s, seconds=0.001 if s.threads else 0.003))
-    _wait_done(session)
+    wait_done(session)
     session.attach("record", lambda first: sink, keep_all=True)
     session.update(threads=1)
     wait_until(lambda: len(sink.frames) > 60, "sixty frames")
@@ -110,7 +76,7 @@ def test_settings_change_between_two_frames(start: Start) -> None:
         return made[-1]
 
     session = start(make=make)
-    _wait_done(session)
+    wait_done(session)
     session.update(strength=0.25, mirror=True)
     wait_until(lambda: made[-1].seen[-1].strength == 0.25, "the new strength")
     assert len(made) == 1
@@ -132,7 +98,7 @@ def test_a_bare_face_is_followed_and_mirrored_with_the_picture(start: Start) -> 
     crop[:, 0] = 255
     mine = Likeness(crop, np.zeros((478, 3), np.float32), crop[..., 0])
     session.update(likeness=mine)
-    _wait_done(session)
+    wait_done(session)
     wait_until(lambda: made[-1].followed[-1] is mine, "the face")
     session.update(mirror=True)
     wait_until(lambda: made[-1].followed[-1] is not mine, "its mirror image")
@@ -152,10 +118,10 @@ def test_the_picture_is_mirrored_and_turned_before_it_is_unmasked(start: Start) 
 
     session = start(ScriptedCamera(paint=paint))
     session.update(mirror=True)
-    wait_until(lambda: bool(_wait_done(session).result.frame.image[0, -1, 0] == 200), "mirrored")
+    wait_until(lambda: bool(wait_done(session).result.frame.image[0, -1, 0] == 200), "mirrored")
     session.update(mirror=False, rotate=90)
-    wait_until(lambda: _wait_done(session).shown.image.shape == (64, 48, 3), "turned")
-    assert _wait_done(session).result.frame.image[0, -1, 0] == 200
+    wait_until(lambda: wait_done(session).shown.image.shape == (64, 48, 3), "turned")
+    assert wait_done(session).result.frame.image[0, -1, 0] == 200
 
 
 def test_another_picture_size_begins_another_sequence(start: Start) -> None:
@@ -167,7 +133,7 @@ def test_another_picture_size_begins_another_sequence(start: Start) -> None:
 
     camera = ScriptedCamera([Step(frames=30), Step(frames=30, size=(32, 32), fps=float("nan"))])
     session = start(camera, make)
-    wait_until(lambda: _wait_done(session).shown.width == 32, "the new size")
+    wait_until(lambda: wait_done(session).shown.width == 32, "the new size")
     states = {id(state) for state in made[0].states[2:]}  # without the warm-up's
     assert len(states) == 2
 
@@ -201,70 +167,29 @@ def test_a_stalled_camera_is_said_and_opened_again(start: Start) -> None:
     session = start(camera)
     wait_until(lambda: camera.given == 10, "ten frames")
     began = time.monotonic()
-    wait_until(lambda: "stalled" in _kinds(session), "the notice")
+    wait_until(lambda: "stalled" in kinds(session), "the notice")
     assert time.monotonic() - began < 1.5
     wait_until(lambda: camera.opened >= 2, "another try")
     wait_until(lambda: camera.given > 12, "pictures again")
-    wait_until(lambda: "stalled" not in _kinds(session), "the notice goes away")
+    wait_until(lambda: "stalled" not in kinds(session), "the notice goes away")
 
 
 def test_an_unplugged_camera_comes_back_by_itself(start: Start) -> None:
     camera = ScriptedCamera([Step(frames=5, gone_s=1.0)])
     session = start(camera)
-    wait_until(lambda: "no_camera" in _kinds(session), "the notice")
+    wait_until(lambda: "no_camera" in kinds(session), "the notice")
     last = session.latest.take()  # the last picture is still there for the window
     assert last is None or last.shown.width == 64
     wait_until(lambda: camera.given > 10, "pictures again", 4.0)
-    wait_until(lambda: _kinds(session) == set(), "the notice goes away")
+    wait_until(lambda: kinds(session) == set(), "the notice goes away")
     assert camera.opened == camera.closed + 1
 
 
 def test_another_source_takes_over_from_one_that_is_gone(start: Start) -> None:
     session = start(ScriptedCamera([Step(gone_s=60)]))
-    wait_until(lambda: "no_camera" in _kinds(session), "the notice")
+    wait_until(lambda: "no_camera" in kinds(session), "the notice")
     session.choose_source(ScriptedCamera(size=(80, 60)))
-    assert _wait_done(session).shown.width == 80
-
-
-def test_a_worker_that_hangs_is_passed_over_until_it_answers(start: Start) -> None:
-    gate = threading.Event()
-    session = start(make=lambda s: FakeUnmasker(s, gate=gate))
-    wait_until(lambda: "late" in _kinds(session), "the notice")
-    shown = session.stats().shown
-    wait_until(lambda: session.stats().shown > shown + 10, "the camera's own picture goes on")
-    frame = session.latest.take(1.0)
-    assert frame is not None and frame.status == "late"
-    gate.set()
-    _wait_done(session)
-    assert "late" not in _kinds(session)
-    assert session.stats().drops["late"] == 1
-
-
-def test_another_backend_takes_over_when_it_is_warm_and_no_frame_is_lost(start: Start) -> None:
-    may_finish = threading.Event()
-    made: list[FakeUnmasker] = []
-
-    def make(settings: Settings) -> FakeUnmasker:
-        if settings.backend == "onnxruntime":
-            may_finish.wait(10)
-        made.append(FakeUnmasker(settings, backend=settings.backend))
-        return made[-1]
-
-    sink = ListSink()
-    session = start(ScriptedCamera(fps=60), make)
-    _wait_done(session)
-    session.attach("record", lambda first: sink, keep_all=True)
-    session.update(backend="onnxruntime")
-    wait_until(lambda: len(sink.frames) > 10, "the old one goes on")
-    assert session.stats().backend == "auto"
-    may_finish.set()
-    wait_until(lambda: session.stats().backend == "onnxruntime", "the new one")
-    wait_until(lambda: made[0].closed != "", "the old one is closed")
-    assert made[0].closed == made[0].made  # in its own thread
-    wait_until(lambda: len(made[1].states) > 2, "more than the warm-up")
-    assert made[1].states[-1] is made[0].states[-1]  # with the memory of the sequence
-    session.detach("record")
-    assert session.stats().drops.get("worker busy", 0) <= 3  # scheduling, not the change
+    assert wait_done(session).shown.width == 80
 
 
 def test_after_a_long_pause_nothing_old_is_carried_along(start: Start) -> None:
@@ -288,77 +213,13 @@ def test_after_a_long_pause_nothing_old_is_carried_along(start: Start) -> None:
     assert served.count(1) == 2 and set(served) - {1}
 
 
-def test_a_backend_that_cannot_be_made_leaves_the_old_one_at_work(start: Start) -> None:
-    def make(settings: Settings) -> FakeUnmasker:
-        if settings.backend == "tensorrt":
-            raise EngineUnavailable("There is no driver. Install it.")
-        return FakeUnmasker(settings)
-
-    session = start(make=make)
-    _wait_done(session)
-    session.update(backend="tensorrt")
-    wait_until(lambda: "engines" in _kinds(session), "the notice")
-    _wait_done(session)
-    assert session.stats().backend == "fake"
-
-
-def test_a_remembered_backend_that_is_not_there_any_more_gives_way_to_the_cpu(
-    start: Start,
-) -> None:
-    def make(settings: Settings) -> FakeUnmasker:
-        if settings.backend == "tensorrt":
-            raise EngineUnavailable("There is no driver. Install it.")
-        return FakeUnmasker(settings, backend=settings.backend)
-
-    session = start(make=make, settings=Settings(backend="tensorrt"))
-    _wait_done(session)
-    assert session.stats().backend == "cpu"
-    (notice,) = [n for n in session.notices() if n.kind == "engines"]
-    assert "no driver" in notice.text and "CPU" in notice.text
-
-
-def test_a_lost_device_goes_on_with_the_cpu(start: Start) -> None:
-    broken = threading.Event()
-
-    def fault(frame: Frame) -> None:
-        if broken.is_set():
-            raise EngineLost("The GPU ran out of memory.")
-
-    def make(settings: Settings) -> FakeUnmasker:
-        cpu = settings.backend == "cpu"
-        return FakeUnmasker(
-            settings, backend=settings.backend, fault=(lambda f: None) if cpu else fault
-        )
-
-    session = start(make=make)
-    _wait_done(session)
-    broken.set()
-    wait_until(lambda: session.stats().backend == "cpu", "the CPU")
-    _wait_done(session)
-    (notice,) = [n for n in session.notices() if n.kind == "engine_lost"]
-    assert "out of memory" in notice.text and "CPU" in notice.text
-    session.update(threads=1)
-    assert "engine_lost" not in _kinds(session)
-    session.update(strength=0.5)  # still in force with another backend than was asked for
-    wait_until(lambda: session.settings.strength == 0.5, "the change")
-
-
-def test_networks_that_cannot_be_loaded_leave_the_picture(start: Start) -> None:
-    def make(settings: Settings) -> FakeUnmasker:
-        raise EngineUnavailable("No backend works here.")
-
-    session = start(make=make)
-    wait_until(lambda: "engines" in _kinds(session), "the notice")
-    wait_until(lambda: session.stats().shown > 3, "pictures")
-
-
 def test_a_failing_output_does_not_disturb_the_others(start: Start) -> None:
     good, bad = ListSink(), ListSink(full_after=5)
     session = start()
-    _wait_done(session)
+    wait_done(session)
     session.attach("page", lambda first: good)
     session.attach("record", lambda first: bad, keep_all=True)
-    wait_until(lambda: "disk_full" in _kinds(session), "the notice")
+    wait_until(lambda: "disk_full" in kinds(session), "the notice")
     (notice,) = [n for n in session.notices() if n.kind == "disk_full"]
     assert (notice.output, notice.grave) == ("record", True)
     assert bad.ended == "aborted"
@@ -394,18 +255,18 @@ def test_a_badge_is_on_what_leaves_unless_it_is_switched_off(start: Start) -> No
     sink = ListSink()
     camera = ScriptedCamera(paint=lambda i, w, h: np.zeros((h, w, 3), np.uint8), size=(320, 240))
     session = start(camera)
-    _wait_done(session)
+    wait_done(session)
     session.attach("page", lambda first: sink)
     wait_until(lambda: len(sink.frames) > 1, "frames")
     assert sink.frames[0].image.min() < 255  # the picture itself is plain white
-    assert _wait_done(session).shown.image.min() == 255
+    assert wait_done(session).shown.image.min() == 255
     session.update(badge=False)
     wait_until(lambda: bool(sink.frames[-1].image.min() == 255), "no badge")
 
 
 def test_a_snapshot_is_a_picture_that_says_what_it_is(start: Start, tmp_path: Path) -> None:
     session = start()
-    _wait_done(session)
+    wait_done(session)
     first, second = session.snapshot(tmp_path / "new"), session.snapshot(tmp_path / "new")
     assert first != second
     assert b"AI-reconstructed" in first.read_bytes()
@@ -414,11 +275,11 @@ def test_a_snapshot_is_a_picture_that_says_what_it_is(start: Start, tmp_path: Pa
 def test_the_camera_is_released_when_nobody_looks(start: Start) -> None:
     camera = ScriptedCamera()
     session = start(camera, idle_s=0.3)
-    _wait_done(session)
+    wait_done(session)
     session.set_visible(False)
     wait_until(lambda: session.stats().asleep, "sleep")
     wait_until(lambda: camera.closed == camera.opened, "the camera is released")
-    assert _kinds(session) == {"asleep"}
+    assert kinds(session) == {"asleep"}
     given = camera.given
     time.sleep(0.3)
     assert camera.given == given

@@ -12,7 +12,13 @@ import pytest
 from realtime_unmask.capture.camera_process import ProcessSource
 from realtime_unmask.pipeline.live import LiveSession
 from tests.unit.capture import devices_for_tests as devices
-from tests.unit.pipeline.live_fakes import FakeUnmasker, books_balance, live_threads, wait_until
+from tests.unit.pipeline.live_fakes import (
+    FakeUnmasker,
+    books_balance,
+    kinds,
+    live_threads,
+    wait_until,
+)
 
 
 @dataclass
@@ -50,31 +56,27 @@ def session(camera: Steered) -> Iterator[LiveSession]:
     assert all(source.pid == 0 for source in camera.made)
 
 
-def _kinds(session: LiveSession) -> set[str]:
-    return {notice.kind for notice in session.notices()}
-
-
 def test_a_driver_that_hangs_is_noticed_killed_and_started_again(
     camera: Steered, session: LiveSession
 ) -> None:
     camera.set("hang", True)
-    wait_until(lambda: "stalled" in _kinds(session), "the notice")
+    wait_until(lambda: "stalled" in kinds(session), "the notice")
     wait_until(lambda: camera.made[0].pid == 0, "the old process is gone")
     camera.set("hang", False)
     shown = session.stats().shown
     wait_until(lambda: session.stats().shown > shown + 5, "pictures again", 20)
-    wait_until(lambda: _kinds(session) == set(), "nothing more to say")
+    wait_until(lambda: kinds(session) == set(), "nothing more to say")
     assert len(camera.made) >= 2
 
 
 def test_a_camera_that_was_unplugged_comes_back(camera: Steered, session: LiveSession) -> None:
     camera.set("gone", True)
-    wait_until(lambda: "no_camera" in _kinds(session), "the notice")
+    wait_until(lambda: "no_camera" in kinds(session), "the notice")
     time.sleep(1.0)
     shown = session.stats().shown
     camera.set("gone", False)
     wait_until(lambda: session.stats().shown > shown, "pictures again")
-    wait_until(lambda: "no_camera" not in _kinds(session), "the notice goes away")
+    wait_until(lambda: "no_camera" not in kinds(session), "the notice goes away")
 
 
 def test_stop_comes_at_once_from_a_read_that_hangs(camera: Steered, session: LiveSession) -> None:

@@ -4,46 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from realtime_unmask.capture.scripted import ScriptedCamera, ScriptedSource
-from realtime_unmask.capture.stream import SourceSpec
-from realtime_unmask.pipeline.live import LiveSession
 from realtime_unmask.pipeline.live_values import LiveFrame, LiveOptions
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import (
-    Alignment,
-    Face,
-    Frame,
-    FrameResult,
-    MaskMap,
-    Reconstruction,
-)
+from realtime_unmask.types import Alignment, Face, Frame, FrameResult, MaskMap, Reconstruction
 from realtime_unmask.unmask.unmasker import State
-from tests.unit.pipeline.live_fakes import FakeUnmasker, books_balance, live_threads, wait_until
-
-Start = Callable[..., LiveSession]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts a session; afterwards it is stopped, its books balance, no thread is left."""
-    made: list[LiveSession] = []
-
-    def begin(source: SourceSpec, make=FakeUnmasker, **more) -> LiveSession:  # type: ignore[no-untyped-def]  # noqa: E501
-        made.append(LiveSession(source, make, **more))
-        made[-1].start()
-        return made[-1]
-
-    yield begin
-    for session in made:
-        assert session.stop() == ()
-        assert books_balance(session)
-    assert live_threads() == []
+from tests.unit.pipeline.live_fakes import FakeUnmasker, Start, wait_until
 
 
 class Surprising(ScriptedCamera):

@@ -2,71 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from realtime_unmask.capture.probe import probe
-from realtime_unmask.errors import EngineError, MediaDamaged, OutputError, UsageError
 from realtime_unmask.media import Grading
-from realtime_unmask.pipeline.convert import (
-    ConvertOptions,
-    ConvertReport,
-    Progress,
-    check_outputs,
-    convert_video,
-)
-from realtime_unmask.pipeline.live_values import AtOnce
-from realtime_unmask.sinks import partial
+from realtime_unmask.pipeline.convert import ConvertOptions, Progress, convert_video
 from realtime_unmask.sinks.encoding import Encoding
-from realtime_unmask.sinks.targets import Target
-from realtime_unmask.sinks.video import NOTICE, VideoSink
-from realtime_unmask.types import Frame, FrameResult
-from tests.media.look import Look, corners, look, playable
-from tests.media.make import TICK, Video, join, picture, shortened, write
-
-FAST = ConvertOptions(Encoding(preset="ultrafast"))
-
-
-@dataclass
-class Each(AtOnce):
-    """An unmasker that makes of each frame what the function makes of it."""
-
-    make: Callable[[Frame], FrameResult]
-
-    def process(self, frame: Frame, state: object) -> FrameResult:
-        return self.make(frame)
-
-
-@Each
-def untouched(frame: Frame) -> FrameResult:
-    return FrameResult(frame, frame, None)
-
-
-@Each
-def painted(frame: Frame) -> FrameResult:
-    """The middle becomes orange."""
-    image, shown = frame.image.copy(), np.zeros(frame.image.shape[:2], np.uint8)
-    image[100:140, 140:180] = (250, 140, 20)
-    shown[100:140, 140:180] = 200
-    return FrameResult(frame, replace(frame, image=image), shown)
-
-
-def convert(source: Path, out: Path, options: ConvertOptions = FAST) -> tuple[ConvertReport, Look]:
-    report = convert_video(source, out, untouched, options)
-    return report, look(out, images=True)
-
-
-def spoken(found: Look, track: int) -> list[tuple[Fraction, bytes]]:
-    pairs = zip(found.packet_times[track], found.packets[track], strict=True)
-    return [(time, data) for time, data in pairs if data.strip(b"\0")]
+from realtime_unmask.sinks.video import NOTICE
+from tests.media.look import corners, look
+from tests.media.make import TICK, Video, picture, write
+from tests.unit.pipeline.convert_fakes import FAST, convert, painted, untouched
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mov"])
@@ -262,161 +212,6 @@ def test_side_by_side_shows_before_and_after(tmp_path: Path) -> None:
     assert image.shape == (240, 640, 3)
     assert np.abs(image[120, 160].astype(int) - picture(2, 320, 240)[120, 160]).max() < 12
     assert np.abs(image[120, 480].astype(int) - (250, 140, 20)).max() < 12
-
-
-def test_glued_recordings_keep_sound_and_pictures_together(tmp_path: Path) -> None:
-    one = write(tmp_path / "one.ts", Video(frames=60, sound=1, container="mpegts"))
-    source = join(tmp_path / "two.ts", one, one)
-    found = convert(source, tmp_path / "out.mp4")[1]
-    assert len(found.pts) == 120
-    times = found.packet_times[1]
-    assert all(b > a for a, b in pairwise(times))
-    assert float(times[-1] - found.pts[-1]) == pytest.approx(0, abs=0.1)
-
-
-@pytest.mark.parametrize("ends_first", ["video", "audio"])
-def test_sound_and_pictures_of_glued_recordings_jump_as_one(
-    tmp_path: Path, ends_first: str
-) -> None:
-    one = write(tmp_path / "one.ts", Video(frames=75, sound=1, container="mpegts"))
-    one = shortened(tmp_path / "part.ts", one, ends_first, 0.5)
-    source = join(tmp_path / "three.ts", one, one, one)
-    found = convert(source, tmp_path / "out.mp4")[1]
-    frames = len(found.pts) // 3
-    assert frames == (60 if ends_first == "video" else 75)
-    parts = [float(found.pts[n * frames] - found.pts[0]) for n in range(3)]
-    word = look(one).packets[1][40][7:]  # a second after the beginning, without its header
-    heard = [time for time, data in spoken(found, 1) if data == word]
-    assert [float(time - heard[0]) for time in heard] == pytest.approx(parts, abs=2e-3)
-    longest = 0.55 if ends_first == "audio" else 0.05
-    assert all(0.01 < b - a < longest for a, b in pairwise(found.packet_times[1]))
-
-
-def test_sound_whose_clock_alone_jumps_goes_on_without_the_pictures(tmp_path: Path) -> None:
-    one = write(tmp_path / "one.ts", Video(frames=270, sound=1, container="mpegts"))
-    two = write(tmp_path / "two.ts", Video(frames=60, sound=1, container="mpegts"))
-    source = join(
-        tmp_path / "back.ts",
-        shortened(tmp_path / "1.ts", one, "audio", 7),
-        shortened(tmp_path / "2.ts", two, "video", 10),
-    )
-    found = convert(source, tmp_path / "out.mp4")[1]
-    assert len(found.packets[1]) == len(look(source).packets[1]) > 180
-    assert all(0.01 < b - a < 0.05 for a, b in pairwise(found.packet_times[1]))
-
-
-@pytest.mark.parametrize("name", ["ü ✓ '$(x)'.mp4", "-dash.mp4", "http:colon.mp4", "a%03d.mp4"])
-def test_any_file_name_will_do(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    write(Path("plain.mp4"), Video(frames=3)).rename(name)
-    convert_video(Path(name), Path("out") / name, untouched, FAST)
-    assert (tmp_path / "out" / name).exists()
-
-
-def test_a_damaged_video_is_converted_as_far_as_it_goes(tmp_path: Path) -> None:
-    video = Video(frames=90, container_options={"movflags": "faststart"}, sound=1)
-    whole = write(tmp_path / "whole.mp4", video).read_bytes()
-    source = tmp_path / "cut.mp4"
-    source.write_bytes(whole[: len(whole) * 6 // 10])
-    with pytest.raises(MediaDamaged, match=r"cut\.mp4 is damaged.* They are in .*out\.mp4") as e:
-        convert_video(source, tmp_path / "out.mp4", untouched, FAST)
-    assert len(look(tmp_path / "out.mp4").pts) == e.value.frames_kept > 20
-
-
-def test_of_a_damaged_video_the_maps_alone_are_kept_where_only_they_were_missing(
-    tmp_path: Path,
-) -> None:
-    fast = {"movflags": "faststart"}
-    whole = write(tmp_path / "w.mp4", Video(frames=90, container_options=fast)).read_bytes()
-    source, maps = tmp_path / "cut.mp4", tmp_path / "maps.mp4"
-    source.write_bytes(whole[: len(whole) * 6 // 10])
-    with pytest.raises(MediaDamaged, match=r"They are in .*maps\.mp4") as e:
-        convert_video(source, None, painted, replace(FAST, maps=maps))
-    assert len(look(maps).pts) == e.value.frames_kept > 20
-
-
-def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
-    source = write(tmp_path / "in.mp4", Video(frames=3))
-    data = source.read_bytes()
-    (tmp_path / "link.mp4").hardlink_to(source)
-    for target in (source, tmp_path / "link.mp4", tmp_path / "." / "in.mp4"):
-        with pytest.raises(UsageError, match="is an input"):
-            convert_video(source, target, untouched, replace(FAST, force=True))
-    assert source.read_bytes() == data
-
-
-@pytest.mark.parametrize("maps", [False, True])
-def test_an_input_is_not_overwritten_while_the_result_is_being_written(
-    tmp_path: Path, maps: bool
-) -> None:
-    source = write(tmp_path / "talk.partial.mp4", Video(frames=3))
-    data = source.read_bytes()
-    target, options = tmp_path / "talk.mp4", replace(FAST, force=True)
-    if maps:
-        target, options = tmp_path / "out.mp4", replace(options, maps=target)
-    with pytest.raises(UsageError, match=r", while it is being written, .* is an input"):
-        convert_video(source, target, untouched, options)
-    assert source.read_bytes() == data
-    assert [path.name for path in tmp_path.iterdir()] == [source.name]
-
-
-@pytest.mark.parametrize(("system", "one"), [("darwin", True), ("linux", False)])
-def test_names_that_differ_in_case_are_one_where_the_disk_takes_them_for_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, one: bool
-) -> None:
-    sources = [tmp_path / "monday" / "Talk.mp4", tmp_path / "friday" / "talk.mp4"]
-    outputs = [tmp_path / "out" / source.name for source in sources]
-    monkeypatch.setattr(partial, "sys", SimpleNamespace(platform=system))
-    targets = [Target(*pair, "A result") for pair in zip(sources, outputs, strict=True)]
-    with pytest.raises(UsageError, match="would both be") if one else nullcontext():
-        check_outputs(targets, force=True)
-
-
-@pytest.mark.parametrize("sources", [("1.mp4", "2.mp4"), ("1.mp4", "1.mp4")])
-def test_no_result_has_the_partial_name_of_another_one(
-    tmp_path: Path, sources: tuple[str, str]
-) -> None:
-    whole, partial = tmp_path / "a.mp4", tmp_path / "a.partial.mp4"
-    for paths in ((whole, partial), (partial, whole)):
-        targets = [Target(Path(s), path, "A file") for s, path in zip(sources, paths, strict=True)]
-        with pytest.raises(UsageError, match=r"both be written to .*a\.partial\.mp4"):
-            check_outputs(targets, force=True)
-
-
-@pytest.mark.parametrize("fault", [KeyboardInterrupt(), EngineError("The engine is gone.")])
-def test_a_stop_and_an_error_remove_everything(tmp_path: Path, fault: BaseException) -> None:
-    source = write(tmp_path / "in.mp4", Video(frames=60, sound=1))
-
-    @Each
-    def failing(frame: Frame) -> FrameResult:
-        if frame.index == 45:
-            raise fault
-        return FrameResult(frame, frame, None)
-
-    options = replace(FAST, maps=tmp_path / "maps.mp4")
-    with pytest.raises(type(fault)):
-        convert_video(source, tmp_path / "out.mp4", failing, options)
-    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
-
-
-def test_maps_that_cannot_be_written_do_not_cost_the_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source = write(tmp_path / "in.mp4", Video(frames=60))
-    real = VideoSink.write
-
-    def fails_late(sink: VideoSink, frame: Frame, deep: object = None) -> None:
-        if sink.path.name == "maps.mp4" and frame.index == 40:
-            raise OutputError("The disk is full.")
-        real(sink, frame, deep)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(VideoSink, "write", fails_late)
-    options = replace(FAST, maps=tmp_path / "maps.mp4")
-    with pytest.raises(OutputError, match="disk is full"):
-        convert_video(source, tmp_path / "out.mp4", painted, options)
-    assert len(playable(tmp_path / "out.partial.mp4")) >= 40
-    assert len(playable(tmp_path / "maps.partial.mp4")) >= 39
-    assert not (tmp_path / "out.mp4").exists()
 
 
 def test_progress_counts_every_frame(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -11,9 +12,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.media.look import look
-from tests.media.make import Video, write
-from tests.unit.pipeline.test_video_convert import FAST, convert, spoken
+from tests.media.look import Look, look
+from tests.media.make import Video, join, shortened, write
+from tests.unit.pipeline.convert_fakes import FAST, convert
+
+
+def spoken(found: Look, track: int) -> list[tuple[Fraction, bytes]]:
+    pairs = zip(found.packet_times[track], found.packets[track], strict=True)
+    return [(time, data) for time, data in pairs if data.strip(b"\0")]
 
 
 def test_all_sound_is_copied_bit_for_bit_and_in_time(tmp_path: Path) -> None:
@@ -150,3 +156,44 @@ def test_subtitles_that_do_not_fit_are_named(tmp_path: Path) -> None:
     assert [kind for kind, _ in found.kinds] == ["video", "audio"]
     assert len(report.notes) == 1
     assert "subtitle track 2 (srt)" in report.notes[0] and ".mkv can hold it" in report.notes[0]
+
+
+def test_glued_recordings_keep_sound_and_pictures_together(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.ts", Video(frames=60, sound=1, container="mpegts"))
+    source = join(tmp_path / "two.ts", one, one)
+    found = convert(source, tmp_path / "out.mp4")[1]
+    assert len(found.pts) == 120
+    times = found.packet_times[1]
+    assert all(b > a for a, b in pairwise(times))
+    assert float(times[-1] - found.pts[-1]) == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize("ends_first", ["video", "audio"])
+def test_sound_and_pictures_of_glued_recordings_jump_as_one(
+    tmp_path: Path, ends_first: str
+) -> None:
+    one = write(tmp_path / "one.ts", Video(frames=75, sound=1, container="mpegts"))
+    one = shortened(tmp_path / "part.ts", one, ends_first, 0.5)
+    source = join(tmp_path / "three.ts", one, one, one)
+    found = convert(source, tmp_path / "out.mp4")[1]
+    frames = len(found.pts) // 3
+    assert frames == (60 if ends_first == "video" else 75)
+    parts = [float(found.pts[n * frames] - found.pts[0]) for n in range(3)]
+    word = look(one).packets[1][40][7:]  # a second after the beginning, without its header
+    heard = [time for time, data in spoken(found, 1) if data == word]
+    assert [float(time - heard[0]) for time in heard] == pytest.approx(parts, abs=2e-3)
+    longest = 0.55 if ends_first == "audio" else 0.05
+    assert all(0.01 < b - a < longest for a, b in pairwise(found.packet_times[1]))
+
+
+def test_sound_whose_clock_alone_jumps_goes_on_without_the_pictures(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.ts", Video(frames=270, sound=1, container="mpegts"))
+    two = write(tmp_path / "two.ts", Video(frames=60, sound=1, container="mpegts"))
+    source = join(
+        tmp_path / "back.ts",
+        shortened(tmp_path / "1.ts", one, "audio", 7),
+        shortened(tmp_path / "2.ts", two, "video", 10),
+    )
+    found = convert(source, tmp_path / "out.mp4")[1]
+    assert len(found.packets[1]) == len(look(source).packets[1]) > 180
+    assert all(0.01 < b - a < 0.05 for a, b in pairwise(found.packet_times[1]))
