@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PyQt6.QtGui import QResizeEvent
+from PyQt6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+_MARGIN = 40  # px, beside the words
 
 
-class StartPage(QWidget):
-    """A heading, a sentence, and the ways to begin.
+class StartPage(QScrollArea):
+    """A heading, a sentence, and the ways to begin; scrolls where it has too little room.
 
     Signals:
         asked(name): of the button: "start", "demo" or "open".
@@ -31,14 +44,15 @@ class StartPage(QWidget):
         for label in (self.heading, self.text, self.drop):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             label.setWordWrap(True)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(40, 24, 40, 24)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(_MARGIN, 24, _MARGIN, 24)
         column.setSpacing(14)
         column.addStretch(2)
         column.addWidget(self.heading)
         column.addWidget(self.text)
         column.addWidget(self.wait, 0, Qt.AlignmentFlag.AlignHCenter)
-        buttons = QHBoxLayout()
+        self._buttons = buttons = QHBoxLayout()
         buttons.addStretch(1)
         for name, button in (("start", self.start), ("demo", self.demo), ("open", self.open)):
             button.setMinimumHeight(round(button.sizeHint().height() * 1.25))
@@ -48,7 +62,25 @@ class StartPage(QWidget):
         column.addLayout(buttons)
         column.addStretch(2)
         column.addWidget(self.drop)
+        self.setWidget(inside)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its buttons are reached, and shown, by Tab
         self.show_state("looking")
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """The buttons stand below each other where there is no room for a row of them."""
+        super().resizeEvent(event)
+        self._lay_buttons()
+
+    def _lay_buttons(self) -> None:
+        row = (self.start, self.demo, self.open)
+        gaps = (len(row) + 1) * self._buttons.spacing()  # one beside each stretch, too
+        needed = 2 * _MARGIN + sum(button.sizeHint().width() for button in row) + gaps
+        ways = QBoxLayout.Direction
+        self._buttons.setDirection(
+            ways.LeftToRight if needed <= self.width() else ways.TopToBottom
+        )
 
     def show_state(self, state: str) -> None:
         """What is the matter: "looking", "opening", "waiting" (for a camera), "ready" (with one),
@@ -104,3 +136,4 @@ class StartPage(QWidget):
         self.heading.setText(heading)
         self.text.setText(text)
         self.text.setVisible(bool(text))
+        self._lay_buttons()

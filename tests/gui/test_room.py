@@ -8,10 +8,14 @@ import pytest
 from PyQt6.QtCore import QSize
 from PyQt6.QtGui import QFont
 from PyQt6.QtWidgets import QApplication, QLabel, QScrollArea
+from pytestqt.qtbot import QtBot
 
 from realtime_unmask.ui import room
+from realtime_unmask.ui.app import Language
 from realtime_unmask.ui.hotkeys import HotkeySheet
 from realtime_unmask.ui.window import Window
+
+from .stand_ins import FakeStudio
 
 
 @pytest.fixture
@@ -39,6 +43,27 @@ def test_first_start_leaves_the_bar_and_the_words_below_it_in_sight(
     window = open_window()
     assert window.width() < screen.width() and window.height() < screen.height()
     assert window.strip.geometry().bottom() < window.height()
+
+
+@pytest.mark.usefixtures("large_letters")
+def test_start_page_does_not_make_the_window_wider_than_a_small_screen(
+    open_window: Callable[..., Window], studio: FakeStudio, qapp: QApplication, qtbot: QtBot
+) -> None:
+    studio.connected = ()
+    language = Language(qapp)
+    language.choose("de")  # its words are longer
+    try:
+        window = open_window()
+        qtbot.waitUntil(lambda: window.controller.state == "none")
+        assert window.minimumSizeHint().width() <= 800
+        window.resize(800, 500)
+        across = window.start_page.horizontalScrollBar()
+        qtbot.waitUntil(lambda: across is not None and across.maximum() == 0)
+        for button in (window.start_page.start, window.start_page.demo, window.start_page.open):
+            button.setFocus()
+            assert button.visibleRegion().boundingRect().size() == button.size()
+    finally:
+        language.choose("en")
 
 
 @pytest.mark.usefixtures("large_letters")
