@@ -40,7 +40,7 @@ class Live:
     in_flight: more frames on their way at the end than at the beginning.
     missed_by_camera: moments at which the camera's decoder was still busy.
     unmasked_share: share of the frames shown in which every face was unmasked.
-    top_share: of those frames as well, and with nothing left out of the work.
+    top_share: of those frames as well, and with the quality ladder at its top.
     cores_busy: processor seconds a second of the program; the camera's process is not in it.
     """
 
@@ -103,7 +103,7 @@ class Watch:
             return
         self._ages.append((now - live.captured_ns) / 1e6)
         self._unmasked += whole
-        self._top += whole and live.rung <= 0
+        self._top += whole and live.rung == 0
 
     def over(self) -> bool:
         """Was it long enough? To be asked several times a second.

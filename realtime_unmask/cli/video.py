@@ -98,12 +98,6 @@ def video(
         typer.Option("--max-faces", metavar="N", help="How many faces are followed at once."),
     ] = 4,
     like: Like = None,
-    fast: Annotated[
-        bool,
-        typer.Option(
-            "--fast", help="Paint faces once, not in a mirror as well: quicker, less steady."
-        ),
-    ] = False,
     force: Force = False,
     go_on: Continue = False,
     backend: Backend = "auto",
@@ -142,7 +136,6 @@ def video(
         end=parse_time("--end", end),
         side_by_side=side_by_side,
         force=force or go_on,
-        fast=fast,
     )
     if options.end is not None and options.end <= (options.start or 0):
         raise UsageError("--end must be later than --start.")

@@ -32,7 +32,6 @@ from realtime_unmask.sinks.targets import Target, check_apart, targets_of
 from realtime_unmask.sinks.tracks import fit_mp4
 from realtime_unmask.sinks.video import VideoSink
 from realtime_unmask.types import Frame, FrameResult, UInt8
-from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.state import State
 
 # Maps are numbers more than pictures: nearly lossless, over the full range of grey.
@@ -70,7 +69,6 @@ class ConvertOptions:
         maps: also write the maps here, a grey video with the same times.
         side_by_side: before | after in one picture of twice the width.
         force: replace what is there already.
-        fast: faces are painted once, not in a mirror as well.
     """
 
     encoding: Encoding = field(default_factory=Encoding)
@@ -79,7 +77,6 @@ class ConvertOptions:
     maps: Path | None = None
     side_by_side: bool = False
     force: bool = False
-    fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +143,7 @@ def convert_video(
         room = _room(source.info)
         writing = stack.enter_context(WriteBehind(sinks.write, room))
         reading = stack.enter_context(ReadAhead(_read(source), room))
-        state = State(Effort(mirrored=not options.fast))
-        unmasked = stack.enter_context(closing(_unmasked(iter(reading), unmasker, state)))
+        unmasked = stack.enter_context(closing(_unmasked(iter(reading), unmasker, State())))
         faces = painted = frames = 0
         damage: MediaDamaged | None = None
         try:

@@ -56,8 +56,7 @@ class LiveFrame:
             LiveOptions.lost) or "late" (the networks take too long: as the camera gave it).
         captured_ns: time.perf_counter_ns() when the camera gave it.
         chosen: track_id of the face that was chosen; None without one.
-        rung: of the quality ladder that it was made on; 0 is the usual one, where nothing is
-            left out.
+        rung: of the quality ladder that it was made on; 0 is the top, where nothing is left out.
     """
 
     result: FrameResult

@@ -25,7 +25,7 @@ from realtime_unmask.types import Alignment, Float32, UInt8
 from realtime_unmask.unmask import editor
 from realtime_unmask.unmask.card_steps import blurred, disc, following, lab, quantile
 from realtime_unmask.unmask.compositor import Canvas, feather, is_finer, reach
-from realtime_unmask.unmask.editor import Paint, Painted
+from realtime_unmask.unmask.editor import Paint, Painted, Way
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,19 +72,28 @@ class Card:
             with ALONE:  # all of this was made in another stream
                 torch.cuda.current_stream().synchronize()
 
-    def taken(self, planes: Tensor, *, mirrored: bool = False) -> list[Tensor]:
+    def taken(self, planes: Tensor, way: Way = "straight") -> list[Tensor]:
         """The editor's output, (N, 3, S, S) in [-1, 1], as paint in [0, 255], one for each crop.
 
         Args:
-            mirrored: N is twice as many; see editor.start_painting.
+            way: as it was said to `editor.start_painting`; for "both", N is twice as many.
         """
         with self._here():
             made = (planes + 1) * 127.5
-            if mirrored:
+            if way == "both":
                 there, mirror = made.chunk(2)
                 made = (there + mirror.flip(-1)) / 2
+            elif way == "mirror":
+                made = made.flip(-1)
             self._synchronise()  # `planes` belongs to another stream
             return list(made)
+
+    def mean(self, one: Tensor, other: Tensor, both: UInt8) -> Tensor:
+        """As `Painted.mean_with`: (3, S, S) float32 in [0, 255], a new tensor."""
+        import torch
+
+        with self._here():
+            return one + (other - one) * (torch.from_numpy(both).to(self.device) * 0.5)
 
     def finish(
         self, rgb: Tensor, crop: UInt8, hole: UInt8, known: UInt8 | None,
@@ -275,6 +284,13 @@ class CardPainted:
     rgb: Tensor
     confidence: Float32
 
+    def mean_with(self, other: Paint, both: UInt8) -> Paint:
+        """See editor.Paint."""
+        if not isinstance(other, CardPainted) or other.card is not self.card:
+            return self
+        rgb = self.card.mean(self.rgb, other.rgb, both)
+        return CardPainted(self.card, rgb, (self.confidence + other.confidence) * np.float32(0.5))
+
     def finished(
         self, crop: UInt8, hole: UInt8, known: UInt8 | None, before: Paint | None,
         both: UInt8 | None,
@@ -306,29 +322,29 @@ class CardPainted:
 
 
 def fetched(
-    engine: Engine, card: Card | None, again: Callable[[], None], *, mirrored: bool = False
+    engine: Engine, card: Card | None, again: Callable[[], None], way: Way = "straight"
 ) -> list[Paint]:
     """Wait for what the editor was started on, and leave it on the card if there is one.
 
     Args:
         again: starts the editor on the same batch once more. Called where the card has no room
             for the paint, or is lost with it; then the paint is in the computer's memory.
-        mirrored: as it was said to `editor.start_painting`.
+        way: as it was said to `editor.start_painting`.
 
     Raises:
         EngineError: the network failed.
     """
     if card is None:
-        return list(editor.painted(engine, mirrored=mirrored))
+        return list(editor.painted(engine, way))
     made = engine.wait_there("rgb")
     if isinstance(made["rgb"], np.ndarray):  # the card was lost, and the CPU did it
-        return list(editor.taken(made, mirrored=mirrored))
+        return list(editor.taken(made, way))
     try:
-        planes = card.taken(made["rgb"], mirrored=mirrored)
+        planes = card.taken(made["rgb"], way)
     except EngineLost:
         again()
-        return list(editor.painted(engine, mirrored=mirrored))
-    confidence = editor.mean_of_both(made["confidence"]) if mirrored else made["confidence"]
+        return list(editor.painted(engine, way))
+    confidence = editor.straightened(made["confidence"], way)
     return [
         CardPainted(card, rgb, sure[0])
         for rgb, sure in zip(planes, confidence, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -16,6 +16,9 @@ from realtime_unmask.types import Alignment, Float32, Float64, UInt8
 from realtime_unmask.unmask.compositor import Canvas
 
 Places = NDArray[np.intp]
+# How a crop is painted: as it is, in a mirror, or both, of which the mean is taken. Two guesses of
+# one network that err in different ways: their mean is closer to the true face, and as sharp.
+Way = Literal["straight", "mirror", "both"]
 
 # How far the network is to trust a guess that is another picture of the same person.
 PICTURE_WEIGHT = 0.8
@@ -66,6 +69,15 @@ class Paint(Protocol):
     @property
     def card(self) -> object | None: ...
 
+    def mean_with(self, other: Paint, both: UInt8) -> Paint:
+        """The mean with another paint of the same face.
+
+        Args:
+            other: the other paint; it counts for nothing if it is elsewhere.
+            both: (S, S) uint8, 1 in the holes of both; elsewhere nothing changes.
+        """
+        ...
+
     def finished(
         self, crop: UInt8, hole: UInt8, known: UInt8 | None, before: Paint | None,
         both: UInt8 | None,
@@ -106,6 +118,16 @@ class Painted:
     confidence: Float32
     card: None = None
 
+    def mean_with(self, other: Paint, both: UInt8) -> Paint:
+        """See Paint."""
+        if not isinstance(other, Painted):
+            return self
+        x, y, width, height = cv2.boundingRect(both)
+        part = (slice(y, y + height), slice(x, x + width))
+        mean, half = self.rgb.copy(), np.float32(0.5) * both[part]
+        mean[part] += (other.rgb[part] - mean[part]) * half[..., None]
+        return Painted(mean, (self.confidence + other.confidence) * np.float32(0.5))
+
     def finished(
         self, crop: UInt8, hole: UInt8, known: UInt8 | None, before: Paint | None,
         both: UInt8 | None,
@@ -132,15 +154,14 @@ def paint(
     batch: Float32,
     holes: Float32,
     priors: Sequence[Prior | None] = (),
-    *,
-    mirrored: bool = False,
+    way: Way = "straight",
 ) -> list[Painted]:
     """Paint the holes.
 
     Args: as for `start_painting`.
     """
-    start_painting(engine, batch, holes, priors, mirrored=mirrored)
-    return painted(engine, mirrored=mirrored)
+    start_painting(engine, batch, holes, priors, way)
+    return painted(engine, way)
 
 
 def start_painting(
@@ -148,8 +169,7 @@ def start_painting(
     batch: Float32,
     holes: Float32,
     priors: Sequence[Prior | None] = (),
-    *,
-    mirrored: bool = False,
+    way: Way = "straight",
 ) -> None:
     """Let the editor begin to paint the holes; `painted` fetches what became of them.
 
@@ -158,8 +178,7 @@ def start_painting(
         batch: (N, 3, S, S) float32 RGB in [-1, 1].
         holes: (N, S, S) float32, 1 in the hole, else 0.
         priors: a guess for each crop, None where there is none; or nothing at all.
-        mirrored: each crop is painted in a mirror as well, in a batch of 2 N; to be said to
-            `painted` too. The mean of both is closer to the true face than either, and as sharp.
+        way: to be said to `painted` too; "both" is a batch of 2 N.
     """
     hole = holes[:, None]
     prior, weight = _nothing(batch.shape), _nothing(hole.shape)
@@ -170,31 +189,33 @@ def start_painting(
             prior[number] = (guess.rgb.transpose(2, 0, 1) / 127.5 - 1) * hole[number]
             weight[number] = guess.weight * hole[number]
     inputs = {"image": batch * (1 - hole), "map": hole, "prior": prior, "prior_weight": weight}
-    if mirrored:
+    if way == "both":
         inputs = {name: np.concatenate([v, v[..., ::-1]]) for name, v in inputs.items()}
+    elif way == "mirror":
+        inputs = {name: np.ascontiguousarray(v[..., ::-1]) for name, v in inputs.items()}
     engine.submit(inputs)
 
 
-def painted(engine: Engine, *, mirrored: bool = False) -> list[Painted]:
+def painted(engine: Engine, way: Way = "straight") -> list[Painted]:
     """Wait for what was started."""
-    return taken(engine.wait(), mirrored=mirrored)
+    return taken(engine.wait(), way)
 
 
-def mean_of_both(values: Float32) -> Float32:
-    """(2 N, C, S, S), the second half in a mirror -> (N, C, S, S)."""
+def straightened(values: Float32, way: Way) -> Float32:
+    """An output of the editor, (N or 2 N, C, S, S), as the crops are, (N, C, S, S)."""
+    if way == "straight":
+        return values
+    if way == "mirror":
+        return values[..., ::-1]
     there, mirror = np.split(values, 2)
     mean: Float32 = (there + mirror[..., ::-1]) * np.float32(0.5)
     return mean
 
 
-def taken(made: dict[str, Float32], *, mirrored: bool = False) -> list[Painted]:
+def taken(made: dict[str, Float32], way: Way = "straight") -> list[Painted]:
     """A batch of the editor's outputs, one for each crop."""
-    if mirrored:
-        made = {name: mean_of_both(values) for name, values in made.items()}
-    return [
-        Painted(_picture(planes), sure[0])
-        for planes, sure in zip(made["rgb"], made["confidence"], strict=True)
-    ]
+    rgb, sure = (straightened(made[name], way) for name in ("rgb", "confidence"))
+    return [Painted(_picture(a), b[0]) for a, b in zip(rgb, sure, strict=True)]
 
 
 @cache

@@ -22,8 +22,6 @@ class Effort:
             flow carries it on. Two costs half, and trembles less than one.
         map_every: the map network runs in every n-th frame.
         edit_every: the editor runs in every n-th frame.
-        mirrored: each face is painted in a mirror as well, as in stills: steadier and closer to
-            the true face, for the time of the editor once more.
 
     Raises:
         ValueError: one of them is less than 1.
@@ -32,12 +30,7 @@ class Effort:
     look_every: int = 2
     map_every: int = 1
     edit_every: int = 1
-    mirrored: bool = False
 
     def __post_init__(self) -> None:
         if min(self.look_every, self.map_every, self.edit_every) < 1:
             raise ValueError(f"Each step of {self} must be 1 or more.")
-
-
-# What a still gets: all there is.
-STILL = Effort(look_every=1, mirrored=True)

@@ -16,7 +16,6 @@ from realtime_unmask.inference.engine import Engine
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Face, Float32, Frame, MaskMap
 from realtime_unmask.unmask.compositor import support
-from realtime_unmask.unmask.effort import STILL
 from realtime_unmask.unmask.faces_wanted import wanted
 from realtime_unmask.unmask.given import under
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
@@ -144,7 +143,7 @@ class Search:
 
     def _maps(self, seen: list[Seen]) -> list[MaskMap]:
         threshold = self.settings.mask_threshold
-        every = STILL.map_every if self.state is None else self.state.effort.map_every
+        every = 1 if self.state is None else self.state.effort.map_every
         held = [one.held_map(every, threshold) for one in seen]
         asked = [one for one, before in zip(seen, held, strict=True) if before is None]
         fresh: Iterator[MaskMap] = iter(())

@@ -15,15 +15,18 @@ from realtime_unmask.unmask.state import Begun, Masked
 
 def finished(masked: Masked, made: Paint, begun: Begun) -> Paint:
     """Paint with its colour matched, following that of the frame before; it is remembered."""
-    seen, memory, known, both = masked.seen, masked.seen.memory, None, None
+    seen, memory, known, both, fresh = masked.seen, masked.seen.memory, None, None, made
     before = memory.painted if memory is not None and seen.follows else None
     if before is not None and memory is not None and memory.hole is not None:
         both = masked.hole & memory.hole
+        if memory.fresh is not None and memory.may_join(begun.way, begun.frame.captured_ns):
+            made = made.mean_with(memory.fresh, both)
     if begun.settings.colour_match:
         known = known_region(seen.alignment, begun.frame.width, begun.frame.height)
     done = made.finished(seen.crop, masked.hole, known, before, both)
     if memory is not None:
         memory.painted, memory.hole = done, masked.hole
+        memory.fresh, memory.way = fresh, begun.way
         memory.painted_ns = begun.frame.captured_ns
     return done
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from realtime_unmask.errors import EngineError
 from realtime_unmask.faces import tracker
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Face, Float32, Frame, Likeness, MaskMap, UInt8
-from realtime_unmask.unmask.editor import RIM_PX, Paint
+from realtime_unmask.unmask.editor import RIM_PX, Paint, Way
 from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, JUMP, Effort
 from realtime_unmask.unmask.faces_wanted import Choice, Wearer
 from realtime_unmask.unmask.map import MapMemory, held_mask
@@ -26,6 +27,8 @@ class FaceMemory:
     map: MapMemory = field(default_factory=MapMemory)
     frames: int = 0
     painted: Paint | None = None  # as it was shown
+    fresh: Paint | None = None  # as the editor made it
+    way: Way = "both"  # how that was
     hole: UInt8 | None = None  # which was painted
     now_ns: int = 0  # when this frame was captured, and those of the map and the paint
     mapped_ns: int = 0
@@ -42,6 +45,11 @@ class FaceMemory:
             self.map, self.worn = MapMemory(), False
         self.look, self.now_ns = look, captured_ns
         self.frames += 1
+
+    def may_join(self, way: Way, captured_ns: int) -> bool:
+        """Whether what was painted last and what is painted now that `way` are both ways."""
+        recent = captured_ns - self.painted_ns <= HELD_PAINT_NS
+        return recent and way != "both" and way != self.way
 
 
 class State:
@@ -64,6 +72,23 @@ class State:
         self.choice = Choice()
         self.likeness: Likeness | None = None
         self.wearer = Wearer()
+        self._mirror = False  # what was painted last
+        self._painted_at = -math.inf
+
+    def next_way(self, frame: Frame) -> Way:
+        """How the faces of a frame are painted; to be asked once of each frame with paint.
+
+        In turns, straight and in a mirror: the mean with the frame before is that of both ways, for
+        the time of one. Where that is too long ago, a live frame is painted straight, since it has
+        to be quick, and a file's both ways.
+        """
+        live = frame.captured_ns > 0
+        now = frame.captured_ns * 1e-9 if live else float(frame.pts or 0)
+        apart, self._painted_at = now - self._painted_at, now
+        self._mirror = not self._mirror and apart <= HELD_PAINT_NS * 1e-9
+        if apart > HELD_PAINT_NS * 1e-9:
+            return "straight" if live else "both"
+        return "mirror" if self._mirror else "straight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +166,7 @@ class Begun:
         given: a blend weight in place of the maps; None without one.
         masked: the faces that wear a mask.
         held: for each, the paint of the frame before where it serves again, else None.
-        mirrored: each face is painted in a mirror as well; see editor.start_painting.
+        way: how the faces are painted.
         likeness, wearer: the bare face in force, and the number of the face that it is
             of; None: there is none.
         alphas: for each, the blend weight, (S, S).
@@ -157,7 +182,7 @@ class Begun:
     given: Float32 | None
     masked: list[Masked]
     held: list[Paint | None]
-    mirrored: bool
+    way: Way
     likeness: Likeness | None = None
     wearer: int | None = None
     alphas: list[Float32] = field(default_factory=list)

@@ -19,7 +19,6 @@ from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult, Likeness, UInt8
 from realtime_unmask.unmask.card import fetched, finishing_on_card
 from realtime_unmask.unmask.editor import Paint, start_painting
-from realtime_unmask.unmask.effort import STILL, Effort
 from realtime_unmask.unmask.faces_wanted import Wearer
 from realtime_unmask.unmask.finding import BATCH, Search
 from realtime_unmask.unmask.finishing import blend_weight, composited, finished
@@ -189,11 +188,12 @@ class Unmasker(Closing):
         ).run()  # fmt: skip
         if given is not None:
             given *= np.float32(settings.strength)
-        effort = STILL if state is None else state.effort
-        self._wait_for_the_frame_before(effort)
+        edit_every = 1 if state is None else state.effort.edit_every
+        self._wait_for_the_frame_before(edit_every)
         note_masks(seen, masked)
-        held = [self._held(one, effort) for one in masked]
-        begun = Begun(frame, faces, settings, clock, given, masked, held, effort.mirrored)
+        held = [self._held(one, edit_every) for one in masked]
+        way = state.next_way(frame) if state is not None and None in held else "both"
+        begun = Begun(frame, faces, settings, clock, given, masked, held, way)
         if state is not None and state.likeness is not self.likeness:
             state.likeness, state.wearer = self.likeness, Wearer()  # perhaps another person's
         if self.likeness is not None and self._editor_engine.spec.prior_supported:
@@ -233,9 +233,8 @@ class Unmasker(Closing):
         Raises:
             EngineError: a network failed.
         """
-        most = self._settings.max_faces
-        warm_up(self._map_engine, min(BATCH, most))
-        warm_up(self._editor_engine, min(BATCH, 2 * most))  # in a mirror as well
+        for engine in (self._map_engine, self._editor_engine):
+            warm_up(engine, min(BATCH, self._settings.max_faces))
 
     def close(self) -> None:
         """Free networks and landmarkers; safe to call again."""
@@ -275,19 +274,19 @@ class Unmasker(Closing):
         if begun.fault is not None:
             raise begun.fault
 
-    def _held(self, one: Masked, effort: Effort) -> Paint | None:
+    def _held(self, one: Masked, edit_every: int) -> Paint | None:
         """Paint of the frame before that serves again; not if it is on a card that was lost."""
-        paint = one.seen.held_paint(effort.edit_every, one.hole)
+        paint = one.seen.held_paint(edit_every, one.hole)
         return paint if paint is not None and paint.card is self._card else None
 
-    def _wait_for_the_frame_before(self, effort: Effort) -> None:
+    def _wait_for_the_frame_before(self, edit_every: int) -> None:
         before, self._under_way = self._under_way, None
         if before is None:
             return
         self._fetch(before)
         if before.fault is not None:
             raise before.fault
-        if effort.edit_every > 1:  # else nobody asks for it yet
+        if edit_every > 1:  # else nobody asks for it yet
             self._card_or_cpu(before, lambda: self._colour(before))
 
     def _start(self, begun: Begun, first: int) -> None:
@@ -299,7 +298,7 @@ class Unmasker(Closing):
                 np.stack([one.seen.planes for one in masked]),
                 np.stack([one.hole for one in masked]).astype(np.float32),
                 [guess_for(one, begun) for one in masked],
-                mirrored=begun.mirrored,
+                begun.way,
             )
 
     def _fetch(self, begun: Begun) -> None:
@@ -329,7 +328,7 @@ class Unmasker(Closing):
             self._card = None
             self._start(begun, first)
 
-        return fetched(self._editor_engine, self._card, again, mirrored=begun.mirrored)
+        return fetched(self._editor_engine, self._card, again, begun.way)
 
     def _colour(self, begun: Begun) -> None:
         """Fit the paint to its surroundings, and remember it for the frames to come."""
@@ -347,4 +346,4 @@ class Unmasker(Closing):
 
 def _batch(begun: Begun) -> int:
     """How many faces the editor gets at once."""
-    return BATCH // 2 if begun.mirrored else BATCH
+    return BATCH // 2 if begun.way == "both" else BATCH

@@ -97,7 +97,7 @@ def test_a_clip_is_masked_and_unmasked_again(
     assert np.abs(few[0].masked.image.astype(int) - few[0].bare)[few[0].mask].mean() > 10
     table = moving.evaluate(known, tmp_path, resources.folder("engines"), seconds=0.1, workers=0)
     assert list(table) == [
-        moving.TRUE, moving.SINGLE, moving.VIDEO, moving.LIVE, moving.LIKE,
+        moving.TRUE, moving.SINGLE, moving.VIDEO, moving.LIKE,
     ]  # fmt: skip
     assert table[moving.TRUE]["sharp"] == table[moving.TRUE]["flicker / true"] == 1
     ratio = table[moving.VIDEO]["flicker"] / table[moving.TRUE]["flicker"]

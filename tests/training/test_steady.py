@@ -47,7 +47,7 @@ def test_a_painting_that_fades_is_seen_to_fade(
 ) -> None:
     monkeypatch.setattr("realtime_unmask.unmask.editor.steadied", fading)
     rows = steady.evaluate(bare, ENGINES, seconds=(1, 2), count=1, workers=0)
-    assert list(rows) == [moving.SINGLE, f"{moving.LIVE}, 1 s", f"{moving.LIVE}, 2 s"]
+    assert list(rows) == [moving.SINGLE, f"{moving.VIDEO}, 1 s", f"{moving.VIDEO}, 2 s"]
     _, first, second = rows.values()
     assert second["sharp"] < 0.95 * first["sharp"]
     assert first["moved"] == 0 < second["moved"]
@@ -80,8 +80,8 @@ def test_a_mesh_that_wanders_is_seen_to_wander(
 
     monkeypatch.setattr(tracker, "track", wandering)
     rows = steady.evaluate(bare, ENGINES, seconds=(1,), count=1, workers=0)
-    still = kept_still[f"{moving.LIVE}, 1 s"]
-    assert rows[f"{moving.LIVE}, 1 s"]["flicker"] > 1.5 * still["flicker"]
+    still = kept_still[f"{moving.VIDEO}, 1 s"]
+    assert rows[f"{moving.VIDEO}, 1 s"]["flicker"] > 1.5 * still["flicker"]
 
 
 def test_a_stored_crop_is_judged_where_it_is_a_picture(judged: Faces) -> None:

@@ -67,7 +67,7 @@ class Engines(Closing):
         """
         planes = normalise(masked)[None]
         holes = hole[None].astype(np.float32)
-        return paint(self._editor, planes, holes, [prior], mirrored=True)[0].rgb
+        return paint(self._editor, planes, holes, [prior], way="both")[0].rgb
 
     def unmask(self, case: Case, hole: UInt8, prior: Prior | None = None) -> UInt8:
         """(S, S, 3) uint8: the case with its hole painted; arguments as of `paint`."""

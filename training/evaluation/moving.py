@@ -23,7 +23,6 @@ from realtime_unmask.faces.detector import Detector
 from realtime_unmask.inference.engine import load_engine
 from realtime_unmask.inference.manifest import Manifest
 from realtime_unmask.types import Alignment, Float32, Frame, Likeness, UInt8
-from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.unmasker import State, Unmasker
 from training import data, unseen
 from training.evaluation import scores
@@ -36,9 +35,8 @@ from training.shards import CLIPS, CROP, Faces
 
 # Seconds of each clip that are judged.
 SECONDS = 4
-TRUE, SINGLE, VIDEO, LIVE = "true clip", "each frame by itself", "as a video", "live, painted once"
+TRUE, SINGLE, VIDEO = "true clip", "each frame by itself", "as a video"
 LIKE = "as a video, with a bare face from its end"
-AS_A_FILE = Effort(mirrored=True)
 # How far a mask's shade is carried over into the picture, crop px.
 SHADE_PX = 12
 
@@ -127,10 +125,10 @@ class _Worker:
         self._can_follow = Manifest.load(engines).entry("editor").prior_supported
 
     def __call__(self, clip: Path) -> dict[str, Row]:
-        states = {SINGLE: None, VIDEO: State(AS_A_FILE), LIVE: State()}
+        states = {SINGLE: None, VIDEO: State()}
         likeness = self._likeness(clip)
         if likeness is not None:
-            states[LIKE] = State(AS_A_FILE)
+            states[LIKE] = State()
         series = {name: _Series() for name in (TRUE, *states)}
         for moment in moments(clip, self._seconds):
             series[TRUE].add(moment, moment.bare, painted=True)

@@ -20,7 +20,7 @@ from realtime_unmask.types import Alignment, Frame, UInt8
 from realtime_unmask.unmask.unmasker import State
 from training.evaluation import cases, scores
 from training.evaluation.cases import SEED, SETS, Job
-from training.evaluation.moving import LIVE, SINGLE, Moment, masked, program
+from training.evaluation.moving import SINGLE, VIDEO, Moment, masked, program
 from training.evaluation.pool import spread
 from training.evaluation.scores import Bool
 from training.shards import CROP, MARGIN, STORED, Faces, inside
@@ -98,7 +98,7 @@ class _Worker:
             for number, last in enumerate(watched, 1):
                 if number in marks:
                     first = last[-1][0] if first is None else first
-                    name = SINGLE if state is None else f"{LIVE}, {marks[number]} s"
+                    name = SINGLE if state is None else f"{VIDEO}, {marks[number]} s"
                     rows[name] = _row(moment.bare, last, first, moment.mask & known)
         return rows
 
@@ -113,7 +113,7 @@ class _Worker:
             noise = rng.normal(0, NOISE, true.shape)
             seen = np.clip(np.rint(true + noise), 0, 255).astype(np.uint8)
             pts = Fraction(number, FRAMES_PER_SECOND)
-            # By itself: with no memory, and yet painted as often as live does, once.
+            # By itself: with no memory.
             memory = State() if state is None else state
             result = self._unmasker.process(Frame(seen, pts, index=number), memory)
             last.append((result.output.image, bool(result.reconstructions)))

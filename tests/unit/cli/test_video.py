@@ -21,7 +21,6 @@ from realtime_unmask.pipeline.convert import ConvertReport, Progress
 from realtime_unmask.pipeline.live_values import AtOnce
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Face, Frame, FrameResult
-from realtime_unmask.unmask.effort import Effort
 from realtime_unmask.unmask.state import State
 from tests.media.look import look
 from tests.media.make import Video, write
@@ -33,7 +32,6 @@ class Painter(AtOnce):
     def __init__(self, stops_at: int = -1, fault: BaseException | None = None) -> None:
         self.stops_at, self.fault = stops_at, fault
         self.states: list[State] = []
-        self.efforts: list[Effort] = []
         self.settings = Settings()
 
     def __enter__(self) -> Painter:
@@ -47,7 +45,6 @@ class Painter(AtOnce):
             raise self.fault
         if state not in self.states:
             self.states.append(state)
-            self.efforts.append(state.effort)
         image, shown = frame.image.copy(), np.zeros(frame.image.shape[:2], np.uint8)
         image[:20, :20], shown[:20, :20] = 255, 255
         face = Face(0, np.zeros(4, np.float32), np.zeros((478, 3), np.float32))
@@ -103,15 +100,6 @@ def test_more_faces_are_followed_on_demand(
     source = write(tmp_path / "in.mp4", Video(frames=4))
     command(source, "-o", tmp_path / "out.mp4", "--max-faces", "9")
     assert painter.settings.max_faces == 9
-
-
-def test_faces_are_painted_in_a_mirror_as_well_unless_it_has_to_be_fast(
-    tmp_path: Path, painter: Painter, command: Command
-) -> None:
-    source = write(tmp_path / "in.mp4", Video(frames=4))
-    command(source, "-o", tmp_path / "out.mp4")
-    command(source, "-o", tmp_path / "fast.mp4", "--fast")
-    assert [effort.mirrored for effort in painter.efforts] == [True, False]
 
 
 def test_several_videos_go_to_a_folder_each_with_a_state_of_its_own(

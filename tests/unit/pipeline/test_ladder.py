@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtime_unmask.pipeline.ladder import RUNGS, USUAL, Ladder
+from realtime_unmask.pipeline.ladder import RUNGS, Ladder
 
 STEP = 1 / 30
 
@@ -19,33 +19,12 @@ def climb(ladder: Ladder, seconds: float, frames: int) -> list[int]:
 def test_enough_time_stays_at_the_top() -> None:
     ladder = Ladder()
     assert climb(ladder, 0.8 * STEP, 1000) == []
-    assert ladder.effort == RUNGS[USUAL] and ladder.notice() is None
-
-
-def test_time_to_spare_is_used_to_paint_as_in_a_video() -> None:
-    ladder = Ladder()
-    assert climb(ladder, 0.3 * STEP, 149) == [] and not ladder.effort.mirrored
-    assert climb(ladder, 0.3 * STEP, 1) == [-1] and ladder.notice() is None
-    assert ladder.effort == RUNGS[0] and ladder.effort.mirrored
-    assert climb(ladder, 0.7 * STEP, 1000) == []
-
-
-def test_half_of_the_time_is_left_to_other_programs() -> None:
-    assert climb(Ladder(), 0.45 * STEP, 1000) == []
-
-
-def test_the_top_is_left_before_a_frame_is_late() -> None:
-    ladder = Ladder()
-    climb(ladder, 0.3 * STEP, 150)
-    assert climb(ladder, 3 * STEP, 1) == []  # its first frame takes longer
-    assert climb(ladder, 0.9 * STEP, 60) == [0]
-    assert climb(ladder, 0.3 * STEP, 200) == []  # and tried again more rarely
-    assert climb(ladder, 0.3 * STEP, 200) == [-1]
+    assert ladder.effort == RUNGS[0] and ladder.notice() is None
 
 
 def test_late_frames_go_down_rung_by_rung_and_no_further_than_the_last() -> None:
     ladder = Ladder()
-    assert climb(ladder, 1.5 * STEP, 300) == list(range(1, len(RUNGS) - USUAL))
+    assert climb(ladder, 1.5 * STEP, 300) == list(range(1, len(RUNGS)))
     assert ladder.effort == RUNGS[-1]
 
 
@@ -84,7 +63,7 @@ def test_a_frame_that_is_lost_now_and_then_leads_down_in_time() -> None:
 def test_time_to_spare_leads_back_up_to_the_top() -> None:
     ladder = Ladder()
     climb(ladder, 1.5 * STEP, 300)
-    assert climb(ladder, 0.3 * STEP, 2000) == list(range(len(RUNGS) - USUAL - 2, -2, -1))
+    assert climb(ladder, 0.3 * STEP, 2000) == list(range(len(RUNGS) - 2, -1, -1))
 
 
 def test_it_rests_where_work_and_time_agree() -> None:
@@ -113,7 +92,6 @@ def test_each_rung_does_less_than_the_one_above() -> None:
             (above.look_every, below.look_every),
             (above.map_every, below.map_every),
             (above.edit_every, below.edit_every),
-            (not above.mirrored, not below.mirrored),
         ]
         assert all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 

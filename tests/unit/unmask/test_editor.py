@@ -141,7 +141,7 @@ def test_paint_of_a_mirror_lies_where_the_face_is(editor_engine: FakeEngine) -> 
         return {"rgb": own, "confidence": inputs["map"] * 0.5}
 
     editor_engine.answer = answer  # type: ignore[assignment]
-    for made, crop, where in zip(paint(editor_engine, batch, holes, mirrored=True), batch, holes,
+    for made, crop, where in zip(paint(editor_engine, batch, holes, way="both"), batch, holes,
                                  strict=True):  # fmt: skip
         seen = (crop * (1 - where)).transpose(1, 2, 0)
         assert np.allclose(made.rgb, (seen + 1) * 127.5, atol=0.01)
