@@ -44,7 +44,7 @@ def normalise(crop: UInt8) -> Float32:
 def find_masks(
     engine: Engine, batch: Float32, memories: Sequence[MapMemory | None], threshold: float
 ) -> list[MaskMap]:
-    """The map of each crop.
+    """The map of each crop; of a still, which has time, the mean with its mirror's.
 
     Args:
         engine: the map network.
@@ -53,6 +53,9 @@ def find_masks(
         threshold: a value from which a pixel counts as mask.
     """
     values = engine.infer({"image": batch})["map"][:, 0]
+    if all(memory is None for memory in memories):
+        mirror = engine.infer({"image": np.ascontiguousarray(batch[..., ::-1])})["map"][:, 0]
+        values = (values + mirror[..., ::-1]) * np.float32(0.5)
     maps = []
     for plane, memory in zip(values, memories, strict=True):
         if memory is not None:

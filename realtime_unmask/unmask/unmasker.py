@@ -143,8 +143,8 @@ class Unmasker(Closing):
         Args:
             frame: a Frame, or an (H, W, 3) uint8 RGB array.
             state: the memory of the sequence that the frame belongs to, changed in place. None
-                for a still: then every face is looked for, small ones too, and painted twice, once
-                in a mirror.
+                for a still: then every face is looked for, small ones too, and mapped and painted
+                twice, once in a mirror.
             given_map: (H, W) uint8, the share of each pixel to paint (255 = all of it), in place
                 of the map network's; only faces under it are painted.
 

@@ -58,11 +58,11 @@ def test_a_lone_neighbours_mask_is_not_ones_own_either() -> None:
 
 def test_small_holes_belong_to_the_map_and_large_ones_do_not(map_engine: FakeEngine) -> None:
     plane = lower_face()
-    plane[170:180, 120:130] = 0  # a logo
-    assert (ask(map_engine, plane, None).values[170:180, 120:130] == 1).all()
+    plane[170:180, 123:133] = 0  # a logo
+    assert (ask(map_engine, plane, None).values[170:180, 123:133] == 1).all()
     plane = lower_face()
-    plane[150:200, 100:150] = 0  # a hand
-    assert not ask(map_engine, plane, None).values[150:200, 100:150].any()
+    plane[150:200, 103:153] = 0  # a hand
+    assert not ask(map_engine, plane, None).values[150:200, 103:153].any()
 
 
 def test_a_notch_at_the_edge_is_no_hole(map_engine: FakeEngine) -> None:
@@ -83,6 +83,19 @@ def test_the_map_follows_within_a_few_frames_but_not_at_once(map_engine: FakeEng
 def test_a_still_has_no_memory(map_engine: FakeEngine) -> None:
     ask(map_engine, lower_face(), None)
     assert not ask(map_engine, np.zeros((SIZE, SIZE), np.float32), None).values.any()
+
+
+def test_a_still_gets_the_mean_with_its_mirrors_map_and_a_frame_its_own(
+    map_engine: FakeEngine
+) -> None:
+    across = np.linspace(0, 1, SIZE, dtype=np.float32)
+    sided = np.broadcast_to(across, (SIZE, SIZE))
+    batch = np.broadcast_to(across, (1, 3, SIZE, SIZE)).astype(np.float32)
+    map_engine.answer = lambda inputs: {"map": inputs["image"][:, :1] * sided}
+    still, frame = (find_masks(map_engine, batch, [m], 0.1)[0] for m in (None, MapMemory()))
+    assert len(map_engine.calls) == 3
+    assert still.values[128, ::32] == pytest.approx((across**2 + across * across[::-1])[::32] / 2)
+    assert frame.values[128, 64:] == pytest.approx(across[64:] ** 2)
 
 
 def test_coverage_is_the_share_of_the_zone(map_engine: FakeEngine) -> None:
