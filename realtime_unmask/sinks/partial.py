@@ -42,9 +42,15 @@ def check_target(path: Path, *, force: bool) -> None:
         )
 
 
+def written_as(path: Path) -> Path:
+    """The file that gets what is written to `path`: where it is a link, the one it leads to."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def partial_of(path: Path) -> Path:
-    """The name of `path` while it is being written: NAME.partial.EXT."""
-    return path.with_name(f"{path.stem}.partial{path.suffix}")
+    """The name of `path` while it is being written: NAME.partial.EXT, on the same disk."""
+    file = written_as(path)
+    return file.with_name(f"{file.stem}.partial{path.suffix}")
 
 
 def identity(path: Path) -> object:

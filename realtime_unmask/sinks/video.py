@@ -34,7 +34,13 @@ from realtime_unmask.sinks.encoding import (
     encoder_options,
     reductions,
 )
-from realtime_unmask.sinks.partial import OutputFile, check_target, partial_of, sync_folder
+from realtime_unmask.sinks.partial import (
+    OutputFile,
+    check_target,
+    partial_of,
+    sync_folder,
+    written_as,
+)
 from realtime_unmask.sinks.readback import count_packets, count_pictures
 from realtime_unmask.sinks.tracks import MakeTracks, TrackCopier, Tracks
 from realtime_unmask.types import Frame
@@ -229,8 +235,8 @@ class VideoSink:
                 raise OutputError(
                     f"{self.path} has appeared meanwhile; the finished video is {self.partial}."
                 )
-            os.replace(self.partial, self.path)
-            sync_folder(self.path.parent)
+            os.replace(self.partial, written_as(self.path))  # a link stays one
+            sync_folder(self.partial.parent)
         except OSError as error:
             raise OutputError(
                 f"{self.path} cannot be given its name ({reason(error)}); "

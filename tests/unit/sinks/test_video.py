@@ -177,6 +177,21 @@ def test_what_exists_is_only_replaced_by_force(tmp_path: Path, like: VideoInfo) 
     assert len(look(out).pts) == 1
 
 
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_link_stays_one(tmp_path: Path, like: VideoInfo, dangling: bool) -> None:
+    there, link = tmp_path / "disk" / "there.mp4", tmp_path / "link.mp4"
+    there.parent.mkdir()
+    if not dangling:
+        there.write_bytes(b"old")
+    link.symlink_to("disk/there.mp4")
+    sink = VideoSink(link, like, FAST, force=not dangling)
+    sink.write(frame(0, Fraction(0)))
+    assert sink.partial.parent.samefile(there.parent)  # of its disk: it can be renamed there
+    sink.close()
+    assert link.is_symlink() and len(look(there).pts) == 1
+    assert [path.name for path in there.parent.iterdir()] == ["there.mp4"]
+
+
 def test_the_partial_file_of_another_run_is_not_overwritten(
     tmp_path: Path, like: VideoInfo
 ) -> None:
