@@ -24,7 +24,13 @@ from realtime_unmask.cli.common import (
     say,
 )
 from realtime_unmask.cli.image_plan import Plan, make_plan
-from realtime_unmask.cli.image_report import FileReport, summary, write_report
+from realtime_unmask.cli.image_report import (
+    FileReport,
+    read_report,
+    summary,
+    with_earlier,
+    write_report,
+)
 from realtime_unmask.cli.jobs import Job
 from realtime_unmask.errors import MediaError, MediaMissing, OutputError, UsageError
 from realtime_unmask.settings import Settings
@@ -97,6 +103,7 @@ def image(
     plan = make_plan(
         inputs, output, maps=maps, use_maps=use_maps, report=json, force=force, go_on=go_on
     )
+    earlier = read_report(json) if json is not None and go_on else []
     keep_clear(like, [json, *(path for job in plan.jobs for path in job.written)])
     files: list[FileReport] = []
     complete = False
@@ -112,7 +119,8 @@ def image(
         raise
     finally:  # also when Ctrl-C or an engine ends the run: the report says what was done
         if json is not None:
-            write_report(json, files, complete=complete, seconds=time.monotonic() - started)
+            seconds = time.monotonic() - started
+            write_report(json, with_earlier(files, earlier), complete=complete, seconds=seconds)
     if not quiet:
         say(summary(files))
     failed = any(file.status == "failed" for file in files)
@@ -123,10 +131,11 @@ def _pass_over(plan: Plan, files: list[FileReport], quiet: bool) -> None:
     for path, message in plan.unlisted:
         fail(message)
         files.append(FileReport.not_done(path, "failed", message))
-    for path, reason in plan.skipped:
+    skipped = [FileReport.not_done(path, "skipped", reason) for path, reason in plan.skipped]
+    for file in (*skipped, *map(FileReport.kept, plan.kept)):
         if not quiet:
-            say(f"{path}: {reason}, passed over")
-        files.append(FileReport.not_done(path, "skipped", reason))
+            say(f"{file.input}: {file.error}, passed over")
+        files.append(file)
 
 
 def _work(jobs: list[Job], unmasker: Unmasker, files: list[FileReport], quiet: bool) -> None:

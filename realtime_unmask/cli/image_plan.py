@@ -15,9 +15,13 @@ from realtime_unmask.sinks.targets import Target, check_apart, check_folders
 
 @dataclass(slots=True)
 class Plan:
-    """All jobs in order; what was passed over in folders; folders that could not be listed."""
+    """All jobs in order; what was passed over in folders; folders that could not be listed.
+
+    `kept` are jobs that are done already, and stay so.
+    """
 
     jobs: list[Job] = field(default_factory=list)
+    kept: list[Job] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
     unlisted: list[tuple[Path, str]] = field(default_factory=list)
 
@@ -72,7 +76,7 @@ def make_plan(
     _check_targets(plan.jobs, report, force or go_on)
     if go_on:
         jobs = [job.keeping() for job in plan.jobs]
-        plan.skipped += [(job.source, "has a result") for job in jobs if not job.written]
+        plan.kept = [job for job in jobs if not job.written]
         plan.jobs = [job for job in jobs if job.written]
     return plan
 

@@ -57,6 +57,48 @@ def test_a_run_that_was_cut_short_goes_on_with_what_is_missing(
         assert ran.out[-1] == "nothing was left to do; 3 files passed over"
 
 
+def test_the_report_still_says_what_the_earlier_run_did(command: Command, opened: Opened) -> None:
+    for name in "abc":
+        photo(Path("in", f"{name}.png"))
+    arguments = ("image", "in", "-o", "out", "--json", "report.json")
+    opened.fault = KeyboardInterrupt()
+    assert command(*arguments).code == 130
+    [first] = json.loads(Path("report.json").read_text())["files"]
+
+    opened.fault = None
+    ran = command(*arguments, "--continue")
+    assert ran.out[-1] == "2 pictures: 2 unmasked; 1 other file passed over"
+    report = json.loads(Path("report.json").read_text())
+    assert report["complete"] and report["files"][0] == first
+    assert report["counts"]["unmasked"] == 3 and not report["counts"]["skipped"]
+
+    assert command(*arguments, "--continue").code == 0  # nothing is left to do
+    assert json.loads(Path("report.json").read_text())["files"] == report["files"]
+
+
+def test_a_result_of_which_no_report_is_left_is_reported_as_skipped(command: Command) -> None:
+    photo(Path("in/a.png"))
+    photo(Path("other/a.png"))
+    assert command("image", "in", "-o", "out", "--json", "report.json").code == 0
+    ran = command("image", "in", "-o", "other", "--json", "report.json", "--continue")
+    assert ran.code == 0
+    [file] = json.loads(Path("report.json").read_text())["files"]
+    assert (file["status"], file["output"]) == ("skipped", str(Path("other/a.png")))
+    assert file["error"] == "has a result"
+
+
+@pytest.mark.parametrize("content", ["Dear diary", "[]", '{"files": [{"name": "a"}]}', "{}", "ü"])
+def test_another_file_is_not_taken_for_the_report_and_replaced(
+    command: Command, opened: Opened, content: str
+) -> None:
+    photo(Path("in/a.png"))
+    Path("diary.json").write_text(content, encoding="utf-8")
+    ran = command("image", "in", "-o", "out", "--json", "diary.json", "--continue")
+    assert ran.code == 2 and "diary.json is there already and is no report" in ran.err[0]
+    assert Path("diary.json").read_text(encoding="utf-8") == content
+    assert not opened.unmaskers and not Path("out").exists()
+
+
 def test_only_the_missing_file_of_a_photo_is_written(command: Command, opened: Opened) -> None:
     for name in "ab":
         photo(Path("in", f"{name}.png"))
