@@ -98,7 +98,7 @@ class CameraError(MediaError):
 
 
 class OutputError(UnmaskError):
-    """A result cannot be written."""
+    """A result cannot be written. What the system said, if it did, is the `__cause__`."""
 
 
 class OutputUnfinished(OutputError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -120,6 +121,25 @@ def warn(text: object) -> None:
 def count(number: int, one: str) -> str:
     """`number` and its noun: "1 face", "2 faces"."""
     return f"{number} {one}{'' if number == 1 else 's'}"
+
+
+def stops_all(error: BaseException, left: int, done: str, *, force: bool) -> bool:
+    """Would those that are `left` fail like this one, since the disk is full? It is said so.
+
+    Args:
+        error: why this one failed; what the system said of it is among its causes.
+        left: how many are to follow.
+        done: "3 of 10 videos".
+        force: --force was given: --continue would pass over the old results.
+    """
+    cause: BaseException | None = error
+    while cause is not None and getattr(cause, "errno", None) not in (errno.ENOSPC, errno.EDQUOT):
+        cause = cause.__cause__
+    if cause is None or not left:
+        return False
+    again = "start again" if force else "give the same command with --continue for the rest"
+    fail(f"The disk is full, so this ends here: {done} are done. Free some space, then {again}.")
+    return True
 
 
 def keep_or_replace(go_on: bool, force: bool) -> None:

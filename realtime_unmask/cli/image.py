@@ -16,12 +16,14 @@ from realtime_unmask.cli.common import (
     Like,
     Quiet,
     Threads,
+    count,
     fail,
     follow,
     keep_clear,
     keep_or_replace,
     open_unmasker,
     say,
+    stops_all,
 )
 from realtime_unmask.cli.image_plan import Plan, make_plan
 from realtime_unmask.cli.image_report import (
@@ -112,8 +114,9 @@ def image(
         if plan.jobs:
             with open_unmasker(settings) as unmasker:
                 follow(unmasker, like)
-                _work(plan.jobs, unmasker, files, quiet)
-        complete = True
+                complete = _work(plan.jobs, unmasker, files, force=force, quiet=quiet)
+        else:
+            complete = True
     except UsageError:  # the photo of --like: nothing was begun, so there is nothing to report
         json = None
         raise
@@ -138,7 +141,11 @@ def _pass_over(plan: Plan, files: list[FileReport], quiet: bool) -> None:
         files.append(file)
 
 
-def _work(jobs: list[Job], unmasker: Unmasker, files: list[FileReport], quiet: bool) -> None:
+def _work(
+    jobs: list[Job], unmasker: Unmasker, files: list[FileReport], *, force: bool, quiet: bool
+) -> bool:
+    """Do all `jobs`; False: a full disk ended it before the last one."""
+    done = 0
     for number, job in enumerate(jobs, start=1):
         started = time.monotonic()
         try:
@@ -146,11 +153,16 @@ def _work(jobs: list[Job], unmasker: Unmasker, files: list[FileReport], quiet: b
         except (MediaError, OutputError) as error:  # this picture's fault: the others go on
             fail(error)
             seconds = round(time.monotonic() - started, 3)
-            file = FileReport.not_done(job.source, "failed", str(error), seconds)
+            files.append(FileReport.not_done(job.source, "failed", str(error), seconds))
+            share = f"{done} of {count(len(jobs), 'picture')}"
+            if stops_all(error, len(jobs) - number, share, force=force):
+                return False
         else:
+            done += 1
+            files.append(file)
             if not quiet:
                 say(f"[{number}/{len(jobs)}] {file.line(job.written[0])}")
-        files.append(file)
+    return True
 
 
 def _unmask_one(job: Job, unmasker: Unmasker) -> FileReport:

@@ -26,6 +26,7 @@ from realtime_unmask.cli.common import (
     looks_like_file,
     open_unmasker,
     say,
+    stops_all,
     warn,
 )
 from realtime_unmask.cli.jobs import Job
@@ -148,10 +149,10 @@ def video(
     keep_clear(like, [path for job in jobs for path in job.written])
     with open_unmasker(settings) as unmasker:
         follow(unmasker, like)
-        failed = _work(jobs, options, unmasker, quiet)
+        done, failed = _work(jobs, options, unmasker, force=force, quiet=quiet)
     if len(jobs) > 1 and not quiet:
         failures = f", {failed} failed" if failed else ""
-        say(f"{count(len(jobs), 'video')}: {len(jobs) - failed} done{failures}")
+        say(f"{count(len(jobs), 'video')}: {done} done{failures}")
     return ExitCode.FAILED if failed else ExitCode.DONE
 
 
@@ -221,26 +222,29 @@ def _unfinished(jobs: list[Job], quiet: bool) -> list[Job]:
     return left
 
 
-def _work(jobs: list[Job], options: ConvertOptions, unmasker: Unmasker, quiet: bool) -> int:
-    """How many failed."""
-    failed = 0
+def _work(
+    jobs: list[Job], options: ConvertOptions, unmasker: Unmasker, *, force: bool, quiet: bool
+) -> tuple[int, int]:
+    """Do all `jobs`, or up to where the disk is full: how many were done, and how many failed."""
+    done = failed = 0
     for job in jobs:
         try:
             report = _convert(job, options, unmasker, quiet)
-        except UsageError as error:
-            if len(jobs) == 1:
+        except UnmaskError as error:  # this video's fault: the others go on
+            if len(jobs) == 1 and isinstance(error, UsageError):
                 raise
             fail(error)
             failed += 1
-        except UnmaskError as error:  # this video's fault: the others go on
-            fail(error)
-            failed += 1
+            share = f"{done} of {count(len(jobs), 'video')}"
+            if stops_all(error, len(jobs) - done - failed, share, force=force):
+                break
         else:
+            done += 1
             for note in report.notes:
                 warn(f"{job.source}: {note}")
             if not quiet:
                 say(line(report, job.kept))
-    return failed
+    return done, failed
 
 
 def _convert(job: Job, options: ConvertOptions, unmasker: Unmasker, quiet: bool) -> ConvertReport:

@@ -275,7 +275,7 @@ class VideoSink:
             self._close_file()
             kept = self._kept(cause)
             self._file.release()
-            raise kept from error
+            raise kept from cause
 
     def _kept(self, cause: BaseException) -> OutputError:
         frames = count_pictures(self.partial)
@@ -387,7 +387,7 @@ class VideoSink:
 
     def _verify(self) -> None:
         if self._file.error is not None:
-            raise self._kept(self._file.error)
+            raise self._kept(self._file.error) from self._file.error
         found = count_packets(self.partial)
         if found != self._frames:
             raise OutputError(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,6 +145,67 @@ def test_only_the_missing_file_of_a_video_is_written(command: Command, opened: O
     ends = [f", maps -> {Path('maps/a.mp4')}, {Path('out/a.mp4')} kept"]
     ends += [f" -> {Path('out/b.mp4')}, {Path('maps/b.mp4')} kept", ": 2 done"]
     assert [line.endswith(end) for line, end in zip(ran.out, ends, strict=True)] == [True] * 3
+
+
+def full_once(done: Path, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk takes no other file once `done` is there."""
+    fsync = os.fsync
+
+    def full(handle: int) -> None:
+        if done.exists() and stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(code, os.strerror(code))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize(
+    ("kind", "make", "suffix"), [("image", photo, ".png"), ("video", clip, ".mp4")]
+)
+def test_a_full_disk_ends_the_run_and_continue_does_the_rest(
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    make: Callable[[Path], None],
+    suffix: str,
+    code: int,
+) -> None:
+    inputs = [Path("in") / f"{name}{suffix}" for name in "abcd"]
+    for path in inputs:
+        make(path)
+    arguments = (kind, *inputs, "-o", "out")
+    with monkeypatch.context() as patched:
+        full_once(Path("out/a").with_suffix(suffix), code, patched)
+        ran = command(*arguments)
+    assert ran.code == 1
+    first, last = ran.err
+    assert os.strerror(code) in first and str(Path("out/b")) in first
+    what = "pictures" if kind == "image" else "videos"
+    assert last == (
+        f"error: The disk is full, so this ends here: 1 of 4 {what} are done. "
+        "Free some space, then give the same command with --continue for the rest."
+    )
+    assert ran.out[-1].endswith("1 unmasked, 1 failed" if kind == "image" else "1 done, 1 failed")
+
+    assert command(*arguments, "--continue").code == 0
+    assert sorted(path.stem for path in Path("out").iterdir()) == list("abcd")
+
+
+def test_after_a_full_disk_what_is_to_be_replaced_is_begun_again(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        photo(Path("in", f"{name}.png"))
+    reports: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        "realtime_unmask.cli.image_report.write_json", lambda path, content: reports.append(content)
+    )
+    full_once(Path("out/a.png"), errno.ENOSPC, monkeypatch)
+    ran = command("image", "in", "-o", "out", "--json", "report.json", "--force")
+    assert ran.err[-1].endswith("1 of 3 pictures are done. Free some space, then start again.")
+    assert not reports[0]["complete"]
+    assert [file["status"] for file in reports[0]["files"]] == ["unmasked", "failed"]
 
 
 def test_a_result_that_is_kept_may_be_the_photo_to_follow(command: Command) -> None:
