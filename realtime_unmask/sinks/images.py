@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from realtime_unmask import __version__
 from realtime_unmask.errors import OutputError
+from realtime_unmask.sinks.partial import make_folder, remove_empty, written_as
 from realtime_unmask.types import UInt8
 
 NOTICE = (
@@ -64,10 +65,10 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
         OutputError: it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():
             raise OutputError(f"{path} is not an ordinary file. Choose another name.")
-        path = Path(os.path.realpath(path))  # a link stays one
+        path = written_as(path)
+        made = make_folder(path.parent)
         # A name of its own and of few bytes: any legal `path` has room for it in its folder.
         temporary = path.with_name(f".{secrets.token_hex(6)}.partial")
         try:
@@ -78,6 +79,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)  # gone already where all went well
+            remove_empty(made)
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written ({error.strerror or error}). "

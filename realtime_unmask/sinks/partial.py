@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -77,20 +78,45 @@ def name_of_now(folder: Path, suffix: str) -> Path:
     return path
 
 
+def make_folder(folder: Path) -> list[Path]:
+    """Make `folder`, and those above it that are missing; all that were made, the innermost first.
+
+    Raises:
+        OSError: it cannot be made; then none was.
+    """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    with ExitStack() as undo:
+        undo.callback(remove_empty, missing)
+        folder.mkdir(parents=True, exist_ok=True)
+        undo.pop_all()
+    return missing
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those of `folders`, the innermost first, that are empty."""
+    for one in folders:
+        with suppress(OSError):  # there is something in it
+            one.rmdir()
+
+
 class OutputFile(io.FileIO):
     """A file that, once a write failed, takes no more: what it holds then stays playable.
 
-    Two runs cannot write the same one: it is locked until `release`.
+    Its folder is made where needed. Two runs cannot write the same one: it is locked until
+    `release`.
 
     Attributes:
         error: the first failure; None while all is well.
     """
 
     def __init__(self, path: Path) -> None:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        super().__init__(handle, "r+")
         self.error: OSError | None = None
+        self._path = path
         with ExitStack() as undo:
+            self._made = make_folder(path.parent)
+            undo.callback(remove_empty, self._made)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            super().__init__(handle, "r+")
             undo.callback(self.close)
             self._lock = _locked(handle, path)
             self.truncate()
@@ -122,6 +148,12 @@ class OutputFile(io.FileIO):
             self.close()
         except OSError as error:
             self.error = self.error or error
+
+    def discard(self) -> None:
+        """Remove the closed file, and the folders that were made for it if they are empty."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        remove_empty(self._made)
 
     def release(self) -> None:
         """Let other runs have the name; safe to call again."""

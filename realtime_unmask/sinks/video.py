@@ -121,7 +121,6 @@ class VideoSink:
         self._ended = False
         self._tracks: Tracks | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._file = OutputFile(self.partial)
         except OSError as error:
             raise self._cannot_write(error) from error
@@ -249,8 +248,7 @@ class VideoSink:
             return
         self._ended = True
         self._close_file()
-        with suppress(OSError):
-            self.partial.unlink(missing_ok=True)
+        self._file.discard()
         self._file.release()
 
     def keep(self) -> None:
@@ -280,8 +278,7 @@ class VideoSink:
     def _kept(self, cause: BaseException) -> OutputError:
         frames = count_pictures(self.partial)
         if not frames:
-            with suppress(OSError):
-                self.partial.unlink(missing_ok=True)
+            self._file.discard()
             return self._cannot_write(cause)
         return OutputError(
             f"{self.path} cannot be finished ({reason(cause)}). The first {frames} frames are in "

@@ -240,13 +240,13 @@ def test_what_does_not_fit_into_mp4_becomes_mkv_in_a_folder(
     assert [kind for kind, _ in look(tmp_path / "out" / "in.mkv").kinds] == ["video", "subtitle"]
 
 
-def test_ctrl_c_removes_the_partial_file(
+def test_ctrl_c_removes_the_partial_file_and_its_folder(
     tmp_path: Path, painter: Painter, command: Command
 ) -> None:
     painter.stops_at, painter.fault = 20, KeyboardInterrupt()
     source = write(tmp_path / "in.mp4", Video(frames=30))
     with pytest.raises((KeyboardInterrupt, typer.Abort)):
-        if command(source, "-o", tmp_path / "out.mp4")[0] == 130:
+        if command(source, "-o", tmp_path / "new" / "out.mp4")[0] == 130:
             raise KeyboardInterrupt
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 

@@ -65,6 +65,20 @@ def test_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) 
     assert os.listdir(tmp_path) == ["a.png"]
 
 
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), OSError(28, "No space left on device")])
+def test_folders_that_were_made_for_nothing_go_and_others_stay(
+    tmp_path: Path, fault: BaseException
+) -> None:
+    def write(file: object) -> None:
+        raise fault
+
+    (tmp_path / "theirs").mkdir()
+    for name in ("theirs/a.png", "theirs/new/deep/a.png"):
+        with pytest.raises((KeyboardInterrupt, OutputError)):
+            write_whole(tmp_path / name, write)
+        assert not list((tmp_path / "theirs").iterdir())
+
+
 def test_full_disk_is_one_sentence_that_names_the_file(tmp_path: Path) -> None:
     def write(file: object) -> None:
         raise OSError(28, "No space left on device")
@@ -86,6 +100,12 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
     write_map(tmp_path / "link.png", np.full((4, 4), 9, np.uint8))
     assert (tmp_path / "link.png").is_symlink()
     assert np.asarray(Image.open(tmp_path / "there.png")).max() == 9
+
+
+def test_a_link_to_what_is_not_there_yet_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "link.png").symlink_to("disk/there.png")
+    write_map(tmp_path / "link.png", NOISE[..., 0])
+    assert (tmp_path / "link.png").is_symlink() and (tmp_path / "disk/there.png").is_file()
 
 
 def test_longest_legal_name_can_be_written(tmp_path: Path) -> None:

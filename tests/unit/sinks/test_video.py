@@ -139,6 +139,36 @@ def test_abort_leaves_nothing(tmp_path: Path, like: VideoInfo) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["source.mp4"]
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_folders_that_were_made_for_nothing_go_and_others_stay(
+    tmp_path: Path, like: VideoInfo, full: bool
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    for folder in ("theirs", "theirs/new/deep"):
+        sink = VideoSink(tmp_path / folder / "out.mp4", like, FAST)
+        assert sink.partial.exists()
+        if full:
+            sink._file.error = OSError(28, "No space left on device")
+            with pytest.raises(OutputError, match="cannot be written"):
+                sink.close()
+        else:
+            sink.abort()
+        assert not list((tmp_path / "theirs").iterdir())
+
+
+def test_a_folder_in_which_the_file_cannot_be_made_goes_again(
+    tmp_path: Path, like: VideoInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", refuse)
+        with pytest.raises(KeyboardInterrupt):
+            VideoSink(tmp_path / "new" / "deep" / "out.mp4", like, FAST)
+    assert [path.name for path in tmp_path.iterdir()] == ["source.mp4"]
+
+
 def test_a_frame_of_another_size_is_refused(tmp_path: Path, like: VideoInfo) -> None:
     sink = VideoSink(tmp_path / "out.mp4", like, FAST)
     with pytest.raises(ValueError, match="64 x 48"):
@@ -180,8 +210,8 @@ def test_what_exists_is_only_replaced_by_force(tmp_path: Path, like: VideoInfo) 
 @pytest.mark.parametrize("dangling", [False, True])
 def test_a_link_stays_one(tmp_path: Path, like: VideoInfo, dangling: bool) -> None:
     there, link = tmp_path / "disk" / "there.mp4", tmp_path / "link.mp4"
-    there.parent.mkdir()
     if not dangling:
+        there.parent.mkdir()
         there.write_bytes(b"old")
     link.symlink_to("disk/there.mp4")
     sink = VideoSink(link, like, FAST, force=not dangling)
