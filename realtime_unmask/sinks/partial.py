@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 from realtime_unmask.errors import UsageError
 
 SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+_LONGEST_NAME = 255  # bytes, on the disks of Linux and macOS; Windows counts no more
 
 
 def check_target(path: Path, *, force: bool) -> None:
@@ -49,9 +51,17 @@ def written_as(path: Path) -> Path:
 
 
 def partial_of(path: Path) -> Path:
-    """The name of `path` while it is being written: NAME.partial.EXT, on the same disk."""
+    """The name of `path` while it is being written: NAME.partial.EXT, on the same disk.
+
+    Of a NAME that leaves no room for that, the beginning, and what tells it from others.
+    """
     file = written_as(path)
-    return file.with_name(f"{file.stem}.partial{path.suffix}")
+    stem, ending = file.stem, f".partial{path.suffix}"
+    if len(os.fsencode(stem + ending)) > _LONGEST_NAME:
+        ending = f"~{hashlib.sha256(os.fsencode(stem)).hexdigest()[:8]}{ending}"
+        while len(os.fsencode(stem + ending)) > _LONGEST_NAME:
+            stem = stem[:-1]
+    return file.with_name(stem + ending)
 
 
 def identity(path: Path) -> object:

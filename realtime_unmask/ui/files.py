@@ -195,10 +195,12 @@ def _why(path: Path, error: Exception) -> str:
 
 def free_name(source: Path, suffix: str) -> Path:
     """A name beside `source` that is not taken: NAME-unmasked.EXT, NAME-unmasked-2.EXT, ..."""
+    from realtime_unmask.sinks.partial import partial_of
+
     number = 1
     while True:
         end = "" if number == 1 else f"-{number}"
         path = source.with_name(f"{source.stem}-unmasked{end}{suffix}")
-        if not path.exists() and not path.with_name(f"{path.stem}.partial{suffix}").exists():
+        if not path.exists() and not partial_of(path).exists():
             return path
         number += 1

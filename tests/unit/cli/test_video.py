@@ -333,12 +333,12 @@ def test_a_pipe_is_never_replaced(tmp_path: Path, painter: Painter, command: Com
     assert pipe.is_fifo()
 
 
-def test_a_name_without_room_for_the_partial_file_is_refused_in_a_sentence(
+def test_a_name_that_is_too_long_is_refused_in_a_sentence(
     tmp_path: Path, painter: Painter, command: Command
 ) -> None:
     source = write(tmp_path / "in.mp4", Video(frames=4))
     with pytest.raises(UsageError, match="cannot be used"):
-        command(source, "-o", tmp_path / ("a" * 250 + ".mp4"))
+        command(source, "-o", tmp_path / ("a" * 252 + ".mp4"))
 
 
 def test_a_closed_standard_error_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

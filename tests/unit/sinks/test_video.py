@@ -231,6 +231,32 @@ def test_the_partial_file_of_another_run_is_not_overwritten(
     assert (tmp_path / "out.partial.mp4").read_text() == "hours of work"
 
 
+@pytest.mark.parametrize("letter", ["a", "ü", "面"])
+def test_the_longest_legal_name_has_a_partial_one_of_its_own(
+    tmp_path: Path, like: VideoInfo, letter: str
+) -> None:
+    room = 250 // len(letter.encode())
+    one, other = (tmp_path / f"{letter * room}{end}.mp4" for end in "12")
+    sinks = [VideoSink(path, like, FAST) for path in (one, other)]
+    for sink in sinks:
+        assert sink.partial.exists() and sink.partial.name.endswith(".partial.mp4")
+        assert sink.partial.name.startswith(letter * (room // 2))
+        sink.write(frame(0, Fraction(0)))
+        sink.keep()  # as a run that was cut short does
+    with pytest.raises(UsageError, match="is left from a run"):
+        VideoSink(one, like, FAST)
+    for path in (one, other):
+        sink = VideoSink(path, like, FAST, force=True)
+        sink.write(frame(0, Fraction(0)))
+        sink.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"source.mp4", one.name, other.name}
+
+
+def test_a_name_with_room_keeps_it_whole(tmp_path: Path) -> None:
+    stem = "a" * (255 - len(".partial.mp4"))
+    assert partial_of(tmp_path / f"{stem}.mp4").name == f"{stem}.partial.mp4"
+
+
 @pytest.mark.parametrize("name", ["out.avi", "out", "out.txt"])
 def test_other_endings_are_refused(tmp_path: Path, like: VideoInfo, name: str) -> None:
     with pytest.raises(UsageError, match=r"\.mp4, \.m4v, \.mov, \.mkv"):
