@@ -11,12 +11,14 @@ import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from realtime_unmask import resources
 from realtime_unmask.closing import Closing
+from realtime_unmask.ctrl_c import ctrl_c_kept
 from realtime_unmask.errors import AssetError
 from realtime_unmask.faces import quarters
 from realtime_unmask.faces.alignment import crop
@@ -57,33 +59,19 @@ class _Task(Closing):
         _free_left()
         path = resources.folder("assets") / f"face_landmarker_{bundle}.task"
         model = resources.verified(path, BUNDLES[bundle])
-        # It imports matplotlib, which tells of a home folder that may not be written.
-        logging.getLogger("matplotlib").setLevel(logging.ERROR)
-        import mediapipe as mp
-        from mediapipe.tasks.python import BaseOptions, vision
-
-        options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_buffer=model),
-            running_mode=vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE,
-            num_faces=max_faces,
-            min_face_detection_confidence=confidence,
-            min_face_presence_confidence=confidence,
-            min_tracking_confidence=confidence,
-        )
-        try:
-            with _quiet():
-                task: Any = vision.FaceLandmarker.create_from_options(options)
-        except OSError as error:
-            raise AssetError(
-                f"mediapipe cannot be loaded ({error}). On Debian and Ubuntu "
-                "`sudo apt-get install libegl1 libgles2` installs what it needs."
-            ) from error
-        except (RuntimeError, ValueError) as error:
-            raise AssetError(
-                f"mediapipe cannot use {path} ({error}). Install realtime-unmask again."
-            ) from error
-        self._task, self._mp = task, mp
-        self._forgotten = weakref.finalize(self, _left.append, task)
+        # Interrupted, its import ends in some other error, and a graph goes on with its start, and
+        # with its noise, after that was let through again.
+        with ctrl_c_kept():
+            self._mp, self._task = _started(
+                path,
+                model,
+                video,
+                num_faces=max_faces,
+                min_face_detection_confidence=confidence,
+                min_face_presence_confidence=confidence,
+                min_tracking_confidence=confidence,
+            )
+            self._forgotten = weakref.finalize(self, _left.append, self._task)
 
     def _picture(self, image: UInt8) -> mp.Image:
         return self._mp.Image(
@@ -180,6 +168,31 @@ class Follower(_Task):
         grown = abs(wanted[2] - self._window[2]) > GROWN * wanted[2]
         if moved or grown:
             self._window = wanted
+
+
+def _started(path: Path, model: bytes, video: bool, **options: float) -> tuple[Any, Any]:
+    """mediapipe, and its landmarker of the bundle `model`, which was read from `path`."""
+    # It imports matplotlib, which tells of a home folder that may not be written.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    import mediapipe as mp
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
+    base = BaseOptions(model_asset_buffer=model)
+    try:
+        with _quiet():
+            return mp, vision.FaceLandmarker.create_from_options(
+                vision.FaceLandmarkerOptions(base, mode, **options)
+            )
+    except OSError as error:
+        raise AssetError(
+            f"mediapipe cannot be loaded ({error}). On Debian and Ubuntu "
+            "`sudo apt-get install libegl1 libgles2` installs what it needs."
+        ) from error
+    except (RuntimeError, ValueError) as error:
+        raise AssetError(
+            f"mediapipe cannot use {path} ({error}). Install realtime-unmask again."
+        ) from error
 
 
 def _points(face: Any) -> Float32:

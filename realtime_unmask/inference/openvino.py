@@ -10,12 +10,9 @@ from __future__ import annotations
 import io
 import json
 import os
-import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
@@ -24,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from realtime_unmask.ctrl_c import ctrl_c_kept
 from realtime_unmask.errors import EngineDamaged, EngineUnavailable
 from realtime_unmask.inference.engine import BackendEngine, NetworkFiles, first_line
 from realtime_unmask.inference.plans import Key, PlanCache
@@ -212,7 +210,7 @@ def _core() -> ov.Core:
     # place OpenVINO takes its own silent stand-in.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
-        with _ctrl_c_kept():
+        with ctrl_c_kept():  # its C++ would lose it
             import openvino as ov
 
         core = ov.Core()
@@ -227,23 +225,6 @@ def _core() -> ov.Core:
         ) from error
     except RuntimeError as error:
         raise EngineUnavailable(f"OpenVINO does not start: {first_line(error)}") from error
-
-
-@contextmanager
-def _ctrl_c_kept() -> Iterator[None]:
-    """Ctrl-C is heard at the end: raised while OpenVINO is loaded, it is lost inside of that."""
-    ours = signal.getsignal(signal.SIGINT) is not None  # else it is that of a program around Python
-    if not ours or threading.current_thread() is not threading.main_thread():
-        yield  # other threads never hear it
-        return
-    pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if pressed:
-            signal.raise_signal(signal.SIGINT)
 
 
 def _has_bf16(core: ov.Core) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -101,6 +102,33 @@ def test_library_that_mediapipe_lacks_is_named_with_what_to_do(
     monkeypatch.setattr(vision.FaceLandmarker, "create_from_options", create)
     with pytest.raises(AssetError, match=r"libEGL.*apt-get install libegl1 libgles2"):
         Follower()
+
+
+def test_ctrl_c_is_heard_once_mediapipe_has_started(
+    closed: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would go on starting in threads of its own, and print to the error output again."""
+    from mediapipe.tasks.python import vision
+
+    task = SimpleNamespace(close=lambda: None, _handle=object())
+    held_back: list[bool] = []
+
+    def create(_: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        held_back.append(os.path.samestat(os.fstat(2), os.stat(os.devnull)))
+        return task
+
+    monkeypatch.setattr(vision.FaceLandmarker, "create_from_options", create)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Follower()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert held_back == [True]
+    gc.collect()
+    landmarker._free_left()
+    assert closed.count(task) == 1
 
 
 def test_two_threads_that_hold_the_noise_back_leave_the_error_output_as_it_was() -> None:
