@@ -62,9 +62,11 @@ class Settings:
         if self.precision not in ("auto", "fp32", "bf16", "int8"):
             raise UsageError(f"Precision is auto, fp32, bf16 or int8, not '{self.precision}'.")
         if not 0 <= self.threads <= MAX_THREADS:
-            raise UsageError(f"threads must be 0 to {MAX_THREADS}, not {self.threads}.")
+            raise UsageError(
+                f"The number of threads must be 0 to {MAX_THREADS}, not {self.threads}."
+            )
         if self.max_faces < 1:
-            raise UsageError(f"max_faces must be at least 1, not {self.max_faces}.")
+            raise UsageError(f"The number of faces must be at least 1, not {self.max_faces}.")
         if not 0.0 < self.mask_threshold < 1.0:
             raise UsageError(f"mask_threshold lies between 0 and 1, not {self.mask_threshold}.")
         if not 0.0 <= self.feather_px <= 3.0:

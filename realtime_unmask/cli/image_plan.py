@@ -98,8 +98,8 @@ def _check_folders(
         for given in inputs:
             if os.path.isdir(given) and given.resolve() == folder.resolve():
                 raise UsageError(
-                    f"Results would land among the inputs in {given}. Choose another folder; "
-                    f"one inside it, such as {given / 'unmasked'}, will do."
+                    f"The folder {folder} holds the inputs, and results would land among them. "
+                    f"Choose another one; one inside it, such as {given / 'unmasked'}, will do."
                 )
     check_folders(output, maps)
     if use_maps is not None and not use_maps.is_dir():

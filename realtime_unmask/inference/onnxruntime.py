@@ -121,7 +121,7 @@ def package() -> Any:
     # AttributeError: of a package that was removed by half, Python imports what is left.
     except (ImportError, OSError, AttributeError) as error:
         raise EngineUnavailable(
-            f"The package onnxruntime cannot be imported ({first_line(error)}) "
+            f"The package onnxruntime cannot be imported: {first_line(error)} "
             "Install it with: pip install onnxruntime."
         ) from error
     return onnxruntime

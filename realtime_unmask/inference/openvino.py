@@ -220,7 +220,7 @@ def _core() -> ov.Core:
     # AttributeError: of a package that was removed by half, Python imports what is left.
     except (ImportError, OSError, AttributeError) as error:
         raise EngineUnavailable(
-            f"The package openvino cannot be imported ({first_line(error)}) "
+            f"The package openvino cannot be imported: {first_line(error)} "
             "Install it with: pip install openvino."
         ) from error
     except RuntimeError as error:

@@ -45,7 +45,7 @@ class Flavour:
             return import_module(self.name)
         except (ImportError, OSError) as error:  # OSError: one of its libraries is missing
             raise EngineUnavailable(
-                f"The package {self.name} cannot be imported ({first_line(error)}) "
+                f"The package {self.name} cannot be imported: {first_line(error)} "
                 f"Install it with: pip install 'realtime-unmask[{self.extra}]'."
             ) from error
 

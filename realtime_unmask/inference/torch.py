@@ -294,7 +294,7 @@ def package() -> Any:
         import torch
     except (ImportError, OSError) as error:  # OSError: one of its libraries is missing
         raise EngineUnavailable(
-            f"The package torch cannot be imported ({first_line(error)}) {INSTALL}"
+            f"The package torch cannot be imported: {first_line(error)} {INSTALL}"
         ) from error
     return torch
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("here")
         (["a.png", "-o", "out", "--json", "empty"], "empty is a folder"),
         (["a.png", "-o", "out", "--json", "a.png/r.json"], "r.json cannot be written"),
         (["a.png", "-o", "out", "--backend", "abacus"], "no backend 'abacus'"),
-        (["a.png", "-o", "out", "--threads", "3000000000"], "threads must be 0 to 1024"),
+        (["a.png", "-o", "out", "--threads", "3000000000"], "number of threads must be 0 to 1024"),
         (["a.png"], "--output"),
         (["-o", "out"], "INPUT"),
         (["a.png", "-o", "out", "--colour"], "--colour"),
@@ -122,7 +122,7 @@ def test_results_among_the_inputs_are_refused(command: Command, output: str) -> 
     photo(Path("in/a.png"))
     ran = command("image", "in", "-o", output)
     assert ran.code == 2
-    assert "among the inputs" in ran.err[0]
+    assert "holds the inputs, and results would land among them. Choose" in ran.err[0]
 
 
 @pytest.mark.parametrize("options", [["-o", "."], ["-o", "out", "--maps", "."]])

@@ -190,6 +190,7 @@ def test_a_damaged_video_counts_as_failed_and_names_what_was_kept(
         (["in.mp4", "-o", "out.mp4", "--codec", "av1"], "auto, h264, hevc"),
         (["in.mp4", "-o", "out.mp4", "--quality", "99"], "between 0 and 51"),
         (["in.mp4", "-o", "out.mp4", "--preset", "warp"], "preset is one of"),
+        (["in.mp4", "-o", "out.mp4", "--max-faces", "0"], "The number of faces must be"),
     ],
 )
 def test_wrong_usage_is_refused_before_anything_is_written(

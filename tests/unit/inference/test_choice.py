@@ -51,7 +51,10 @@ def test_onnxruntime_steps_in_and_says_why(folder: Path, monkeypatch: pytest.Mon
     absent(monkeypatch, "openvino")
     with load_engine("map", Settings(), folder) as engine:
         assert engine.backend == "onnxruntime"
-        assert "openvino: The package openvino cannot be imported" in engine.reason
+        assert (
+            "openvino: The package openvino cannot be imported: "
+            "import of openvino halted; None in sys.modules. Install it with: pip install openvino."
+        ) in engine.reason
 
 
 @pytest.mark.parametrize("backend", ["auto", "cpu"])
@@ -78,7 +81,7 @@ def test_openvino_whose_import_fails_otherwise_is_passed_over(
     monkeypatch.syspath_prepend(tmp_path)
     with load_engine("map", Settings(backend=backend), folder) as engine:
         assert engine.backend == "onnxruntime"
-        assert f"openvino: The package openvino cannot be imported ({cause}" in engine.reason
+        assert f"openvino: The package openvino cannot be imported: {cause}" in engine.reason
     sys.modules.pop("openvino", None)
 
 

@@ -284,4 +284,4 @@ def test_torch_that_lacks_one_of_its_libraries_is_passed_over(
     monkeypatch.delitem(sys.modules, "torch")
     with load_engine("map", AUTO, folder) as engine:
         assert engine.backend == "tensorrt"
-        assert "torch: The package torch cannot be imported (libcublas.so.13" in engine.reason
+        assert "torch: The package torch cannot be imported: libcublas.so.13" in engine.reason
