@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from PyQt6.QtCore import QLibraryInfo, QLocale, QTranslator
+from PyQt6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QTranslator
 from PyQt6.QtWidgets import QApplication
 
 from realtime_unmask.errors import INSTALL_LIBRARIES, WindowError
@@ -28,8 +28,11 @@ def display(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
         WindowError: it cannot.
     """
     platform = environment.get("QT_QPA_PLATFORM", "")
-    other = platform != "" and not platform.startswith(("xcb", "wayland"))
-    if not sys.platform.startswith("linux") or other:
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    if platform and not platform.startswith(("xcb", "wayland")):
+        _check_plugin(platform)
         yield
         return
     if not platform.startswith("xcb") and _wayland_answers(environment):
@@ -67,6 +70,22 @@ def display(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
     finally:
         # Only now: some servers begin anew when nobody is connected, and Qt would meet that.
         xcb.xcb_disconnect(connection)
+
+
+def _check_plugin(platform: str) -> None:
+    """Is one of those that `platform` names installed? "NAME", "NAME:option" or "NAME;NAME".
+
+    Raises:
+        WindowError: none is.
+    """
+    folders = [Path(folder, "platforms") for folder in QCoreApplication.libraryPaths()]
+    files = [file.name for folder in folders for file in folder.glob("libq*.so")]
+    known = {name.removeprefix("libq").removesuffix(".so") for name in files}
+    if known.isdisjoint(one.partition(":")[0].lower() for one in platform.split(";")):
+        raise WindowError(
+            f"Qt has no plugin for windows called {platform}, which QT_QPA_PLATFORM asks for. "
+            f"Unset that, or choose one of: {', '.join(sorted(known))}."
+        )
 
 
 def _wayland_answers(environment: Mapping[str, str]) -> bool:

@@ -123,6 +123,8 @@ def test_without_a_home_the_window_goes_on_and_says_once_that_nothing_is_remembe
         ({"DISPLAY": ":987"}, "does not answer"),
         ({"WAYLAND_DISPLAY": "wayland-7"}, "wayland-7 does not answer"),
         ({"QT_QPA_PLATFORM": "wayland"}, "neither DISPLAY nor WAYLAND_DISPLAY"),
+        ({"QT_QPA_PLATFORM": "foo"}, "called foo, which QT_QPA_PLATFORM asks for.* offscreen, "),
+        ({"QT_QPA_PLATFORM": "foo:a=1;bar"}, "called foo:a=1;bar, which"),
     ],
 )
 def test_missing_display_is_a_sentence(
@@ -148,8 +150,10 @@ def test_library_that_qt_lacks_for_windows_is_named(monkeypatch: pytest.MonkeyPa
         pass
 
 
-def test_pictures_of_windows_need_no_display() -> None:
-    with display({"QT_QPA_PLATFORM": "offscreen"}):
+@pytest.mark.parametrize("name", ["offscreen", "Offscreen", "minimal:enable_fonts", "foo;minimal"])
+def test_pictures_of_windows_need_no_display(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    with display({"QT_QPA_PLATFORM": name}):
         pass
 
 
