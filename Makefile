@@ -3,7 +3,8 @@
 
 RUN := .venv
 TRAIN := .venv-training
-TORCH := tests/contract/test_engine_torch.py tests/contract/test_card_torch.py
+TORCH := tests/contract/test_engine_torch.py tests/contract/test_engine_torch_cuda.py \
+	tests/contract/test_card_torch.py
 INPUTS := pyproject.toml constraints.txt tools/bare_machine.sh
 
 # Settings of pip that hold here for the build's own tools as well.
