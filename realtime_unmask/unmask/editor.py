@@ -149,21 +149,6 @@ class Painted:
         canvas.put(self.rgb, alpha, alignment, given)
 
 
-def paint(
-    engine: Engine,
-    batch: Float32,
-    holes: Float32,
-    priors: Sequence[Prior | None] = (),
-    way: Way = "straight",
-) -> list[Painted]:
-    """Paint the holes.
-
-    Args: as for `start_painting`.
-    """
-    start_painting(engine, batch, holes, priors, way)
-    return painted(engine, way)
-
-
 def start_painting(
     engine: Engine,
     batch: Float32,

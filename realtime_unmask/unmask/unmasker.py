@@ -17,7 +17,8 @@ from realtime_unmask.inference.engine import Engine, load_engine
 from realtime_unmask.inference.warm_up import warm_up
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Frame, FrameResult, Likeness, UInt8
-from realtime_unmask.unmask.card import fetched, finishing_on_card
+from realtime_unmask.unmask.card import fetched
+from realtime_unmask.unmask.card_trial import finishing_on_card
 from realtime_unmask.unmask.editor import Paint, start_painting
 from realtime_unmask.unmask.faces_wanted import Wearer
 from realtime_unmask.unmask.finding import BATCH, Search

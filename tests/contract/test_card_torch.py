@@ -20,6 +20,7 @@ from realtime_unmask.inference.torch_graph import ALONE
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Float32, Frame, FrameResult, UInt8
 from realtime_unmask.unmask import card as cards
+from realtime_unmask.unmask import card_trial
 from realtime_unmask.unmask import unmasker as unmaskers
 from realtime_unmask.unmask.compositor import Canvas, feather
 from realtime_unmask.unmask.editor import Painted
@@ -228,21 +229,21 @@ def test_the_trial_finds_the_same_pixels_and_asks_for_less_time(
 ) -> None:
     engine = LeftThere()
     try:
-        monkeypatch.setattr(cards, "CLEARLY", 1e9)
-        assert cards.finishing_on_card(engine, S) is not None  # type: ignore[arg-type]
-        monkeypatch.setattr(cards, "CLEARLY", 0.0)
-        assert cards.finishing_on_card(engine, S) is None  # type: ignore[arg-type]
-        monkeypatch.setattr(cards, "CLEARLY", 1e9)
+        monkeypatch.setattr(card_trial, "CLEARLY", 1e9)
+        assert card_trial.finishing_on_card(engine, S) is not None  # type: ignore[arg-type]
+        monkeypatch.setattr(card_trial, "CLEARLY", 0.0)
+        assert card_trial.finishing_on_card(engine, S) is None  # type: ignore[arg-type]
+        monkeypatch.setattr(card_trial, "CLEARLY", 1e9)
         monkeypatch.setattr(
             cards.Card, "blended", lambda self, rgb, alpha, at, under, _: (under, under[..., 0])
         )
-        assert cards.finishing_on_card(engine, S) is None  # type: ignore[arg-type]
+        assert card_trial.finishing_on_card(engine, S) is None  # type: ignore[arg-type]
 
         def breaks(*_: object) -> None:
             raise RuntimeError("CUDA error: no kernel image is available")
 
         monkeypatch.setattr(cards.Card, "finish", breaks)
-        assert cards.finishing_on_card(engine, S) is None  # type: ignore[arg-type]
+        assert card_trial.finishing_on_card(engine, S) is None  # type: ignore[arg-type]
         assert "no kernel image is available" in caplog.text
     finally:
         engine.close()
@@ -257,18 +258,18 @@ def test_the_trial_finds_paint_where_there_should_be_none(
         part, weight = blended(self, *arguments)  # type: ignore[arg-type]
         return np.where(weight[..., None] > 0, part, 255 - part), weight
 
-    monkeypatch.setattr(cards, "CLEARLY", 1e9)
+    monkeypatch.setattr(card_trial, "CLEARLY", 1e9)
     monkeypatch.setattr(cards.Card, "blended", everywhere)
     engine = LeftThere()
     try:
-        assert cards.finishing_on_card(engine, S) is None  # type: ignore[arg-type]
+        assert card_trial.finishing_on_card(engine, S) is None  # type: ignore[arg-type]
     finally:
         engine.close()
 
 
 def test_an_engine_without_a_card_is_not_tried() -> None:
     with load_engine("editor", SETTINGS) as engine:
-        assert cards.finishing_on_card(engine, S) is None
+        assert card_trial.finishing_on_card(engine, S) is None
         assert replace(engine.spec).name == "editor"
 
 

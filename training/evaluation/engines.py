@@ -12,7 +12,7 @@ from realtime_unmask.inference.engine import Engine, load_engine
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32, MaskMap, UInt8
 from realtime_unmask.unmask.compositor import Canvas, feather, support
-from realtime_unmask.unmask.editor import Prior, match_colour, paint
+from realtime_unmask.unmask.editor import Prior, match_colour, painted, start_painting
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
 from training.evaluation import cases
 from training.evaluation.cases import Case
@@ -67,7 +67,8 @@ class Engines(Closing):
         """
         planes = normalise(masked)[None]
         holes = hole[None].astype(np.float32)
-        return paint(self._editor, planes, holes, [prior], way="both")[0].rgb
+        start_painting(self._editor, planes, holes, [prior], "both")
+        return painted(self._editor, "both")[0].rgb
 
     def unmask(self, case: Case, hole: UInt8, prior: Prior | None = None) -> UInt8:
         """(S, S, 3) uint8: the case with its hole painted; arguments as of `paint`."""

@@ -15,8 +15,9 @@ from realtime_unmask.unmask.editor import (
     is_grey,
     kept_share,
     match_colour,
-    paint,
+    painted,
     seam,
+    start_painting,
     steadied,
 )
 from tests.unit.conftest import lower_face
@@ -121,7 +122,8 @@ def test_priors_reach_the_network_inside_the_hole_only(editor_engine: FakeEngine
     batch = np.full((2, 3, SIZE, SIZE), 0.5, np.float32)
     holes = np.stack([lower_face(), lower_face()])
     prior = Prior(np.full((SIZE, SIZE, 3), 255, np.float32), PICTURE_WEIGHT)
-    made = paint(editor_engine, batch, holes, [prior, None])
+    start_painting(editor_engine, batch, holes, [prior, None])
+    made = painted(editor_engine)
     call = editor_engine.calls[0]
     assert call["prior_weight"][0].max() == pytest.approx(PICTURE_WEIGHT)
     assert np.allclose(call["prior"][0], holes[:1])
@@ -141,8 +143,8 @@ def test_paint_of_a_mirror_lies_where_the_face_is(editor_engine: FakeEngine) -> 
         return {"rgb": own, "confidence": inputs["map"] * 0.5}
 
     editor_engine.answer = answer  # type: ignore[assignment]
-    for made, crop, where in zip(paint(editor_engine, batch, holes, way="both"), batch, holes,
-                                 strict=True):  # fmt: skip
+    start_painting(editor_engine, batch, holes, way="both")
+    for made, crop, where in zip(painted(editor_engine, "both"), batch, holes, strict=True):
         seen = (crop * (1 - where)).transpose(1, 2, 0)
         assert np.allclose(made.rgb, (seen + 1) * 127.5, atol=0.01)
         assert np.allclose(made.confidence, where * 0.5)
