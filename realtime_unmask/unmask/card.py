@@ -19,7 +19,7 @@ from realtime_unmask.inference.engine import Engine, first_line
 from realtime_unmask.inference.torch_graph import ALONE
 from realtime_unmask.types import Alignment, Float32, UInt8
 from realtime_unmask.unmask import editor
-from realtime_unmask.unmask.card_steps import blurred, disc, following, lab, quantile
+from realtime_unmask.unmask.card_steps import blurred, disc, following, lab, near, quantile
 from realtime_unmask.unmask.compositor import Canvas, is_finer, reach
 from realtime_unmask.unmask.editor import Paint, Way
 
@@ -79,12 +79,18 @@ class Card:
             self._synchronise()  # `planes` belongs to another stream
             return list(made)
 
-    def mean(self, one: Tensor, other: Tensor, both: UInt8) -> Tensor:
-        """As `Painted.mean_with`: (3, S, S) float32 in [0, 255], a new tensor."""
+    def joined(self, rgb: Tensor, other: Tensor, both: UInt8, way: Way) -> Tensor:
+        """As `Painted.joined`: (3, S, S) float32 in [0, 255], a new tensor."""
         import torch
 
+        low, high = editor.APART
         with self._here():
-            return one + (other - one) * (torch.from_numpy(both).to(self.device) * 0.5)
+            inside = torch.from_numpy(both).to(self.device).float()
+            change = other - rgb
+            apart = near(change.abs().mean(0) * inside) / near(inside).clamp(min=1e-3)
+            share = editor.others_share(((apart - low) / (high - low)).clamp(0, 1), way)
+            made: Tensor = rgb + change * (share * inside)
+            return made
 
     def finish(
         self, rgb: Tensor, crop: UInt8, hole: UInt8, known: UInt8 | None,
@@ -275,11 +281,11 @@ class CardPainted:
     rgb: Tensor
     confidence: Float32
 
-    def mean_with(self, other: Paint, both: UInt8) -> Paint:
+    def joined(self, other: Paint, both: UInt8, way: Way) -> Paint:
         """See editor.Paint."""
         if not isinstance(other, CardPainted) or other.card is not self.card:
             return self
-        rgb = self.card.mean(self.rgb, other.rgb, both)
+        rgb = self.card.joined(self.rgb, other.rgb, both, way)
         return CardPainted(self.card, rgb, (self.confidence + other.confidence) * np.float32(0.5))
 
     def finished(

@@ -48,6 +48,14 @@ def blurred(planes: Tensor) -> Tensor:
     return avg_pool2d(pad(planes, (reach,) * 4, mode="reflect"), 2 * reach + 1, 1)
 
 
+def near(plane: Tensor) -> Tensor:
+    """editor._near, for (S, S)."""
+    from torch.nn.functional import avg_pool2d
+
+    reach = editor.NEAR_PX
+    return avg_pool2d(plane[None, None], 2 * reach + 1, 1, reach)[0, 0]
+
+
 def lab(rgb: Tensor) -> Tensor:
     """CIE Lab (D65) of (3, S, S) sRGB in [0, 255], as OpenCV has it."""
     import torch

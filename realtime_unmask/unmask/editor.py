@@ -19,6 +19,9 @@ Places = NDArray[np.intp]
 # How a crop is painted: as it is, in a mirror, or both, of which the mean is taken. Two guesses of
 # one network that err in different ways: their mean is closer to the true face, and as sharp.
 Way = Literal["straight", "mirror", "both"]
+# Where two guesses differ by so much, of 255, within NEAR_PX, they show two different mouths, whose
+# mean would be neither: from the first to the second number it gives way to the straight one.
+APART, NEAR_PX = (8.0, 16.0), 7
 
 # How far the network is to trust a guess that is another picture of the same person.
 PICTURE_WEIGHT = 0.8
@@ -69,12 +72,13 @@ class Paint(Protocol):
     @property
     def card(self) -> object | None: ...
 
-    def mean_with(self, other: Paint, both: UInt8) -> Paint:
-        """The mean with another paint of the same face.
+    def joined(self, other: Paint, both: UInt8, way: Way) -> Paint:
+        """The mean with another paint of the same face, or the straight one where they differ.
 
         Args:
-            other: the other paint; it counts for nothing if it is elsewhere.
+            other: painted the other way; it counts for nothing if it is elsewhere.
             both: (S, S) uint8, 1 in the holes of both; elsewhere nothing changes.
+            way: how this one was painted, "straight" or "mirror".
         """
         ...
 
@@ -118,15 +122,18 @@ class Painted:
     confidence: Float32
     card: None = None
 
-    def mean_with(self, other: Paint, both: UInt8) -> Paint:
+    def joined(self, other: Paint, both: UInt8, way: Way) -> Paint:
         """See Paint."""
-        if not isinstance(other, Painted):
-            return self
         x, y, width, height = cv2.boundingRect(both)
+        if not isinstance(other, Painted) or not width:
+            return self
         part = (slice(y, y + height), slice(x, x + width))
-        mean, half = self.rgb.copy(), np.float32(0.5) * both[part]
-        mean[part] += (other.rgb[part] - mean[part]) * half[..., None]
-        return Painted(mean, (self.confidence + other.confidence) * np.float32(0.5))
+        rgb, inside = self.rgb.copy(), both[part].astype(np.float32)
+        change = other.rgb[part] - rgb[part]
+        apart = _near(np.abs(change).mean(-1) * inside) / np.maximum(_near(inside), 1e-3)
+        share = others_share(np.clip((apart - APART[0]) / (APART[1] - APART[0]), 0, 1), way)
+        rgb[part] += change * (share * inside)[..., None]
+        return Painted(rgb, (self.confidence + other.confidence) * np.float32(0.5))
 
     def finished(
         self, crop: UInt8, hole: UInt8, known: UInt8 | None, before: Paint | None,
@@ -147,6 +154,21 @@ class Painted:
     ) -> None:
         """See Paint."""
         canvas.put(self.rgb, alpha, alignment, given)
+
+
+def others_share(alone: Any, way: Way) -> Any:
+    """How much of the other way's paint is taken, numbers or tensors; see Paint.joined.
+
+    Args:
+        alone: in [0, 1], how far the straight one stands alone.
+    """
+    return 0.5 + 0.5 * alone if way == "mirror" else 0.5 - 0.5 * alone
+
+
+def _near(plane: Float32) -> Float32:
+    """Means of what is within NEAR_PX; beyond the edge is nothing."""
+    side = (2 * NEAR_PX + 1,) * 2
+    return cv2.blur(plane, side, borderType=cv2.BORDER_CONSTANT).astype(np.float32, copy=False)
 
 
 def start_painting(

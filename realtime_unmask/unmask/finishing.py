@@ -20,7 +20,7 @@ def finished(masked: Masked, made: Paint, begun: Begun) -> Paint:
     if before is not None and memory is not None and memory.hole is not None:
         both = masked.hole & memory.hole
         if memory.fresh is not None and memory.may_join(begun.way, begun.frame.captured_ns):
-            made = made.mean_with(memory.fresh, both)
+            made = made.joined(memory.fresh, both, begun.way)
     if begun.settings.colour_match:
         known = known_region(seen.alignment, begun.frame.width, begun.frame.height)
     done = made.finished(seen.crop, masked.hole, known, before, both)

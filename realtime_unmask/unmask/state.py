@@ -78,7 +78,7 @@ class State:
     def next_way(self, frame: Frame) -> Way:
         """How the faces of a frame are painted; to be asked once of each frame with paint.
 
-        In turns, straight and in a mirror: the mean with the frame before is that of both ways, for
+        In turns, straight and in a mirror: joined with the frame before they are both ways, for
         the time of one. Where that is too long ago, a live frame is painted straight, since it has
         to be quick, and a file's both ways.
         """
