@@ -60,7 +60,8 @@ def _is_worth_it(card: Card, size: int) -> bool:
         spent, shown = [], frame
         for _ in range(_RUNS):
             began = time.perf_counter()
-            made = paint.finished(look, hole, known, before, hole)
+            made = paint.joined(before, hole, "straight")
+            made = made.finished(look, hole, known, before, hole)
             canvas = Canvas(frame)
             made.put(canvas, alpha, alignment, None)
             made.picture()

@@ -17,7 +17,7 @@ from realtime_unmask.unmask.compositor import Canvas
 
 Places = NDArray[np.intp]
 # How a crop is painted: as it is, in a mirror, or both, of which the mean is taken. Two guesses of
-# one network that err in different ways: their mean is closer to the true face, and as sharp.
+# one network that err in different ways: their mean is closer to the true face than either.
 Way = Literal["straight", "mirror", "both"]
 # Where two guesses differ by so much, of 255, within NEAR_PX, they show two different mouths, whose
 # mean would be neither: from the first to the second number it gives way to the straight one.

@@ -85,8 +85,9 @@ class State:
         live = frame.captured_ns > 0
         now = frame.captured_ns * 1e-9 if live else float(frame.pts or 0)
         apart, self._painted_at = now - self._painted_at, now
-        self._mirror = not self._mirror and apart <= HELD_PAINT_NS * 1e-9
-        if apart > HELD_PAINT_NS * 1e-9:
+        follows = apart <= HELD_PAINT_NS * 1e-9
+        self._mirror = follows and not self._mirror
+        if not follows:
             return "straight" if live else "both"
         return "mirror" if self._mirror else "straight"
 
