@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -14,11 +14,12 @@ from realtime_unmask.faces.alignment import align, crop
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.inference.engine import Engine
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import Face, Float32, Frame, MaskMap
+from realtime_unmask.types import Alignment, Face, Float32, Frame, MaskMap
 from realtime_unmask.unmask.compositor import support
 from realtime_unmask.unmask.faces_wanted import wanted
 from realtime_unmask.unmask.given import under
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
+from realtime_unmask.unmask.outer import outer_hole, reaches_out, wider
 from realtime_unmask.unmask.state import Clock, FaceMemory, Masked, Seen, State
 
 # Faces are run through the networks in batches of at most this many.
@@ -107,7 +108,7 @@ class Search:
         with self.clock.stage("align"):
             seen = self._align(mine)
         with self.clock.stage("map"):
-            masked = self._masked(seen) if self.given is None else under(self.given, seen, faces)
+            masked = self._with_outer(self._masked(seen, faces), faces)
         return tuple(faces), seen, masked
 
     def _align(self, faces: list[Face]) -> list[Seen]:
@@ -117,31 +118,68 @@ class Search:
                 alignment = align(face.landmarks, self.size, self.frame.pixel_aspect)
             except ValueError:  # a degenerate mesh: no face after all
                 continue
-            memory, follows = None, False
-            pixels = crop(self.frame.image, alignment)
+            memory = None
             if self.state is not None:
                 memory = self.state.faces.setdefault(face.track_id, FaceMemory(frames=-1))
-                memory.see(pixels, self.frame.captured_ns)
-                follows = memory.worn
-            seen.append(Seen(face, alignment, pixels, normalise(pixels), memory, follows))
+            seen.append(self._seen(face, alignment, memory))
         if self.state is not None:
             here = {one.face.track_id for one in seen}
             self.state.faces = {k: v for k, v in self.state.faces.items() if k in here}
         return seen
 
-    def _masked(self, seen: list[Seen]) -> list[Masked]:
+    def _seen(self, face: Face, alignment: Alignment, memory: FaceMemory | None) -> Seen:
+        pixels = crop(self.frame.image, alignment)
+        if memory is not None:
+            memory.see(pixels, self.frame.captured_ns)
+        follows = memory is not None and memory.worn
+        return Seen(face, alignment, pixels, normalise(pixels), memory, follows)
+
+    def _masked(self, seen: list[Seen], faces: list[Face]) -> list[Masked]:
         """Those faces that wear a mask."""
-        masked = []
-        for start in range(0, len(seen), BATCH):
-            batch = seen[start : start + BATCH]
-            for one, found in zip(batch, self._maps(batch), strict=True):
-                if is_worn(found, one.map_memory):
-                    masked.append(
-                        Masked(one, found, support(found, self.settings.mask_threshold))
-                    )
-        return masked
+        if self.given is not None:
+            return under(self.given, seen, faces)
+        threshold = self.settings.mask_threshold
+        return [
+            Masked(one, found, support(found, threshold))
+            for one, found in zip(seen, self._maps(seen), strict=True)
+            if is_worn(found, one.map_memory)
+        ]
+
+    def _with_outer(self, masked: list[Masked], faces: list[Face]) -> list[Masked]:
+        """The same, and before each face whose mask reaches out of its crop the wider one."""
+        reaching = [one for one in masked if self._reaches_out(one)]
+        if not reaching:
+            return masked
+        seen, threshold = [self._outer(one.seen) for one in reaching], self.settings.mask_threshold
+        if self.given is not None:
+            found = [(one.map, one.hole) for one in under(self.given, seen, faces)]
+        else:
+            found = [(one, support(one, threshold)) for one in self._maps(seen)]
+        layers = {one.seen.face.track_id: [one] for one in masked}
+        for one, outer, (values, marked) in zip(reaching, seen, found, strict=True):
+            hole = outer_hole(one.hole, marked)
+            if hole is not None:
+                inner = replace(one, fades=True)
+                layers[one.seen.face.track_id] = [Masked(outer, values, hole, inner=inner), inner]
+        return [layer for one in masked for layer in layers[one.seen.face.track_id]]
+
+    def _reaches_out(self, one: Masked) -> bool:
+        memory = one.seen.memory
+        before = memory is not None and memory.outer is not None
+        return reaches_out(one.hole, one.seen.alignment, self.frame, before)
+
+    def _outer(self, one: Seen) -> Seen:
+        """The same face in its wider crop."""
+        if one.memory is not None and one.memory.outer is None:
+            one.memory.outer = FaceMemory(frames=-1)
+        memory = one.memory.outer if one.memory is not None else None
+        return self._seen(one.face, wider(one.alignment), memory)
 
     def _maps(self, seen: list[Seen]) -> list[MaskMap]:
+        batches = (seen[start : start + BATCH] for start in range(0, len(seen), BATCH))
+        return [found for batch in batches for found in self._batch(batch)]
+
+    def _batch(self, seen: list[Seen]) -> list[MaskMap]:
         threshold = self.settings.mask_threshold
         every = 1 if self.state is None else self.state.effort.map_every
         held = [one.held_map(every, threshold) for one in seen]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
-from realtime_unmask.settings import Settings
-from realtime_unmask.types import Float32, FrameResult, Reconstruction, UInt8
+from realtime_unmask.types import Float32, FrameResult, Reconstruction
 from realtime_unmask.unmask.compositor import Canvas, feather, known_region
 from realtime_unmask.unmask.editor import Paint
+from realtime_unmask.unmask.outer import fade, in_wider, window
 from realtime_unmask.unmask.state import Begun, Masked
 
 
@@ -31,12 +32,24 @@ def finished(masked: Masked, made: Paint, begun: Begun) -> Paint:
     return done
 
 
-def blend_weight(hole: UInt8, settings: Settings) -> Float32:
-    """(S, S) float32 in [0, 1]: how much of each pixel is paint."""
-    alpha = feather(hole, settings.feather_px)
-    if settings.strength < 1:
-        alpha *= np.float32(settings.strength)
-    return alpha
+def blend_weight(one: Masked, begun: Begun) -> Float32:
+    """(S, S) float32 in [0, 1]: how much of each pixel is paint.
+
+    A wider crop's paint is covered by the usual one's as far as that does not fade out, and so
+    that both together have the strength that is set.
+    """
+    feather_px, strength = begun.settings.feather_px, np.float32(begun.settings.strength)
+    alpha = feather(one.hole, feather_px)
+    if one.inner is None:
+        if one.fades:
+            alpha *= fade(alpha.shape[0])
+        return alpha if strength >= 1 else alpha * strength
+    if begun.given is not None:  # it says itself how much of each is paint: once, then
+        return np.where(window(alpha.shape[0]), np.float32(0), alpha)
+    if strength >= 1:
+        return alpha
+    above = in_wider(feather(one.inner.hole, feather_px) * fade(alpha.shape[0]), cv2.INTER_LINEAR)
+    return np.asarray(alpha * strength * (1 - above) / (1 - strength * above), np.float32)
 
 
 def composited(begun: Begun) -> FrameResult:
@@ -45,6 +58,8 @@ def composited(begun: Begun) -> FrameResult:
     canvas, made = Canvas(frame.image), []
     for one, paint, alpha in zip(begun.masked, begun.done, begun.alphas, strict=True):
         paint.put(canvas, alpha, one.seen.alignment, begun.given)
+        if one.inner is not None:
+            continue  # a layer under the one that follows
         made.append(
             Reconstruction(
                 one.seen.face.track_id,

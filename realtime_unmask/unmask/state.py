@@ -36,6 +36,7 @@ class FaceMemory:
     look: Float32 | None = None  # the crop in small
     jumped: bool = False  # it looks unlike that of the frame before: nothing old fits
     worn: bool = False  # a mask, in the frame before
+    outer: FaceMemory | None = None  # of the wider crop, while the mask reaches out of this one
 
     def see(self, crop: UInt8, captured_ns: int) -> None:
         """Note the face's next frame."""
@@ -142,19 +143,33 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """One face that wears a mask, and the hole to be painted."""
+    """One face that wears a mask, and the hole to be painted.
+
+    Attributes:
+        fades: the mask reaches out of the crop: a wider one's paint lies under this one's.
+        inner: of such a wider crop, the usual one; see `outer`.
+    """
 
     seen: Seen
     map: MaskMap
     hole: UInt8
+    fades: bool = False
+    inner: Masked | None = None
 
 
 def note_masks(seen: list[Seen], masked: list[Masked]) -> None:
     """Which faces wear one, for the next frame."""
     hidden = {one.seen.face.track_id for one in masked}
+    reaching = {one.seen.face.track_id for one in masked if one.fades}
     for one in seen:
-        if one.memory is not None:
-            one.memory.worn = one.face.track_id in hidden
+        memory = one.memory
+        if memory is None:
+            continue
+        memory.worn = one.face.track_id in hidden
+        if one.face.track_id not in reaching:
+            memory.outer = None
+        elif memory.outer is not None:
+            memory.outer.worn = True
 
 
 @dataclass(slots=True, eq=False)
@@ -165,7 +180,7 @@ class Begun:
         frame, faces: as they will be in the result.
         settings, clock: in force for this frame.
         given: a blend weight in place of the maps; None without one.
-        masked: the faces that wear a mask.
+        masked: the faces that wear a mask; before each that fades, its wider crop.
         held: for each, the paint of the frame before where it serves again, else None.
         way: how the faces are painted.
         likeness, wearer: the bare face in force, and the number of the face that it is
@@ -198,8 +213,8 @@ class Begun:
 
     @property
     def masked_faces(self) -> list[Face]:
-        """Those of `masked`."""
-        return [one.seen.face for one in self.masked]
+        """Those of `masked`, each once."""
+        return [one.seen.face for one in self.masked if one.inner is None]
 
     @property
     def asked(self) -> list[Masked]:

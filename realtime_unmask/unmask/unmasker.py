@@ -204,7 +204,7 @@ class Unmasker(Closing):
             self._start(begun, 0)
         self._under_way = begun
         with clock.stage("composite"):  # what can be done while the editor is at work
-            begun.alphas = [blend_weight(one.hole, settings) for one in masked]
+            begun.alphas = [blend_weight(one, begun) for one in masked]
         return begun
 
     def finish(self, begun: Begun) -> FrameResult:
@@ -226,7 +226,7 @@ class Unmasker(Closing):
         tracker.catch_up(self._detector, state.tracks)
 
     def warm(self) -> None:
-        """On a GPU, run both networks once for each number of faces in a batch; else nothing.
+        """On a GPU, run both networks once for each number of crops in a batch; else nothing.
 
         To be called before the first frame, which would have to wait for it; pixels are the same
         without.
@@ -234,8 +234,9 @@ class Unmasker(Closing):
         Raises:
             EngineError: a network failed.
         """
+        most = min(BATCH, 2 * self._settings.max_faces)  # a face may have a wider crop as well
         for engine in (self._map_engine, self._editor_engine):
-            warm_up(engine, min(BATCH, self._settings.max_faces))
+            warm_up(engine, most)
 
     def close(self) -> None:
         """Free networks and landmarkers; safe to call again."""

@@ -187,12 +187,23 @@ def always(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def run(unmasker: Unmasker, clip: list[UInt8], frames_per_second: int) -> list[FrameResult]:
-    state = State()
+def run(
+    unmasker: Unmasker, clip: list[UInt8], frames_per_second: int, state: State | None = None
+) -> list[FrameResult]:
+    state = state or State()
     return [
         unmasker.process(Frame(image, Fraction(number, frames_per_second), 0, number), state)
         for number, image in enumerate(clip)
     ]
+
+
+def with_a_bib(clip: list[UInt8]) -> list[UInt8]:
+    """The demo's mask made so long that it reaches out of the face's crop."""
+    long = [image.copy() for image in clip]
+    for image in long:
+        image[390:660, 340:640] = cv2.resize(image[390:497, 340:640], (300, 270))
+        image.flags.writeable = False
+    return long
 
 
 # In turns, and where frames are far apart both ways.
@@ -212,6 +223,20 @@ def test_a_video_looks_the_same(
         a, b = one.reconstructions[0], other.reconstructions[0]
         assert np.abs(a.crop.astype(int) - b.crop).mean() < 0.2
         assert np.array_equal(a.confidence, b.confidence)
+
+
+def test_a_long_mask_looks_the_same(always: None, clip: list[UInt8]) -> None:
+    """Its wider crop's paint lies under the usual one's."""
+    long, shown = with_a_bib(clip[:4]), []
+    for editor in (load_engine("editor", SETTINGS), LeftThere()):
+        with Unmasker(load_engine("map", SETTINGS), editor, SETTINGS) as unmasker:  # type: ignore[arg-type]
+            state = State()
+            shown.append(run(unmasker, long, 25, state))
+            assert all(memory.outer is not None for memory in state.faces.values())
+    for one, other in zip(*shown, strict=True):
+        assert one.map is not None
+        apart = np.abs(one.output.image.astype(int) - other.output.image)
+        assert apart[one.map > 0].mean() < 0.6
 
 
 def test_a_card_that_is_lost_leaves_the_rest_to_the_cpu(always: None, clip: list[UInt8]) -> None:
