@@ -19,7 +19,7 @@ from realtime_unmask.unmask.compositor import support
 from realtime_unmask.unmask.faces_wanted import wanted
 from realtime_unmask.unmask.given import under
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
-from realtime_unmask.unmask.outer import outer_hole, reaches_out, wider
+from realtime_unmask.unmask.outer import outer_hole, reaches_out, wider, without_others
 from realtime_unmask.unmask.state import Clock, FaceMemory, Masked, Seen, State
 
 # Faces are run through the networks in batches of at most this many.
@@ -154,7 +154,10 @@ class Search:
         if self.given is not None:
             found = [(one.map, one.hole) for one in under(self.given, seen, faces)]
         else:
-            found = [(one, support(one, threshold)) for one in self._maps(seen)]
+            found = [
+                (values, without_others(support(values, threshold), one.alignment, one.face, faces))
+                for one, values in zip(seen, self._maps(seen), strict=True)
+            ]
         layers = {one.seen.face.track_id: [one] for one in masked}
         for one, outer, (values, marked) in zip(reaching, seen, found, strict=True):
             hole = outer_hole(one.hole, marked)

@@ -8,13 +8,15 @@ crop's paint, which fades out towards its edge.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import TypeVar, cast
 
 import cv2
 import numpy as np
 
-from realtime_unmask.types import Alignment, Float32, Float64, Frame, UInt8
+from realtime_unmask.faces.alignment import to_crop
+from realtime_unmask.types import Alignment, Face, Float32, Float64, Frame, UInt8
 
 Plane = TypeVar("Plane", UInt8, Float32)
 
@@ -57,6 +59,24 @@ def reaches_out(hole: UInt8, alignment: Alignment, frame: Frame, before: bool) -
     x, y = back[:, :2] @ beyond + back[:, 2:]
     shown = (x >= 0) & (y >= 0) & (x <= frame.width - 1) & (y <= frame.height - 1)
     return bool((np.concatenate(lines).astype(bool) & shown).sum() >= least)
+
+
+def without_others(
+    found: UInt8, alignment: Alignment, face: Face, faces: Sequence[Face]
+) -> UInt8:
+    """A wider crop's hole without what lies on other faces: somebody in front has hair, no mask.
+
+    Args:
+        found: (S, S) uint8, 1 in the hole.
+        face: whose hole it is.
+        faces: all in the picture.
+    """
+    left = found.copy()
+    for other in faces:
+        if other.track_id != face.track_id:
+            outline = cv2.convexHull(to_crop(other.landmarks, alignment))
+            cv2.fillConvexPoly(left, np.round(outline).astype(np.int32), (0,))
+    return left
 
 
 def outer_hole(hole: UInt8, found: UInt8) -> UInt8 | None:

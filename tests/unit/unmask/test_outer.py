@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from realtime_unmask.faces.alignment import align, to_crop
 from realtime_unmask.faces.detector import Detector
+from realtime_unmask.faces.tracker import as_face
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Frame
 from realtime_unmask.unmask import outer
@@ -116,6 +117,19 @@ def test_outer_hole_keeps_the_usual_one_and_only_what_hangs_together_with_it() -
     assert np.array_equal(made[inside], outer.in_wider(hole, cv2.INTER_NEAREST)[inside])
     assert made[205, 120] and not made[240, 20]
     assert outer.outer_hole(hole, np.zeros_like(found)) is None
+
+
+def test_a_face_in_front_is_left_alone(portrait: Picture, detector: Detector) -> None:
+    """Of two people one above the other, the lower one's forehead is no end of a mask."""
+    mesh = detector.find_all(portrait)[0]
+    upper, lower = (as_face(mesh + (0, down, 0), number) for number, down in enumerate((0, 450)))
+    alignment = outer.wider(align(upper.landmarks, SIZE))
+    everywhere = np.ones((SIZE, SIZE), np.uint8)
+    left = outer.without_others(everywhere, alignment, upper, [upper, lower])
+    x, y = np.round(to_crop(lower.landmarks[[9, 10]], alignment)).astype(int).T
+    assert (y < SIZE).any() and not left[y[y < SIZE] + 2, x[y < SIZE]].any()
+    x, y = np.round(to_crop(upper.landmarks[[1, 13, 152]], alignment)).astype(int).T
+    assert left[y, x].all()
 
 
 def test_nothing_of_a_long_mask_stays(
