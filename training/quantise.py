@@ -34,7 +34,7 @@ CALIBRATION, CHECKED = 160, 64
 TURNED: dict[Network, tuple[str, ...]] = {
     "map": ("down", "middle.", "up3.", "up2.", "up1."),
     "editor": (
-        "stem.1.", "down", "middle.", "up1.", "form.", "up0.refine.", "lines.", "spread.", "refine.",
+        "stem.1.", "down", "middle.", "up1.", "form.", "up0.refine.", "lines.", "refine.",
     ),
 }
 ATTENTION = ".attend."
