@@ -70,6 +70,7 @@ class Unmasker(Closing):
         self.likeness: Likeness | None = None
         self.clock: Callable[[], int] = time.perf_counter_ns
         self._under_way: Begun | None = None  # the editor is at work for it
+        self._closed = False
 
     @classmethod
     def default(cls, settings: Settings = Settings()) -> Unmasker:  # noqa: B008
@@ -126,8 +127,10 @@ class Unmasker(Closing):
         Raises:
             TypeError, ValueError: the array is not of the form above.
             FaceUnsuitable: it shows no face, several, or one that is small, cut, dark or masked.
-            EngineError: the map network failed, or the editor was not trained to follow a face.
+            EngineError: the map network failed, the editor was not trained to follow a face, or
+                this unmasker was closed.
         """
+        self._check_open()
         if not self._editor_engine.spec.prior_supported:
             raise EngineError(
                 "The editing network of this installation was not trained to follow a bare face. "
@@ -154,7 +157,7 @@ class Unmasker(Closing):
 
         Raises:
             TypeError, ValueError: the arrays are not of the form above.
-            EngineError: a network failed.
+            EngineError: a network failed, or this unmasker was closed.
         """
         result = self.finish(self.begin(frame, state, given_map=given_map))
         if state is not None and not isinstance(frame, Frame):
@@ -165,8 +168,9 @@ class Unmasker(Closing):
         """Whether the people in a video's frame stand on their heads; None: it does not show.
 
         Raises:
-            EngineError: the map network failed.
+            EngineError: the map network failed, or this unmasker was closed.
         """
+        self._check_open()
         return Search(self._detector, self._map_engine, CROP, frame, self._settings).on_head()
 
     def begin(
@@ -180,6 +184,7 @@ class Unmasker(Closing):
         Raises:
             As `process`; also what the frame before met, which its `finish` raises again.
         """
+        self._check_open()
         frame = frame if isinstance(frame, Frame) else Frame(frame)
         clock, settings = Clock(self.clock), self._settings
         given = as_weight(given_map, frame)
@@ -240,10 +245,15 @@ class Unmasker(Closing):
 
     def close(self) -> None:
         """Free networks and landmarkers; safe to call again."""
+        self._closed = True
         self._card = None
         self._map_engine.close()
         self._editor_engine.close()
         self._detector.close()
+
+    def _check_open(self) -> None:
+        if self._closed:  # the networks would say so only where there is a face to be looked at
+            raise EngineError("This unmasker was closed. Make another one.")
 
     def _shown(self, begun: Begun) -> FrameResult:
         self._colour(begun)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime_unmask.errors import AssetError, EngineUnavailable
+from realtime_unmask.errors import AssetError, EngineError, EngineUnavailable
 from realtime_unmask.inference.manifest import INPUTS, OUTPUTS, Network
 from realtime_unmask.inference.spec import EngineSpec
 from realtime_unmask.settings import Settings
+from realtime_unmask.types import Frame
 from realtime_unmask.unmask import unmasker as unmaskers
-from realtime_unmask.unmask.unmasker import Unmasker
+from realtime_unmask.unmask.unmasker import State, Unmasker
 from tests.unit.conftest import FakeEngine, Planes
 
 
@@ -59,6 +60,26 @@ def test_engines_stay_open_as_long_as_their_unmasker(load: dict[str, FakeEngine]
     with Unmasker.default():
         assert [engine.closed for engine in load.values()] == [False, False]
     assert [engine.closed for engine in load.values()] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda unmasker, frame: unmasker.process(frame),
+        lambda unmasker, frame: unmasker.process(frame, State()),
+        lambda unmasker, frame: unmasker.begin(frame),
+        lambda unmasker, frame: unmasker.on_head(frame),
+        lambda unmasker, frame: unmasker.enrol(frame.image),
+    ],
+    ids=["a still", "a sequence", "begin", "on_head", "enrol"],
+)
+def test_closed_unmasker_says_so_also_where_there_is_no_face(
+    load: dict[str, FakeEngine], use: Callable[[Unmasker, Frame], object]
+) -> None:
+    with Unmasker.default() as unmasker:
+        pass
+    with pytest.raises(EngineError, match=r"^This unmasker was closed\. Make another one\.$"):
+        use(unmasker, Frame(np.full((64, 64, 3), 77, np.uint8)))
 
 
 @pytest.fixture
