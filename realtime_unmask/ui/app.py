@@ -27,18 +27,26 @@ def display(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
     Raises:
         WindowError: it cannot.
     """
-    platform = environment.get("QT_QPA_PLATFORM", "")
     if not sys.platform.startswith("linux"):
         yield
         return
-    if platform and not platform.startswith(("xcb", "wayland")):
-        _check_plugin(platform)
+    # Qt takes the first that works of a list, "NAME;NAME:option"; unasked it tries these two.
+    platform = environment.get("QT_QPA_PLATFORM") or "wayland;xcb"
+    names = {one.partition(":")[0].lower() for one in platform.split(";")}
+    on_display = {name for name in names if name == "xcb" or name.startswith("wayland")}
+    plugins = _plugins()
+    if not plugins.isdisjoint(names - on_display):
         yield
         return
-    if not platform.startswith("xcb") and _wayland_answers(environment):
+    if not on_display:
+        raise WindowError(
+            f"Qt has no plugin for windows called {platform}, which QT_QPA_PLATFORM asks for. "
+            f"Unset that, or choose one of: {', '.join(sorted(plugins))}."
+        )
+    if on_display != {"xcb"} and _wayland_answers(environment):
         yield
         return
-    if not environment.get("DISPLAY") or (platform and "xcb" not in platform):
+    if not environment.get("DISPLAY") or "xcb" not in on_display:
         wayland = environment.get("WAYLAND_DISPLAY")
         why = (
             f"the Wayland display {wayland} does not answer"
@@ -49,9 +57,9 @@ def display(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
             f"There is no display for a window ({why}). "
             "Start it from a desktop; photos and videos work without one, see --help."
         )
-    plugins = QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath)
+    folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.PluginsPath)
     try:
-        ctypes.CDLL(f"{plugins}/platforms/libqxcb.so")  # with all that it needs
+        ctypes.CDLL(f"{folder}/platforms/libqxcb.so")  # with all that it needs
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError as error:
         raise WindowError(
@@ -72,20 +80,11 @@ def display(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
         xcb.xcb_disconnect(connection)
 
 
-def _check_plugin(platform: str) -> None:
-    """Is one of those that `platform` names installed? "NAME", "NAME:option" or "NAME;NAME".
-
-    Raises:
-        WindowError: none is.
-    """
+def _plugins() -> set[str]:
+    """The names of those for windows that are installed with Qt."""
     folders = [Path(folder, "platforms") for folder in QCoreApplication.libraryPaths()]
     files = [file.name for folder in folders for file in folder.glob("libq*.so")]
-    known = {name.removeprefix("libq").removesuffix(".so") for name in files}
-    if known.isdisjoint(one.partition(":")[0].lower() for one in platform.split(";")):
-        raise WindowError(
-            f"Qt has no plugin for windows called {platform}, which QT_QPA_PLATFORM asks for. "
-            f"Unset that, or choose one of: {', '.join(sorted(known))}."
-        )
+    return {name.removeprefix("libq").removesuffix(".so") for name in files}
 
 
 def _wayland_answers(environment: Mapping[str, str]) -> bool:

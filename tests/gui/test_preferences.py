@@ -125,6 +125,9 @@ def test_without_a_home_the_window_goes_on_and_says_once_that_nothing_is_remembe
         ({"QT_QPA_PLATFORM": "wayland"}, "neither DISPLAY nor WAYLAND_DISPLAY"),
         ({"QT_QPA_PLATFORM": "foo"}, "called foo, which QT_QPA_PLATFORM asks for.* offscreen, "),
         ({"QT_QPA_PLATFORM": "foo:a=1;bar"}, "called foo:a=1;bar, which"),
+        ({"QT_QPA_PLATFORM": "foo;xcb"}, "There is no display"),
+        ({"QT_QPA_PLATFORM": "foo;XCB:a", "DISPLAY": ":987"}, "display :987 does not answer"),
+        ({"QT_QPA_PLATFORM": "foo;wayland", "DISPLAY": ":987"}, "There is no display"),
     ],
 )
 def test_missing_display_is_a_sentence(
@@ -150,7 +153,10 @@ def test_library_that_qt_lacks_for_windows_is_named(monkeypatch: pytest.MonkeyPa
         pass
 
 
-@pytest.mark.parametrize("name", ["offscreen", "Offscreen", "minimal:enable_fonts", "foo;minimal"])
+@pytest.mark.parametrize(
+    "name",
+    ["offscreen", "Offscreen", "minimal:enable_fonts", "foo;minimal", "xcb;wayland;offscreen"],
+)
 def test_pictures_of_windows_need_no_display(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     with display({"QT_QPA_PLATFORM": name}):
@@ -158,13 +164,17 @@ def test_pictures_of_windows_need_no_display(name: str, monkeypatch: pytest.Monk
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="Wayland is asked through such a socket")
-def test_wayland_that_answers_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("platform", ["", "foo;wayland-egl", "xcb;wayland"])
+def test_wayland_that_answers_is_enough(
+    platform: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.chdir(tmp_path)  # a socket's name has to be short
     with socket.socket(socket.AF_UNIX) as desktop:
         desktop.bind("wayland-0")
         desktop.listen()
-        with display({"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": "."}):
+        there = {"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": "."}
+        with display({**there, "QT_QPA_PLATFORM": platform}):
             pass
 
 
