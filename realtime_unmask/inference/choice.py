@@ -245,12 +245,13 @@ def _timed(
         cache = PlanCache.default()
         cache.store(_key(spec, files, settings), json.dumps(chosen).encode())
         # Who built it during the timed run had nothing to make forgotten yet.
-        if any(_is_built(name, spec, files, settings) for name in unbuilt):
+        if any(is_built(name, spec, files, settings) for name in unbuilt):
             cache.forget(KIND)
     return best
 
 
-def _is_built(name: str, spec: EngineSpec, files: NetworkFiles, settings: Settings) -> bool:
+def is_built(name: str, spec: EngineSpec, files: NetworkFiles, settings: Settings) -> bool:
+    """Whether a backend has what it needs a plan for; settings with "auto", or it is built now."""
     try:
         backend(name).load(spec, files, settings).close()
     except EngineNotBuilt:

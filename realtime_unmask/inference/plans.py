@@ -149,6 +149,16 @@ class PlanCache:
                 self.store(key, found)
         return found
 
+    def drop(self, key: Key, data: bytes, why: str) -> bool:
+        """Remove `data`, found under `key` and of no use, and say why; False if it is there yet.
+
+        What another process stored there meanwhile stays.
+        """
+        _say(f"A compiled engine is made anew: {why}")
+        if self.folder is not None and self._read(key.name, key.words)[0] == data:
+            _remove(self.folder / f"{key.name}.plan", ".plan", ".json")
+        return self._read(key.name, key.words)[0] != data
+
     def forget(self, kind: str) -> None:
         """Remove all that was stored under keys of that kind, as far as that can be done."""
         with suppress(OSError):

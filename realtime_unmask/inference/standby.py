@@ -23,6 +23,7 @@ from realtime_unmask import resources
 from realtime_unmask.closing import Closing
 from realtime_unmask.errors import EngineError, UnmaskError
 from realtime_unmask.inference import cuda
+from realtime_unmask.inference.choice import is_built
 from realtime_unmask.inference.engine import (
     ON_GPU,
     NetworkFiles,
@@ -133,10 +134,15 @@ class Job:
         key = self._flavour.plan_key(self._spec, self._files, self._card)
         return PlanCache.default().load(key) is not None
 
+    def is_taken(self, settings: Settings) -> bool:
+        """Is it there, and taken? With "auto" in the settings, else it is built now."""
+        return is_built(self._flavour.name, self._spec, self._files, settings)
+
     def run(self) -> int:
         """Build it into the cache; the plan's size in bytes. Raises EngineError."""
         cache = PlanCache.default()
-        return len(stored_or_built(self._flavour, self._spec, self._files, self._card, cache))
+        plan, _ = stored_or_built(self._flavour, self._spec, self._files, self._card, cache)
+        return len(plan)
 
 
 def jobs(flavour: Flavour, settings: Settings, sm: str = "") -> Iterator[Job]:
@@ -167,7 +173,7 @@ def main(arguments: list[str]) -> int:
         try:
             backend(name).probe()
             for job in jobs(flavour, settings):
-                if not job.is_there():
+                if not job.is_taken(settings):
                     _tell(say=f"Building for the GPU: {job.words}")
                     job.run()
         except EngineError as error:

@@ -38,6 +38,10 @@ from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32
 
 
+class PlanRefused(EngineUnavailable):
+    """TensorRT does not take a plan, though it is as it was stored; another build may serve."""
+
+
 class TensorRtEngine(BackendEngine):
     """One plan, one stream, and buffers that are made once.
 
@@ -83,9 +87,10 @@ class TensorRtEngine(BackendEngine):
         self._log.lines.clear()
         self._engine = module.Runtime(self._log).deserialize_cuda_engine(plan)
         if self._engine is None:
-            raise EngineUnavailable(
-                f"{label} refuses the plan of the '{self.spec.name}' network: "
-                f"{self._log.cause()} Remove it with `realtime-unmask engines clean`."
+            if "outofmemory" in "".join(self._log.lines).replace(" ", "").lower():
+                raise EngineLost(self._lost())  # the plan is sound
+            raise PlanRefused(
+                f"{label} refuses the plan of the '{self.spec.name}' network: {self._log.cause()}"
             )
         self._check(module)
         if kernels is not None:
@@ -237,13 +242,32 @@ def probe_flavour(flavour: Flavour) -> str:
 def load_flavour(
     flavour: Flavour, spec: EngineSpec, files: NetworkFiles, settings: Settings
 ) -> TensorRtEngine:
-    """See engine.Backend.load; "auto" takes a plan only if it is there already."""
+    """See engine.Backend.load; "auto" takes a plan only if it is there already.
+
+    One from the cache that TensorRT refuses counts as missing.
+    """
     card = cuda.card()
     spec = replace(spec, precision=precision(settings))
-    cache = PlanCache.default()
-    plan = stored_or_built(flavour, spec, files, card, cache, may_build=settings.backend != "auto")
-    about = {**flavour.plan_key(spec, files, card).about, "gpu": card.name, "driver": card.driver}
+    cache, may_build = PlanCache.default(), settings.backend != "auto"
+    plan, is_new = stored_or_built(flavour, spec, files, card, cache, may_build=may_build)
+    key = flavour.plan_key(spec, files, card)
+    about = {**key.about, "gpu": card.name, "driver": card.driver}
     kernels = _Kernels(cache, Key(f"{flavour.name}-kernels", about)) if flavour.portable else None
+    try:
+        return _opened(flavour, spec, plan, kernels)
+    except PlanRefused as error:
+        if is_new:  # a third would be no better
+            raise
+        if not cache.drop(key, plan, str(error)):
+            cache = PlanCache(None)
+    plan, _ = stored_or_built(flavour, spec, files, card, cache, may_build=may_build)
+    return _opened(flavour, spec, plan, kernels)
+
+
+def _opened(
+    flavour: Flavour, spec: EngineSpec, plan: bytes, kernels: _Kernels | None
+) -> TensorRtEngine:
+    """The engine of a plan, with memory of its own. Raises EngineUnavailable."""
     with ExitStack() as undo:
         memory = undo.enter_context(open_memory())
         try:
@@ -268,8 +292,8 @@ def stored_or_built(
     cache: PlanCache,
     *,
     may_build: bool = True,
-) -> bytes:
-    """The plan for a card, from the cache or built into it.
+) -> tuple[bytes, bool]:
+    """The plan for a card, from the cache or built into it; and whether it was built just now.
 
     Raises:
         EngineNotBuilt: it is not there and may not be built.
@@ -299,7 +323,7 @@ def stored_or_built(
             f"The {spec.precision} plan of the '{spec.name}' network for this card is not built "
             f"yet. Build it {how}"
         )
-    return plan
+    return plan, built
 
 
 def _clear_frames(_: object, __: object, trace: TracebackType | None) -> None:

@@ -63,6 +63,7 @@ class FakeTensorRt(types.ModuleType):
         self.builds: list[Any] = []
         self.strategies: list[Any] = []  # of each context: when its kernels are compiled
         self.refuses_plans = False
+        self.why_refused = "Version tag does not match."
         self.runs_fail_after = -1
         self.lines: Any = None
 
@@ -164,8 +165,8 @@ class Runtime:
         self._module, self._logger = module, logger
 
     def deserialize_cuda_engine(self, plan: bytes) -> Engine | None:
-        if self._module.refuses_plans:
-            self._logger.log(self._module.ILogger.ERROR, "Version tag does not match")
+        if self._module.refuses_plans or not plan.startswith(b"plan:"):
+            self._logger.log(self._module.ILogger.ERROR, self._module.why_refused)
             return None
         return Engine(self._module, self._logger, plan.removeprefix(b"plan:"))
 

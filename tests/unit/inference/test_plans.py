@@ -103,6 +103,17 @@ def test_folder_in_its_place(cache: PlanCache, caplog: pytest.LogCaptureFixture)
     assert cache.load(KEY) == PLAN
 
 
+def test_drop_removes_what_was_of_no_use_and_nothing_newer(
+    cache: PlanCache, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.store(KEY, PLAN)
+    assert cache.drop(KEY, b"what was there before", "It is refused.")
+    assert cache.load(KEY) == PLAN
+    assert cache.drop(KEY, PLAN, "It is refused.")
+    assert cache.load(KEY) is None
+    assert lines(caplog) == ["A compiled engine is made anew: It is refused."]
+
+
 def test_entries_say_what_is_there_and_what_is_wrong_with_it(cache: PlanCache) -> None:
     cache.store(KEY, PLAN)
     cache.store(OTHER, PLAN)
