@@ -130,13 +130,6 @@ def _build(flavour: Flavour, sm: str) -> int:
             continue
         began = time.perf_counter()
         size = job.run()
-        if not job.is_there():
-            folder = _cache().folder
-            raise OutputError(
-                f"What was built for {job.words} cannot be kept"
-                + (f" in {folder}. Look at its permissions and the room on its disk." if folder
-                   else ": this user has no cache folder. Set HOME.")
-            )  # fmt: skip
         say(f"  {job.words}: {_mb(size)}, built in {time.perf_counter() - began:.1f} s")
         built += 1
     return built

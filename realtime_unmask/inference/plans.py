@@ -115,9 +115,25 @@ class PlanCache:
             _say(f"A compiled engine is made anew: {fault}")
         return found
 
+    def prepare(self) -> bool:
+        """Is there a folder to write to? Made if need be; where it cannot be, a line says so."""
+        if self.folder is None:
+            return False
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fault = _unsafe(self.folder)
+        except OSError as error:
+            fault = f"{self.folder} cannot be used ({error.strerror})."
+        effective = os.access in os.supports_effective_ids
+        if not fault and not os.access(self.folder, os.W_OK | os.X_OK, effective_ids=effective):
+            fault = f"{self.folder} cannot be written to."
+        if fault:
+            _say(f"Compiled engines are not kept: {fault}")
+        return not fault
+
     def store(self, key: Key, data: bytes) -> bool:
         """Keep `data`; False, and a line said, where that cannot be done."""
-        if not self._prepare() or self.folder is None:
+        if not self.prepare() or self.folder is None:
             return False
         about = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "key": key.words}
         plan = self.folder / f"{key.name}.plan"
@@ -139,7 +155,7 @@ class PlanCache:
         found, _ = self._taken(key)
         if found is not None:
             return found
-        if not self._prepare() or self.folder is None:
+        if not self.prepare() or self.folder is None:
             return build()
         with _locked(self.folder / f"{key.name}.lock"):
             # Only now is what is wrong there surely not another process in mid-write.
@@ -231,22 +247,6 @@ class PlanCache:
         if hashlib.sha256(data).hexdigest() != about.get("sha256"):
             return None, f"{plan} is damaged (its SHA-256 differs)."
         return data, ""
-
-    def _prepare(self) -> bool:
-        """Is there a folder to write to? Made if need be."""
-        if self.folder is None:
-            return False
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fault = _unsafe(self.folder)
-        except OSError as error:
-            fault = f"{self.folder} cannot be used ({error.strerror})."
-        effective = os.access in os.supports_effective_ids
-        if not fault and not os.access(self.folder, os.W_OK | os.X_OK, effective_ids=effective):
-            fault = f"{self.folder} cannot be written to."
-        if fault:
-            _say(f"Compiled engines are not kept: {fault}")
-        return not fault
 
     def _files(self, *endings: str) -> list[Path]:
         if self.folder is None or not self.folder.is_dir():

@@ -21,7 +21,7 @@ from typing import Any
 
 from realtime_unmask import resources
 from realtime_unmask.closing import Closing
-from realtime_unmask.errors import EngineError, UnmaskError
+from realtime_unmask.errors import EngineError, OutputError, UnmaskError
 from realtime_unmask.inference import cuda
 from realtime_unmask.inference.choice import is_built
 from realtime_unmask.inference.engine import (
@@ -63,10 +63,12 @@ class Standby(Closing):
     Attributes:
         completed: it came to a choice.
         found: a GPU serves best.
+        missed: why plans that this would take are not there, and what to do; empty if they are.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.completed = self.found = False
+        self.missed = ""
         self._stopped = self._reading = False
         self._lock = threading.Lock()  # `lines` begins, or `close` is first
         self._process = subprocess.Popen(
@@ -95,6 +97,8 @@ class Standby(Closing):
                 if "chosen" in told:
                     self.completed = True
                     self.found = any(name in ON_GPU for name in told["chosen"].values())
+                elif "missed" in told:
+                    self.missed = str(told["missed"])
                 elif "say" in told:
                     yield str(told["say"])
         code = self._process.wait()
@@ -139,10 +143,22 @@ class Job:
         return is_built(self._flavour.name, self._spec, self._files, settings)
 
     def run(self) -> int:
-        """Build it into the cache; the plan's size in bytes. Raises EngineError."""
+        """Build it into the cache; the plan's size in bytes.
+
+        Raises:
+            EngineError: it cannot be built.
+            OutputError: it cannot be kept; where that shows beforehand, nothing was built.
+        """
         cache = PlanCache.default()
-        plan, _ = stored_or_built(self._flavour, self._spec, self._files, self._card, cache)
-        return len(plan)
+        if cache.prepare():
+            plan, _ = stored_or_built(self._flavour, self._spec, self._files, self._card, cache)
+            if self.is_there():
+                return len(plan)
+        raise OutputError(
+            f"What is built for {self.words} cannot be kept"
+            + (f" in {cache.folder}. Look at its permissions and the room on its disk."
+               if cache.folder else ": this user has no cache folder. Set HOME.")
+        )  # fmt: skip
 
 
 def jobs(flavour: Flavour, settings: Settings, sm: str = "") -> Iterator[Job]:
@@ -167,7 +183,10 @@ def jobs(flavour: Flavour, settings: Settings, sm: str = "") -> Iterator[Job]:
 
 
 def main(arguments: list[str]) -> int:
-    """What the process does; each line it prints is a JSON table, {"say": "..."} for a person."""
+    """What the process does; each line it prints is a JSON table, {"say": "..."} for a person.
+
+    {"missed": "..."} is for one too, once all is done.
+    """
     settings = Settings(**json.loads(arguments[0]))
     for name, flavour in FLAVOURS.items():
         try:
@@ -179,6 +198,8 @@ def main(arguments: list[str]) -> int:
         except EngineError as error:
             if version(name):  # what is not installed is not missed
                 _tell(say=f"{flavour.label} is passed over: {error}")
+        except OutputError as error:  # each start would build for nothing
+            _tell(missed=f"{flavour.label} is passed over: {error}")
     _tell(say="Trying which is fastest")
     networks: tuple[Network, ...] = tuple(INPUTS)
     chosen = {}

@@ -14,7 +14,8 @@ class GpuSearch(threading.Thread):
 
     Args:
         settings: what to get ready for.
-        say: takes sentences on what is being done; "" when nothing is any more.
+        say: takes sentences on what is being done, and at the end one on what stands in its way,
+            or "".
         found: called once if a GPU serves better than the CPU.
     """
 
@@ -41,7 +42,7 @@ class GpuSearch(threading.Thread):
             for line in standby.lines():
                 self._say(line)
             if not self._stopped and standby.completed:
-                self._say("")
+                self._say(standby.missed)
             if not self._stopped and standby.found:
                 self._found()
 

@@ -24,6 +24,7 @@ V4L2LOOPBACK = (
     'sudo modprobe v4l2loopback devices=1 exclusive_caps=1 card_label="Realtime Unmask"'
 )
 OPEN_VIDEO = "sudo usermod -aG video $USER"
+_NOT_KEPT = " cannot be kept"  # of what is built for it, and has a line that says where
 _GAVE_UP = "the CPU goes on."  # so ends what is said of a GPU that could not be got ready
 # What an error is that does not say so itself: the first that fits.
 _KINDS: tuple[tuple[type[UnmaskError], str], ...] = (
@@ -232,8 +233,9 @@ def _text(kind: str, given: str) -> str:
     What comes from below is in English, and says more than the kind: names and numbers. Where
     it takes those to do anything about it, they follow.
     """
-    if kind == "gpu" and given.endswith(_GAVE_UP):
-        kind = "gpu_failed"
+    if kind == "gpu":
+        kind = "gpu_failed" if given.endswith(_GAVE_UP) else kind
+        kind = "not_written" if _NOT_KEPT in given else kind
     words = _states().get(kind, "")
     english = QLocale().language() in (QLocale.Language.English, QLocale.Language.C)
     if given and (english or not words):

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from realtime_unmask.errors import EngineUnavailable
-from realtime_unmask.inference import choice, cuda, standby
+from realtime_unmask.inference import choice, cuda, plans, standby
+from realtime_unmask.inference.plans import PlanCache
 from realtime_unmask.inference.standby import Standby, may_gain
 from realtime_unmask.settings import Settings
 
@@ -144,6 +145,63 @@ def test_plan_that_cannot_be_built_is_told(
     code, lines = ran(capsys, Settings())
     assert code == 0
     assert {"say": "TensorRT is passed over: TensorRT cannot build it."} in lines
+
+
+@pytest.mark.parametrize("place", ["read-only", "none", "full"])
+def test_plan_that_could_not_be_kept_is_not_built_at_each_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    """Whoever takes over from the CPU is another process, and would not find it."""
+    machine = fake_gpu.install(monkeypatch, "tensorrt")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if place == "read-only":
+        monkeypatch.setattr(PlanCache, "prepare", lambda _: False)
+    elif place == "none":
+        monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_, **__: "~/.cache")
+    else:
+        monkeypatch.setattr(plans, "_write", full)
+    code, lines = ran(capsys, Settings())
+    assert (code, lines[-1]) == (0, {"chosen": {"map": "openvino", "editor": "openvino"}})
+    (missed,) = [line["missed"] for line in lines if "missed" in line]
+    assert missed.startswith("TensorRT is passed over: What is built for map, TensorRT 11.4.0, ")
+    if place == "none":
+        assert missed.endswith(" cannot be kept: this user has no cache folder. Set HOME.")
+    else:
+        folder = PlanCache.default().folder
+        assert missed.endswith(
+            f" cannot be kept in {folder}. Look at its permissions and the room on its disk."
+        )
+    # Of a full disk nothing is known before: the first is tried.
+    assert len(machine.module.builds) == (1 if place == "full" else 0)
+
+
+def test_plans_that_are_there_serve_from_a_folder_that_takes_no_more(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], times: dict[str, float]
+) -> None:
+    machine = fake_gpu.install(monkeypatch, "tensorrt")
+    ran(capsys, Settings())
+    monkeypatch.setattr(PlanCache, "prepare", lambda _: False)
+    _, lines = ran(capsys, Settings())
+    assert lines[-1] == {"chosen": {"map": "tensorrt", "editor": "tensorrt"}}
+    assert not any("missed" in line for line in lines)
+    assert len(machine.module.builds) == 2
+
+
+def test_what_is_missed_is_known_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(
+        monkeypatch,
+        """
+print(json.dumps({"missed": "It cannot be kept."}))
+print(json.dumps({"say": "Trying"}))
+print(json.dumps({"chosen": {"map": "openvino", "editor": "openvino"}}))
+""",
+    )
+    with Standby(Settings()) as process:
+        assert list(process.lines()) == ["Trying"]
+        assert process.missed == "It cannot be kept."
 
 
 def test_gain_is_possible_with_a_card_and_a_package_for_it(

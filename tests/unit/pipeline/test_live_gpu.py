@@ -119,6 +119,21 @@ def test_cpu_stays_where_it_serves_best(process: Process, session: LiveSession) 
     assert not [n for n in session.notices() if n.kind == "gpu"]
 
 
+def test_what_stands_in_the_way_of_a_faster_engine_stays_said(
+    process: Process, session: LiveSession
+) -> None:
+    missed = "TensorRT is passed over: What is built for it cannot be kept."
+    process.does(
+        f"print(json.dumps({{'missed': {missed!r}}}), flush=True)\n"
+        + "print(json.dumps({'say': 'Trying'}), flush=True)\n"
+        + CHOSEN % ("openvino", "openvino")
+    )
+    session.start()
+    wait_until(lambda: session.stats().backend == "cpu")
+    wait_until(lambda: "live gpu" not in {thread.name for thread in threading.enumerate()})
+    assert [n.text for n in session.notices() if n.kind == "gpu"] == [missed]
+
+
 def test_search_that_fails_is_told_and_the_cpu_goes_on(
     process: Process, session: LiveSession
 ) -> None:
