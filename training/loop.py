@@ -105,13 +105,24 @@ class Run(ABC, Generic[Network]):
                 path, self.architecture, self.networks, self.optimisers
             )
             self._check_begun()
-            self.judge_best()
+            if not self._is_finished():
+                self.judge_best()
         elif self._config.weights is not None:
             for network in (self.network, self.average):
                 checkpoint.load_weights(self._config.weights, self.architecture, network)
             self.progress.warm = True
             if not self.rank:
                 self._keep_if_best(self.validate())
+
+    def _is_finished(self) -> bool:
+        """Whether all steps are done, which is said: whoever asks for more waits for nothing."""
+        config, progress = self._config, self.progress
+        if progress.step < config.steps:
+            return False
+        if not self.rank:
+            print(f"{config.folder} is finished: {progress.step} steps are done, and --steps is "
+                  f"{config.steps}.", flush=True)  # fmt: skip
+        return True
 
     def _check_begun(self) -> None:
         """Whether the run was begun as it is to go on; of older ones that is not known."""
@@ -213,9 +224,6 @@ class Run(ABC, Generic[Network]):
     def _go(self, source: Iterator[Batch]) -> None:
         config, progress = self._config, self.progress
         log = _Log(config.folder)
-        if progress.step >= config.steps and not self.rank:
-            print(f"{config.folder} is finished: {progress.step} steps are done, and --steps is "
-                  f"{config.steps}.", flush=True)  # fmt: skip
         began = saved = time.monotonic()
         while progress.step < config.steps and not self._is_over(began):
             asked = time.monotonic()
