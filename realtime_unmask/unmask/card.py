@@ -1,8 +1,8 @@
 """Colour match, filter over time and blend on a GPU, where the paint is already.
 
-The steps of editor.py and compositor.py once more, for torch, so that of a frame only the part that
-changes travels. They are taken only where they were measured to be faster and give the same pixels
-(`card_trial.py`): small pictures and many steps suit a CPU better than one would think.
+The steps of editor.py, colour.py and compositor.py once more, for torch, so that of a frame only the
+part that changes travels. They are taken only where they were measured to be faster and give the
+same pixels (`card_trial.py`): small pictures and many steps suit a CPU better than one would think.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from realtime_unmask.errors import EngineLost
 from realtime_unmask.inference.engine import Engine, first_line
 from realtime_unmask.inference.torch_graph import ALONE
 from realtime_unmask.types import Alignment, Float32, UInt8
-from realtime_unmask.unmask import editor
+from realtime_unmask.unmask import colour, editor
 from realtime_unmask.unmask.card_steps import blurred, disc, following, lab, near, quantile
 from realtime_unmask.unmask.compositor import Canvas, is_finer, reach
 from realtime_unmask.unmask.editor import Paint, Way
@@ -50,8 +50,8 @@ class Card:
         self._tiny = torch.full((3,), 1e-9, dtype=torch.float64, device=self.device)
         # Keeps a one-sided band from tilting the whole mouth.
         self._slopes = torch.tensor([0.0, 0.02, 0.02], dtype=torch.float64, device=self.device)
-        self._grey = torch.from_numpy(editor.GREY).to(self.device)
-        self._discs = {r: disc(r, self.device) for r in (*editor.BAND_PX, editor.SEAM_PX)}
+        self._grey = torch.from_numpy(colour.GREY).to(self.device)
+        self._discs = {r: disc(r, self.device) for r in (*colour.BAND_PX, colour.SEAM_PX)}
         # Not pinned: where a card is lost, torch ends the process as it frees pinned memory.
         self._host = torch.zeros((_PLANES, size, size), dtype=torch.uint8)
         self._planes = self._host.to(self.device)
@@ -106,7 +106,7 @@ class Card:
         host[_BOTH] = 0 if before is None or both is None else both
         with self._here():
             self._planes.copy_(self._host)
-            if editor.is_grey(crop):
+            if colour.is_grey(crop):
                 rgb = torch.tensordot(self._grey, rgb, 1).expand_as(rgb)
             self._rgb.copy_(rgb)
             if before is not None:
@@ -185,18 +185,18 @@ class Card:
         return following(matched, self._before, both[0, 0])
 
     def _matched(self, rgb: Tensor, crop: Tensor, hole: Tensor, known: Tensor) -> Tensor:
-        """editor.match_colour, with nothing that the CPU would have to wait for."""
-        inner, outer = (self._dilated(hole, reach) for reach in editor.BAND_PX)
+        """colour.match_colour, with nothing that the CPU would have to wait for."""
+        inner, outer = (self._dilated(hole, reach) for reach in colour.BAND_PX)
         band = ((outer - inner) * known).reshape(-1).double()
         gap = (crop - rgb).reshape(3, -1).double()
         plane = self._fit(gap, band, self._tiny)
         off = (gap - plane @ self._terms).abs().sum(0)
-        good = band * (off <= quantile(off, band, 1 - editor.TRIMMED_SHARE))
+        good = band * (off <= quantile(off, band, 1 - colour.TRIMMED_SHARE))
         plane = self._fit(gap, good, self._slopes * good.sum())
         matched = (rgb + (plane @ self._terms).reshape(rgb.shape).float()).clamp(0, 255)
         jump = self._jumps(hole, known, crop)
-        share = editor.kept_share(jump(matched), jump(rgb)).nan_to_num(0.0).clamp(0, 1)
-        share = share * (band.sum() >= editor.MIN_BAND_PIXELS)
+        share = colour.kept_share(jump(matched), jump(rgb)).nan_to_num(0.0).clamp(0, 1)
+        share = share * (band.sum() >= colour.MIN_BAND_PIXELS)
         made: Tensor = rgb + share * (matched - rgb)
         return made
 
@@ -212,8 +212,8 @@ class Card:
         return gap @ counted.T @ inverse / (scale + (scale == 0))
 
     def _jumps(self, hole: Tensor, known: Tensor, crop: Tensor) -> Callable[[Tensor], Tensor]:
-        """editor.seam for several paints of one crop."""
-        reach = editor.SEAM_PX
+        """colour.seam for several paints of one crop."""
+        reach = colour.SEAM_PX
         inner = (hole - (1 - self._dilated(1 - hole, reach))) * known
         outer = (self._dilated(hole, reach) - hole) * known
         near = [blurred(side) for side in (inner, outer)]

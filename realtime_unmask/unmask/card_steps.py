@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from realtime_unmask.unmask import editor
+from realtime_unmask.unmask import colour, editor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,17 +34,17 @@ def quantile(values: Tensor, among: Tensor, share: float) -> Tensor:
 
 
 def disc(radius: int, device: Any) -> Tensor:
-    """editor.disc as a kernel of a convolution, (1, 1, 2 radius + 1, 2 radius + 1) float32."""
+    """colour.disc as a kernel of a convolution, (1, 1, 2 radius + 1, 2 radius + 1) float32."""
     import torch
 
-    return torch.from_numpy(editor.disc(radius)).to(device, torch.float32)[None, None]
+    return torch.from_numpy(colour.disc(radius)).to(device, torch.float32)[None, None]
 
 
 def blurred(planes: Tensor) -> Tensor:
     """Means of windows around each pixel, (1, C, S, S)."""
     from torch.nn.functional import avg_pool2d, pad
 
-    reach = editor.SEAM_PX
+    reach = colour.SEAM_PX
     return avg_pool2d(pad(planes, (reach,) * 4, mode="reflect"), 2 * reach + 1, 1)
 
 

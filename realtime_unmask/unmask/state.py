@@ -14,7 +14,8 @@ from realtime_unmask.errors import EngineError
 from realtime_unmask.faces import tracker
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Alignment, Face, Float32, Frame, Likeness, MaskMap, UInt8
-from realtime_unmask.unmask.editor import RIM_PX, Paint, Way
+from realtime_unmask.unmask.colour import RIM_PX
+from realtime_unmask.unmask.editor import Paint, Way
 from realtime_unmask.unmask.effort import HELD_MAP_NS, HELD_PAINT_NS, JUMP, Effort
 from realtime_unmask.unmask.faces_wanted import Choice, Wearer
 from realtime_unmask.unmask.map import MapMemory, held_mask

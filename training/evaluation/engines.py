@@ -11,8 +11,9 @@ from realtime_unmask.closing import Closing
 from realtime_unmask.inference.engine import Engine, load_engine
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32, MaskMap, UInt8
+from realtime_unmask.unmask.colour import match_colour
 from realtime_unmask.unmask.compositor import Canvas, feather, support
-from realtime_unmask.unmask.editor import Prior, match_colour, painted, start_painting
+from realtime_unmask.unmask.editor import Prior, painted, start_painting
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
 from training.evaluation import cases
 from training.evaluation.cases import Case

@@ -8,15 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from realtime_unmask.unmask.colour import is_grey, kept_share, match_colour, seam
 from realtime_unmask.unmask.editor import (
     PICTURE_WEIGHT,
     Painted,
     Prior,
-    is_grey,
-    kept_share,
-    match_colour,
     painted,
-    seam,
     start_painting,
     steadied,
 )
