@@ -1,8 +1,9 @@
 """Colour match, filter over time and blend on a GPU, where the paint is already.
 
-The steps of editor.py, colour.py and compositor.py once more, for torch, so that of a frame only the
-part that changes travels. They are taken only where they were measured to be faster and give the
-same pixels (`card_trial.py`): small pictures and many steps suit a CPU better than one would think.
+The steps of editor.py, colour.py and compositor.py once more, for torch, so that of a frame only
+the part that changes travels. They are taken only where they were measured to be faster and give
+the same pixels (`card_trial.py`): small pictures and many steps suit a CPU better than one would
+think.
 """
 
 from __future__ import annotations
