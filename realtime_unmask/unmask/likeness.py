@@ -136,9 +136,12 @@ def mirrored(likeness: Likeness) -> Likeness:
 
 
 def guess_for(one: Masked, begun: Begun) -> Prior | None:
-    """The bare face in the pose and the light of a face of `begun`; None for anybody else's."""
+    """The bare face in the pose and the light of a face of `begun`; None for anybody else's.
+
+    Nor beyond the usual crop: there is no face, but what was worn round the neck that day.
+    """
     seen, frame = one.seen, begun.frame
-    if begun.likeness is None or seen.face.track_id != begun.wearer:
+    if begun.likeness is None or seen.face.track_id != begun.wearer or one.inner is not None:
         return None
     solid = to_solid(seen.face.landmarks, seen.alignment)
     known = known_region(seen.alignment, frame.width, frame.height)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime_unmask.faces.alignment import align, to_crop
+from realtime_unmask.faces.alignment import align, crop, to_crop, to_solid
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.faces.tracker import as_face
 from realtime_unmask.settings import Settings
-from realtime_unmask.types import Alignment, Frame
+from realtime_unmask.types import Alignment, Frame, Likeness
 from realtime_unmask.unmask import outer
 from realtime_unmask.unmask.unmasker import State, Unmasker
 
@@ -184,6 +184,21 @@ def test_a_given_map_holds_beyond_the_crop(
     away = np.abs(result.output.image[given > 0] - expected).max(1)
     assert np.mean(away > 4) < 0.01  # but for a line where the two crops meet
     assert bare_engine.calls == []
+
+
+def test_a_bare_face_is_followed_within_the_usual_crop_only(
+    portrait: Picture, bib: Picture, usual: Alignment, detector: Detector,
+    magenta_engine: FakeEngine, editor_engine: FakeEngine,
+) -> None:  # fmt: skip
+    """Below it the other picture shows a collar of another day."""
+    landmarks = to_solid(detector.find_all(portrait)[0], usual)
+    everywhere = np.ones((SIZE, SIZE), np.uint8)
+    with Unmasker(magenta_engine, editor_engine, PLAIN) as unmasker:
+        unmasker.likeness = Likeness(crop(portrait, usual), landmarks, everywhere)
+        unmasker.process(bib)
+    weights = editor_engine.calls[0]["prior_weight"]
+    assert len(weights) == 4  # the wider crop, the usual one, and both in a mirror
+    assert [bool(one.any()) for one in weights] == [False, True, False, True]
 
 
 def test_it_comes_and_goes_in_a_sequence(
