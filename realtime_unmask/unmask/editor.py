@@ -180,8 +180,8 @@ def start_painting(
         prior, weight = prior.copy(), weight.copy()
     for number, guess in enumerate(priors):
         if guess is not None:
-            prior[number] = (guess.rgb.transpose(2, 0, 1) / 127.5 - 1) * hole[number]
             weight[number] = guess.weight * hole[number]
+            prior[number] = (guess.rgb.transpose(2, 0, 1) / 127.5 - 1) * (weight[number] > 0)
     inputs = {"image": batch * (1 - hole), "map": hole, "prior": prior, "prior_weight": weight}
     if way == "both":
         inputs = {name: np.concatenate([v, v[..., ::-1]]) for name, v in inputs.items()}

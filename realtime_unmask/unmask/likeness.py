@@ -26,6 +26,7 @@ from realtime_unmask.faces.detector import Detector
 from realtime_unmask.faces.warp import CARRIERS, LEFT, RIGHT, thin_plate
 from realtime_unmask.inference.engine import Engine
 from realtime_unmask.types import Alignment, Float32, Likeness, UInt8
+from realtime_unmask.unmask.colour import disc
 from realtime_unmask.unmask.compositor import known_region
 from realtime_unmask.unmask.editor import PICTURE_WEIGHT, Prior
 from realtime_unmask.unmask.map import find_masks, is_worn, normalise
@@ -41,6 +42,8 @@ TURN_DEG = (35.0, 60.0)
 # Skin differs in light, not without bound.
 GAINS = (0.3, 3.0)
 MIN_SKIN_PX = 200
+# What is further than this from the bare face's outline is the background of its picture, crop px.
+OUTLINE_PX = 4
 # A bare face of which nine tenths are darker than this, of 255, cannot be brought into the light
 # of another picture.
 DARK = 60
@@ -170,7 +173,8 @@ def guess(
     light = _light(rgb, pixels, cv2.subtract(skin & known & seen, hole).astype(np.uint8))
     turn = np.degrees(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1)))
     trust = PICTURE_WEIGHT * np.interp(turn, TURN_DEG, (1, 0))
-    return Prior(np.minimum(rgb * light, 255).astype(np.float32), seen * np.float32(trust))
+    near = cv2.dilate(skin, disc(OUTLINE_PX)).astype(np.uint8) & seen
+    return Prior(np.minimum(rgb * light, 255).astype(np.float32), near * np.float32(trust))
 
 
 def _within(points: Float32, size: int) -> UInt8:

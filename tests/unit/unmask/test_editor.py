@@ -130,6 +130,18 @@ def test_priors_reach_the_network_inside_the_hole_only(editor_engine: FakeEngine
     assert np.allclose(made[0].rgb[0, 0], 0.75 * 255, atol=0.1)
 
 
+def test_where_a_prior_is_not_trusted_nothing_of_it_is_shown(editor_engine: FakeEngine) -> None:
+    """The network has learnt that there is nothing where the weight is 0."""
+    batch, holes = np.zeros((1, 3, SIZE, SIZE), np.float32), lower_face()[None]
+    weight = np.where(np.arange(SIZE) < SIZE // 2, np.float32(PICTURE_WEIGHT), np.float32(0))
+    weight = np.broadcast_to(weight, (SIZE, SIZE))
+    start_painting(
+        editor_engine, batch, holes, [Prior(np.full((SIZE, SIZE, 3), 255, np.float32), weight)]
+    )
+    shown = editor_engine.calls[0]["prior"][0, 0]
+    assert np.array_equal(shown > 0, (holes[0] > 0) & (weight > 0))
+
+
 def test_paint_of_a_mirror_lies_where_the_face_is(editor_engine: FakeEngine) -> None:
     across = np.linspace(-1, 1, SIZE, dtype=np.float32)
     batch = np.stack([np.broadcast_to(c * across, (3, SIZE, SIZE)) for c in (0.5, -0.5)])

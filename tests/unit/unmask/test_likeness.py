@@ -36,11 +36,25 @@ def _inner(shrink: int = 12) -> NDArray[np.bool_]:
     return cv2.erode(HOLE, np.ones((side, side), np.uint8)) > 0
 
 
+def _outline(likeness: Likeness, grown: int) -> NDArray[np.bool_]:
+    """(SIZE, SIZE), the face as its mesh says, grown by some px."""
+    plane, side = np.zeros((SIZE, SIZE), np.uint8), 2 * grown + 1
+    hull = cv2.convexHull(likeness.landmarks[:, :2].astype(np.float32))
+    cv2.fillConvexPoly(plane, np.round(hull).astype(np.int32), (1,))
+    return cv2.dilate(plane, np.ones((side, side), np.uint8)) > 0
+
+
 def test_in_its_own_pose_and_light_it_is_itself(likeness: Likeness) -> None:
     made = guess(likeness, likeness.landmarks, likeness.crop, HOLE, KNOWN)
     apart = np.abs(made.rgb - likeness.crop.astype(np.float32)).max(2)
     assert apart[_inner()].mean() < 2
-    assert np.asarray(made.weight)[HOLE > 0].min() > 0.7
+    assert np.asarray(made.weight)[(HOLE > 0) & _outline(likeness, 0)].min() > 0.7
+
+
+def test_the_background_of_its_picture_says_nothing(likeness: Likeness) -> None:
+    """Nor hair, nor a collar: they may be others today."""
+    weight = guess(likeness, likeness.landmarks, likeness.crop, KNOWN, KNOWN).weight
+    assert not np.asarray(weight)[~_outline(likeness, 12)].any()
 
 
 def test_it_moves_and_turns_with_the_head(likeness: Likeness) -> None:
