@@ -140,8 +140,10 @@ class Canvas:
         apart = cv2.absdiff(np.ascontiguousarray(mixed), self._image[y0:y1, x0:x1])
         same = cv2.inRange(apart, _NO_COLOUR, _NO_COLOUR)
         marks = self._map[y0:y1, x0:x1]
+        # Of what shows through the paint that was there, the new one leaves as much as it says.
+        through = cv2.multiply(cv2.bitwise_not(marks), cv2.bitwise_not(share), scale=1 / 255)
         # A pixel that came out as it went in is 0: the map says exactly what was changed.
-        marks[:] = cv2.bitwise_and(np.maximum(marks, share), cv2.bitwise_not(same))
+        marks[:] = cv2.bitwise_and(cv2.bitwise_not(through), cv2.bitwise_not(same))
 
     def result(self) -> tuple[UInt8, UInt8] | None:
         """Output and map; None where nothing was put in."""

@@ -146,25 +146,32 @@ class Search:
         ]
 
     def _with_outer(self, masked: list[Masked], faces: list[Face]) -> list[Masked]:
-        """The same, and before each face whose mask reaches out of its crop the wider one."""
-        reaching = [one for one in masked if self._reaches_out(one)]
+        """The same, and before them the wider crops of those that reach out of their own."""
+        reaching = {one.seen.face.track_id: one for one in masked if self._reaches_out(one)}
+        for one in masked:
+            if one.seen.memory is not None and one.seen.face.track_id not in reaching:
+                one.seen.memory.outer = None
         if not reaching:
             return masked
-        seen, threshold = [self._outer(one.seen) for one in reaching], self.settings.mask_threshold
-        if self.given is not None:
-            found = [(one.map, one.hole) for one in under(self.given, seen, faces)]
-        else:
-            found = [
-                (values, without_others(support(values, threshold), one.alignment, one.face, faces))
-                for one, values in zip(seen, self._maps(seen), strict=True)
-            ]
-        layers = {one.seen.face.track_id: [one] for one in masked}
-        for one, outer, (values, marked) in zip(reaching, seen, found, strict=True):
-            hole = outer_hole(one.hole, marked)
+        wide = []
+        for outer in self._outer_maps([self._outer(one.seen) for one in reaching.values()], faces):
+            one = reaching[outer.seen.face.track_id]
+            hole = outer_hole(one.hole, outer.hole)
             if hole is not None:
-                inner = replace(one, fades=True)
-                layers[one.seen.face.track_id] = [Masked(outer, values, hole, inner=inner), inner]
-        return [layer for one in masked for layer in layers[one.seen.face.track_id]]
+                wide.append(replace(outer, hole=hole, inner=one))
+        fading = {one.seen.face.track_id for one in wide}
+        return [*wide, *(replace(one, fades=one.seen.face.track_id in fading) for one in masked)]
+
+    def _outer_maps(self, seen: list[Seen], faces: list[Face]) -> list[Masked]:
+        """What of the wider crops is mask; of a given map some may show nothing."""
+        if self.given is not None:
+            return under(self.given, seen, faces)
+        made = []
+        for one, found in zip(seen, self._maps(seen), strict=True):
+            marked = support(found, self.settings.mask_threshold)
+            marked = without_others(marked, one.alignment, one.face, faces)
+            made.append(Masked(one, found, marked))
+        return made
 
     def _reaches_out(self, one: Masked) -> bool:
         memory = one.seen.memory
@@ -174,7 +181,8 @@ class Search:
     def _outer(self, one: Seen) -> Seen:
         """The same face in its wider crop."""
         if one.memory is not None and one.memory.outer is None:
-            one.memory.outer = FaceMemory(frames=-1)
+            # In step with the usual crop: both are painted in the same frames, the same way.
+            one.memory.outer = FaceMemory(frames=one.memory.frames - 1)
         memory = one.memory.outer if one.memory is not None else None
         return self._seen(one.face, wider(one.alignment), memory)
 

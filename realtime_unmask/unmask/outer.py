@@ -101,6 +101,13 @@ def outer_hole(hole: UInt8, found: UInt8) -> UInt8 | None:
     return made if (made > inside).any() else None
 
 
+def outside(hole: UInt8, alignment: Alignment, given: Float32) -> Float32:
+    """(H, W) of a given map without what the usual crop's hole covers: it holds once, not twice."""
+    size = (given.shape[1], given.shape[0])
+    covered = cv2.warpAffine(hole, alignment.inverse(), size, flags=cv2.INTER_NEAREST)
+    return np.where(covered, np.float32(0), given)
+
+
 def in_wider(plane: Plane, sampling: int) -> Plane:
     """(S, S) of the usual crop where it lies in the wider one, 0 around it."""
     size = plane.shape[0]

@@ -44,7 +44,7 @@ class FaceMemory:
         look = crop[::8, ::8].astype(np.float32)
         self.jumped = self.look is not None and float(np.abs(look - self.look).mean()) > JUMP
         if self.jumped:  # or a bare face after the cut would be painted for a frame
-            self.map, self.worn = MapMemory(), False
+            self.map, self.worn, self.outer = MapMemory(), False, None
         self.look, self.now_ns = look, captured_ns
         self.frames += 1
 
@@ -148,7 +148,7 @@ class Masked:
 
     Attributes:
         fades: the mask reaches out of the crop: a wider one's paint lies under this one's.
-        inner: of such a wider crop, the usual one; see `outer`.
+        inner: of such a wider crop, the usual one; see outer.py.
     """
 
     seen: Seen
@@ -167,10 +167,10 @@ def note_masks(seen: list[Seen], masked: list[Masked]) -> None:
         if memory is None:
             continue
         memory.worn = one.face.track_id in hidden
-        if one.face.track_id not in reaching:
+        if not memory.worn:
             memory.outer = None
         elif memory.outer is not None:
-            memory.outer.worn = True
+            memory.outer.worn = one.face.track_id in reaching
 
 
 @dataclass(slots=True, eq=False)
@@ -181,7 +181,7 @@ class Begun:
         frame, faces: as they will be in the result.
         settings, clock: in force for this frame.
         given: a blend weight in place of the maps; None without one.
-        masked: the faces that wear a mask; before each that fades, its wider crop.
+        masked: the faces that wear a mask; before them all, the wider crops of those that fade.
         held: for each, the paint of the frame before where it serves again, else None.
         way: how the faces are painted.
         likeness, wearer: the bare face in force, and the number of the face that it is
