@@ -16,13 +16,15 @@ from training.shards import CROP, STORED, Faces, inside, pieces, unpacked
 Plane = NDArray[np.float32]
 Picture = NDArray[np.float32]
 
-# Codes of a stored map: all mask, and nobody knows whether it is mask, where straps may run.
-FULL = 254
+# Codes of a stored map: all mask, a strap, and nobody knows whether it is mask (where straps may
+# run).
+FULL = 253
+STRAP = 254
 UNKNOWN = 255
 # Masks among which the one that is turned most like the face is taken.
 CANDIDATES = 8
 # Photographs that had to be outlined by hand are those that a network finds hard: they are seen
-# more often.
+# more often, as are those with outlined straps.
 HAND_WEIGHT = 2.5
 
 
@@ -32,7 +34,7 @@ class RealMasks:
 
     Attributes:
         faces: the crops; their origin is the source of the label.
-        maps: n PNG files (uint8 arrays), STORED x STORED px; 0 to FULL, or UNKNOWN.
+        maps: n PNG files (uint8 arrays), STORED x STORED px; 0 to FULL, STRAP or UNKNOWN.
         texture: (n,) bool, whether its mask may be put on others.
     """
 
@@ -45,17 +47,25 @@ class RealMasks:
 
     def map(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The mask in [0, 1], and 1 where that is known; each (STORED, STORED) float32."""
+        plane = self._plane(index)
+        known = (plane != UNKNOWN).astype(np.float32)
+        return np.minimum(plane / np.float32(FULL), 1) * known, known
+
+    def strapped(self, index: int) -> bool:
+        """Whether straps are outlined."""
+        return bool((self._plane(index) == STRAP).any())
+
+    def cut_out(self, index: int) -> Texture:
+        """The mask of one photograph, without its straps: they fit no other head's ears."""
+        plane = self._plane(index)
+        cloth = np.where(plane <= FULL, plane, 0).astype(np.float32) / np.float32(FULL)
+        return Texture(self.faces.image(index), cloth, self.faces.landmarks[index])
+
+    def _plane(self, index: int) -> NDArray[np.uint8]:
         plane = cv2.imdecode(self.maps[index], cv2.IMREAD_GRAYSCALE)
         if plane is None:
             raise ValueError(f"The map of {self.faces.name[index]} cannot be decoded.")
-        known = (plane != UNKNOWN).astype(np.float32)
-        return plane.astype(np.float32) * known / np.float32(FULL), known
-
-    def cut_out(self, index: int) -> Texture:
-        """The mask of one photograph."""
-        return Texture(
-            self.faces.image(index), self.map(index)[0], self.faces.landmarks[index]
-        )
+        return plane.astype(np.uint8)
 
 
 def load_real_masks(path: Path) -> RealMasks:
@@ -87,7 +97,9 @@ class Labelled:
         self.textures = np.flatnonzero(self.real.texture)
         if self.textures.size == 0:
             raise ValueError("None of the labelled photographs may serve as texture.")
-        weight = np.where(self.real.faces.origin == "hand", HAND_WEIGHT, 1.0).cumsum()
+        strapped = np.array([real.strapped(i) for i in range(len(real))])
+        by_hand = strapped | (real.faces.origin == "hand")
+        weight = np.where(by_hand, HAND_WEIGHT, 1.0).cumsum()
         self.shares = weight / weight[-1]
         self.turns = np.array([yaw(self.real.faces.landmarks[i]) for i in self.textures])
 

@@ -4,8 +4,10 @@ The verdicts (real_masks.json) are text: per photograph (see `numbered`) a list 
 the place of its eyes and either the outline of its mask in the photograph's own pixels, with where
 that comes from ("network", "graph cut", "hand", or "bare" where no mask is worn), or why it is of
 no use. They were made from the map network's answers and from graph cuts, looked at one by one,
-and drawn by hand where no proposal fitted. A quarter of the photographs is kept for scoring: those
-are refused here by the digest of their names.
+and drawn by hand where no proposal fitted. Ear loops and bands ("straps") are lines with a width,
+drawn by hand and moved onto the strap by its contrast; on the sides in "straps_known" there are no
+others. A quarter of the photographs is kept for scoring: those are refused here by the digest of
+their names.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import tee
 from pathlib import Path
@@ -26,7 +28,7 @@ from numpy.typing import NDArray
 from realtime_unmask.faces.alignment import EYE_DISTANCE, crop, to_crop
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.types import Float32, UInt8
-from training.labelled import FULL, UNKNOWN
+from training.labelled import FULL, STRAP, UNKNOWN
 from training.masks.pasted import yaw
 from training.prepare import coded, corners, digest, numbered, pictures, stored_alignment
 from training.shards import CROP, STORED, Faces, packed
@@ -43,6 +45,10 @@ PADDING = (0.0, 0.25, 0.6, 1.6)
 TEXTURE_EYE_PX = 40.0
 TEXTURE_YAW = 0.75
 TEXTURE_SHARPNESS = 12.0
+# So near an outlined strap there is no other, px of the stored crop.
+STRAP_ALONE_PX = 5
+# So near its ends it may go on.
+STRAP_END_PX = 7
 
 
 def for_scoring(name: str) -> bool:
@@ -66,7 +72,7 @@ def harvest(place: Path, out: Path, verdicts: Path = VERDICTS) -> Counter[str]:
     counts: Counter[str] = Counter()
     rows: list[_Row] = []
     with Detector() as detector:
-        for name, image in _named(place):
+        for name, image in named(place):
             if for_scoring(name):
                 counts["kept for scoring"] += 1
             elif name not in judged:
@@ -92,8 +98,8 @@ class _Row:
     texture: bool
 
 
-def _named(place: Path) -> Iterator[tuple[str, UInt8 | None]]:
-    """The photographs; verdicts name them without folders."""
+def named(place: Path) -> Iterator[tuple[str, UInt8 | None]]:
+    """The photographs, None for one that cannot be read; verdicts name them without folders."""
     found, again = tee(pictures([place]))
     names = numbered(Path(name).name for name, _, _ in again)
     for name, (_, image, _) in zip(names, found, strict=True):
@@ -158,8 +164,12 @@ def _row(name: str, image: UInt8, mesh: Float32, verdict: dict[str, Any]) -> _Ro
     rings = [
         to_crop(np.array(ring, np.float32).reshape(-1, 2), alignment) for ring in verdict["mask"]
     ]
-    plane = coded_map(rings, landmarks)
-    marked = (plane > FULL // 2) & (plane != UNKNOWN)
+    straps = [
+        (width * alignment.scale, to_crop(np.array(line, np.float32).reshape(-1, 2), alignment))
+        for width, *line in verdict.get("straps", [])
+    ]
+    plane = coded_map(rings, landmarks, straps, verdict.get("straps_known", []))
+    marked = (plane > FULL // 2) & (plane != UNKNOWN) & (plane != STRAP)
     texture = bool(
         rings
         and verdict.get("texture", True)
@@ -173,22 +183,67 @@ def _row(name: str, image: UInt8, mesh: Float32, verdict: dict[str, Any]) -> _Ro
     )  # fmt: skip
 
 
-def coded_map(rings: list[Float32], mesh: Float32) -> NDArray[np.uint8]:
-    """Outlines -> a stored map, (STORED, STORED) uint8: 0 to FULL, UNKNOWN where straps may run.
+def coded_map(
+    rings: list[Float32],
+    mesh: Float32,
+    straps: Sequence[tuple[float, Float32]] = (),
+    known: Collection[str] = (),
+) -> NDArray[np.uint8]:
+    """Outlines -> a stored map, (STORED, STORED) uint8.
+
+    0 to FULL, STRAP, or UNKNOWN at a strap's rim and where other straps may run.
 
     Args:
         rings: outlines (n, 2), px of the stored crop; a ring inside another is a hole.
         mesh: (478, 2), px of the stored crop.
+        straps: each its width and its middle line (n, 2), px of the stored crop.
+        known: sides of the picture ("left", "right") on which there are no other straps.
     """
-    big = np.zeros((2 * STORED, 2 * STORED), np.uint8)
     if not rings:
-        return big[:STORED, :STORED].copy()
-    # Sub-pixel coordinates of cv2.fillPoly, at twice the size; even-odd makes holes.
-    cv2.fillPoly(big, [np.round((2 * r + 0.5) * 16).astype(np.int32) for r in rings], FULL, shift=4)
+        return np.zeros((STORED, STORED), np.uint8)
+    cloth = _filled([_doubled(ring) for ring in rings])
+    lines = np.zeros_like(cloth)
+    for width, line in straps:
+        lines = np.maximum(lines, _filled([_doubled(_band(width, line))]))
+    unknown = _strap_zone(np.concatenate(rings), mesh) & (_grown(lines, STRAP_ALONE_PX) == 0)
+    middle = round(float(mesh[168, 0]))
+    unknown[:, :middle] &= "left" not in known
+    unknown[:, middle:] &= "right" not in known
+    strap = lines > FULL // 2
+    unknown |= _grown(lines, 1) > 0
+    for _, line in straps:  # nobody can tell to the pixel where it goes behind hair or an ear
+        ends = np.zeros_like(cloth)
+        for x, y in np.round(line[[0, -1]]).astype(int).tolist():
+            cv2.circle(ends, (x, y), STRAP_END_PX, 1, cv2.FILLED)
+        unknown |= ends > 0
+    coded = np.where(strap, np.uint8(STRAP), np.where(unknown, np.uint8(UNKNOWN), 0))
+    return np.where(cloth > 0, cloth, coded).astype(np.uint8)
+
+
+def _filled(rings: list[NDArray[np.int32]]) -> NDArray[np.uint8]:
+    """(STORED, STORED) uint8: 0 to FULL, what `_doubled` rings enclose, as soft as in a photo."""
+    big = np.zeros((2 * STORED, 2 * STORED), np.uint8)
+    cv2.fillPoly(big, rings, FULL, shift=4)  # even-odd makes holes
     soft = cv2.GaussianBlur(big, (0, 0), 1.0)
-    plane = cv2.resize(soft, (STORED, STORED), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    straps = _strap_zone(np.concatenate(rings), mesh) & (plane == 0)
-    return np.where(straps, np.uint8(UNKNOWN), np.minimum(plane, FULL)).astype(np.uint8)
+    plane = cv2.resize(soft, (STORED, STORED), interpolation=cv2.INTER_AREA)
+    return np.minimum(plane, FULL).astype(np.uint8)
+
+
+def _doubled(line: Float32) -> NDArray[np.int32]:
+    """Px of the stored crop -> of a plane twice the size, in sixteenths as cv2 wants them."""
+    return np.round((2 * line + 0.5) * 16).astype(np.int32)
+
+
+def _band(width: float, line: Float32) -> Float32:
+    """The outline of a strap."""
+    along = np.gradient(line, axis=0)
+    along /= np.linalg.norm(along, axis=1, keepdims=True) + np.float32(1e-6)
+    across = np.stack([-along[:, 1], along[:, 0]], 1) * np.float32(width / 2)
+    return np.concatenate([line + across, (line - across)[::-1]]).astype(np.float32)
+
+
+def _grown(plane: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:
+    return cv2.dilate(plane, np.ones((2 * by + 1, 2 * by + 1), np.uint8)).astype(np.uint8)
 
 
 def _strap_zone(outline: Float32, mesh: Float32) -> NDArray[np.bool_]:

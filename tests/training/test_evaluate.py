@@ -11,7 +11,7 @@ import pytest
 
 from realtime_unmask import resources
 from realtime_unmask.faces.alignment import crop
-from realtime_unmask.types import Float32, UInt8
+from realtime_unmask.types import Alignment, Float32, MaskMap, UInt8
 from realtime_unmask.unmask.compositor import GROW_PX
 from tests.training.runs import beginning
 from training import data
@@ -25,8 +25,9 @@ from training.evaluation import (
     prior,
     report,
     scores,
+    straps,
 )
-from training.evaluation.engines import Engines, found, laid_in
+from training.evaluation.engines import Engines, Found, found, laid_in
 from training.evaluation.judge import Judge
 from training.real_masks import for_scoring
 from training.shards import CROP, Faces, save_shard
@@ -388,3 +389,38 @@ def test_a_table_leaves_unknown_cells_empty(tmp_path: Path) -> None:
     report.save(tmp_path / "scores.json", {"set": rows, "digest": "c0ffee"}, text)
     saved = json.loads((tmp_path / "scores.json").read_text())
     assert saved == {"set": {"a": {"x": 1.0}, "b": {"x": None, "y": 0.25}}, "digest": "c0ffee"}
+
+
+def _seen(marked: list[int], hole: list[int]) -> Found:
+    """A map of which the given rows were marked, and others painted over."""
+    planes = np.zeros((2, CROP, CROP), np.uint8)
+    planes[0, marked] = planes[1, hole] = 1
+    values = planes[0].astype(np.float32)
+    return Found(MaskMap(values, 0.5), planes[0] > 0, True, planes[1])
+
+
+def test_straps_count_by_how_much_of_their_line_was_found() -> None:
+    double = Alignment(np.array([[2.0, 0, 0], [0, 2.0, 0]]), CROP)  # half a crop: 64 px a side
+    across = np.array([(10, 20), (60, 20)], np.float32)  # the photo's px; row 40 of the crop
+    down = np.array([(30, 15), (30, 40)], np.float32)
+    outside = np.array([(-10, 20), (60, 20)], np.float32)
+    half = _seen(list(range(30, 55)), list(range(256)))
+    assert straps.found_of(across, [half], [double]) == straps.Strap(1, 1)
+    upright = straps.found_of(down, [half], [double])
+    assert upright.marked == pytest.approx(0.5, abs=0.05) and upright.painted == 1
+    assert straps.found_of(outside, [half], [double]) == straps.Strap(0, 0)
+    nothing = _seen([], [])
+    assert straps.found_of(across, [nothing], [double]) == straps.Strap(0, 0)
+    assert straps.found_of(across, [nothing, half], [double, double]).painted == 1
+    made = straps.table([straps.Strap(1, 1), straps.Strap(0, 0.05)])["straps"]
+    assert made == {
+        "n": 2, "marked as mask": 0.5, "painted over": pytest.approx(0.525), "missed": 0.5
+    }  # fmt: skip
+
+
+def test_the_shipped_straps_are_of_scoring_photos() -> None:
+    lines = straps.lines()
+    assert len(lines) > 50
+    for name, those in lines.items():
+        assert for_scoring(name) and those
+        assert all(line.ndim == 2 and len(line) >= 2 for line in those)

@@ -13,12 +13,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from realtime_unmask.faces.alignment import align
 from realtime_unmask.faces.landmarker import Landmarker
 from training import data, editor_data
 from training.__main__ import main
-from training.labelled import FULL, UNKNOWN, Labelled, RealMasks, load_real_masks
+from training.labelled import FULL, STRAP, UNKNOWN, Labelled, RealMasks, load_real_masks
 from training.map_data import map_sample
 from training.prepare import numbered
 from training.real_masks import VERDICTS, coded_map, for_scoring, harvest
@@ -172,6 +173,9 @@ def test_the_shipped_verdicts_leave_the_scoring_photos_alone() -> None:
                 continue
             assert len(face["eyes"]) == 4 and face["from"] in ("hand", "graph cut", "network")
             assert face["mask"] and all(len(r) % 2 == 0 and len(r) >= 6 for r in face["mask"])
+            for width, *line in face.get("straps", []):
+                assert width > 0 and len(line) % 2 == 0 and len(line) >= 4
+            assert set(face.get("straps_known", [])) <= {"left", "right"}
 
 
 def test_rings_inside_rings_are_holes_and_straps_are_unknown(faces: Faces) -> None:
@@ -186,6 +190,58 @@ def test_rings_inside_rings_are_holes_and_straps_are_unknown(faces: Faces) -> No
     x, y = mesh[9].round().astype(int)  # between the brows
     assert plane[y, x] == 0
     assert not coded_map([], mesh).any()
+
+
+def _strapped(faces: Faces, known: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The map of a mask with a strap of 4 px to the left of the picture, and its middle line."""
+    mesh = faces.landmarks[0]
+    ear, cheek = mesh[127], mesh[234]
+    line = np.array([cheek, ear + 0.5 * (ear - cheek)], np.float32)
+    return coded_map([mesh[list(_OUTLINE)]], mesh, [(4.0, line)], known), line
+
+
+def test_an_outlined_strap_is_mask_with_a_rim_that_nobody_knows(faces: Faces) -> None:
+    plane, line = _strapped(faces, [])
+    x, y = line.mean(0).round().astype(int)
+    row = plane[y]
+    assert row[x] == STRAP
+    edges = np.flatnonzero(row == STRAP)
+    assert 3 <= np.ptp(edges) + 1 <= 7  # it runs askew
+    assert row[edges.min() - 1] == row[edges.max() + 1] == UNKNOWN
+    assert row[edges.min() - 5] == row[edges.max() + 5] == 0  # no other is so near
+
+
+def test_beside_all_straps_of_a_side_there_is_no_mask(faces: Faces) -> None:
+    mesh = faces.landmarks[0]
+    middle = int(mesh[168, 0])
+    for known in ([], ["left"], ["right"], ["left", "right"]):
+        plane, line = _strapped(faces, known)
+        far = np.ones_like(plane, bool)
+        cv2.polylines(far.view(np.uint8), [np.round(line).astype(np.int32)], False, 0, 24)
+        unsure = (plane == UNKNOWN) & far
+        assert unsure[:, :middle].any() == ("left" not in known)
+        assert unsure[:, middle:].any() == ("right" not in known)
+
+
+def test_straps_are_learned_from_and_not_lent(
+    photo: Path, verdict: dict[str, Any], tmp_path: Path
+) -> None:
+    eyes = np.array(verdict["eyes"], np.float32).reshape(2, 2)
+    wide = float(np.linalg.norm(eyes[1] - eyes[0]))
+    start = eyes[0] + np.float32([-0.45 * wide, 0.5 * wide])
+    line = [*start.tolist(), float(start[0]), float(start[1] - 0.5 * wide)]
+    name = _name(scoring=False)
+    shutil.copy(photo, tmp_path / name)
+    tied = verdict | {"straps": [[0.06 * wide, *line]], "straps_known": ["left", "right"]}
+    (tmp_path / "verdicts.json").write_text(json.dumps({name: [tied]}))
+    harvest(tmp_path, tmp_path / "real.npz", tmp_path / "verdicts.json")
+    harvested = load_real_masks(tmp_path / "real.npz")
+    assert harvested.strapped(0)
+    marked, known = harvested.map(0)
+    cloth = harvested.cut_out(0).map
+    strap = (marked == 1) & (cloth == 0)
+    assert known[strap].all() and 40 < strap.sum() < 600
+    assert np.allclose(marked[~strap & (known > 0)], cloth[~strap & (known > 0)])
 
 
 def test_labelled_views_move_picture_and_map_together(real: RealMasks) -> None:

@@ -113,8 +113,8 @@ def evaluate(
     report.tables["bare faces"] = bare.table(plain)
     cells: list[UInt8] = []
     if kept is not None:
-        table, cells = _photos(kept, engines, plain)
-        report.tables["photographs"] = table
+        tables, cells = _photos(kept, engines, plain)
+        report.tables |= tables
     if turned:
         report.tables |= _turned(faces, kept, engines, limit, workers)
     return report, [a.thumb for a in answers], cells
@@ -242,15 +242,17 @@ def _held_photos(place: Path) -> Held:
 
 def _photos(
     kept: Held, engines: Path, plain: Mapping[str, Sequence[bare.Row]]
-) -> tuple[Table, list[UInt8]]:
+) -> tuple[dict[str, Table], list[UInt8]]:
     """How well coverage tells these photographs from bare faces, and cells for a sheet."""
-    from training.evaluation import photos
+    from training.evaluation import photos, straps
 
+    lines, tied = straps.lines(), []
     best: list[float] = []
     cells: list[UInt8] = []
     with load_engine("map", SETTINGS, engines) as mapper:
-        for photo in photos.crops(kept):
+        for (name, _), photo in zip(kept.pictures, photos.crops(kept), strict=True):
             seen = [found(mapper, one) for one in photo.crops]
+            tied += [straps.found_of(s, seen, photo.alignments) for s in lines.get(name, [])]
             best.append(max((s.map.coverage for s in seen), default=-1.0))
             for one, s in zip(photo.crops, seen, strict=True):
                 cells.append(_numbered(_cell(one, s, None), len(cells) + 1))
@@ -265,7 +267,7 @@ def _photos(
                 table[f"{name}, against {bare_name}"] = _told(part, negative) | {
                     "near-duplicates left out": float(kept.twins)
                 }
-    return table, cells
+    return {"photographs": table, "straps in photographs": straps.table(tied)}, cells
 
 
 def _turned(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,8 @@ from numpy.typing import NDArray
 
 from realtime_unmask.faces.alignment import align, crop
 from realtime_unmask.faces.detector import Detector
-from realtime_unmask.types import UInt8
-from training.prepare import pictures
-from training.real_masks import for_scoring
+from realtime_unmask.types import Alignment, UInt8
+from training.real_masks import for_scoring, named
 from training.shards import CROP
 
 # Bits of 64 in which the brightness patterns of near-duplicates may differ.
@@ -27,9 +27,11 @@ class Photo:
 
     Attributes:
         crops: the faces that the program finds in it, (256, 256, 3) uint8 RGB each.
+        alignments: where each of them is.
     """
 
     crops: list[UInt8]
+    alignments: list[Alignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Held:
     """What is kept for scoring.
 
     Attributes:
-        pictures: name and (H, W, 3) uint8 RGB.
+        pictures: name (see `named`) and (H, W, 3) uint8 RGB.
         twins: how many more were left out, since a near-duplicate is not kept for scoring.
     """
 
@@ -52,7 +54,7 @@ def held(place: Path) -> Held:
         ValueError: there is none.
     """
     names, images, codes = [], [], []
-    for name, image, _ in pictures([place]):
+    for name, image in named(place):
         if image is not None:
             names.append(name)
             images.append(image)
@@ -71,13 +73,11 @@ def crops(kept: Held) -> Iterator[Photo]:
     """Find and align the faces, as the program does."""
     with Detector() as detector:
         for _, image in kept.pictures:
-            found = []
+            alignments = []
             for mesh in detector.find_all(image):
-                try:
-                    found.append(crop(image, align(mesh, CROP)))
-                except ValueError:  # a degenerate mesh: no face after all
-                    continue
-            yield Photo(found)
+                with suppress(ValueError):  # a degenerate mesh: no face after all
+                    alignments.append(align(mesh, CROP))
+            yield Photo([crop(image, one) for one in alignments], alignments)
 
 
 def _code(image: UInt8) -> NDArray[np.bool_]:

@@ -43,7 +43,7 @@ class Texture:
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        map: (H, W) float32 in [0, 1], the mask with its straps.
+        map: (H, W) float32 in [0, 1], the mask; its straps as far as its outline has them.
         mesh: (478, 2) float32, px.
     """
 
