@@ -154,7 +154,9 @@ class Reconstruction:
         track_id: the face's.
         crop: (S, S, 3) uint8 RGB, the painted crop after colour match.
         map: what the map module saw.
-        alpha: (S, S) float32 in [0, 1], the blend weight; 0 outside the support.
+        alpha: (S, S) float32 in [0, 1], the blend weight; 0 outside the support. Of a mask that
+            reaches out of the crop it fades towards the crop's edge: there a wider crop's paint
+            shows.
         alignment: where the crop lies in the frame.
         confidence: (S, S) float32 in [0, 1], the editor's own estimate of its accuracy.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from realtime_unmask.types import Float32, FrameResult, Reconstruction
 from realtime_unmask.unmask.compositor import Canvas, feather, known_region
 from realtime_unmask.unmask.editor import Paint
-from realtime_unmask.unmask.outer import fade, in_wider, outside
+from realtime_unmask.unmask.outer import fade, in_wider, needed, outside
 from realtime_unmask.unmask.state import Begun, Masked
 
 
@@ -44,6 +44,7 @@ def blend_weight(one: Masked, begun: Begun) -> Float32:
         if one.fades:
             alpha *= fade(alpha.shape[0])
         return alpha if strength >= 1 else alpha * strength
+    alpha *= needed(alpha.shape[0])
     if strength >= 1:
         return alpha
     above = in_wider(feather(one.inner.hole, feather_px) * fade(alpha.shape[0]), cv2.INTER_LINEAR)
@@ -59,8 +60,8 @@ def composited(begun: Begun) -> FrameResult:
         if given is not None and one.inner is not None:
             given = outside(one.inner.hole, one.inner.seen.alignment, given)
         paint.put(canvas, alpha, one.seen.alignment, given)
-        if one.inner is not None:
-            continue  # a layer under the usual crop's
+        if one.is_outer:
+            continue
         made.append(
             Reconstruction(
                 one.seen.face.track_id,

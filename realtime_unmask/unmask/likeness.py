@@ -144,7 +144,7 @@ def guess_for(one: Masked, begun: Begun) -> Prior | None:
     Nor beyond the usual crop: there is no face, but what was worn round the neck that day.
     """
     seen, frame = one.seen, begun.frame
-    if begun.likeness is None or seen.face.track_id != begun.wearer or one.inner is not None:
+    if begun.likeness is None or seen.face.track_id != begun.wearer or one.is_outer:
         return None
     solid = to_solid(seen.face.landmarks, seen.alignment)
     known = known_region(seen.alignment, frame.width, frame.height)

@@ -48,13 +48,14 @@ def reaches_out(hole: UInt8, alignment: Alignment, frame: Frame, before: bool) -
         before: it did in the frame before.
     """
     size = alignment.size
-    lines = (hole[-1], hole[:, 0], hole[:, -1])
+    lines = (hole[-1], hole[:-1, 0], hole[:-1, -1])
     least = UNTIL_PX if before else FROM_PX
     if sum(cv2.countNonZero(line) for line in lines) < least:  # nearly always
         return False
     places = np.arange(size, dtype=np.float64)
     low, high = np.full(size, -MARGIN_PX), np.full(size, size - 1 + MARGIN_PX)
-    beyond = np.hstack([(places, high), (low, places), (high, places)])
+    left, right = np.stack([low, places])[:, :-1], np.stack([high, places])[:, :-1]
+    beyond = np.hstack([np.stack([places, high]), left, right])
     back = alignment.inverse()
     x, y = back[:, :2] @ beyond + back[:, 2:]
     shown = (x >= 0) & (y >= 0) & (x <= frame.width - 1) & (y <= frame.height - 1)
@@ -121,6 +122,15 @@ def in_wider(plane: Plane, sampling: int) -> Plane:
 def window(size: int) -> UInt8:
     """(size, size) uint8, 1 where the usual crop lies in the wider one; read-only."""
     plane = in_wider(np.ones((size, size), np.uint8), cv2.INTER_NEAREST)
+    plane.flags.writeable = False
+    return plane
+
+
+@cache
+def needed(size: int) -> UInt8:
+    """(size, size) uint8, 0 where the usual crop's paint covers the wider one's; read-only."""
+    covered = in_wider((fade(size) == 1).astype(np.uint8), cv2.INTER_NEAREST)
+    plane = (1 - cv2.erode(covered, np.ones((3, 3), np.uint8))).astype(np.uint8)
     plane.flags.writeable = False
     return plane
 

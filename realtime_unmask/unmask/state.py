@@ -157,6 +157,11 @@ class Masked:
     fades: bool = False
     inner: Masked | None = None
 
+    @property
+    def is_outer(self) -> bool:
+        """Whether this is a wider crop, a layer under the usual one's paint."""
+        return self.inner is not None
+
 
 def note_masks(seen: list[Seen], masked: list[Masked]) -> None:
     """Which faces wear one, for the next frame."""
@@ -188,7 +193,7 @@ class Begun:
             of; None: there is none.
         alphas: for each, the blend weight, (S, S).
         fresh: what the editor made of the others; None while it is at work.
-        done: for each face, the paint after the colour match.
+        done: for each crop, the paint after the colour match.
         fault: what went wrong with the editor.
     """
 
@@ -215,11 +220,11 @@ class Begun:
     @property
     def masked_faces(self) -> list[Face]:
         """Those of `masked`, each once."""
-        return [one.seen.face for one in self.masked if one.inner is None]
+        return [one.seen.face for one in self.masked if not one.is_outer]
 
     @property
     def asked(self) -> list[Masked]:
-        """The faces that the editor is to paint."""
+        """The crops that the editor is to paint."""
         return [one for one, before in zip(self.masked, self.held, strict=True) if before is None]
 
 

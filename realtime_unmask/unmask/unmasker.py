@@ -357,5 +357,5 @@ class Unmasker(Closing):
 
 
 def _batch(begun: Begun) -> int:
-    """How many faces the editor gets at once."""
+    """How many crops the editor gets at once."""
     return BATCH // 2 if begun.way == "both" else BATCH

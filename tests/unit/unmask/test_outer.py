@@ -296,3 +296,20 @@ def test_frames_in_a_pipeline_come_out_the_same(
         shown.append(unmasker.finish(begun.pop(0)).output.image)
     for expected, made in zip(one_by_one, shown, strict=True):
         assert np.array_equal(expected, made)
+
+
+def test_the_wider_crop_adds_nothing_where_the_usual_one_does_not_fade(
+    bib: Picture, usual: Alignment, magenta_engine: FakeEngine, editor_engine: FakeEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Else the hole's rim would be painted twice, and further out."""
+    with Unmasker(magenta_engine, editor_engine, PLAIN) as unmasker:
+        both = unmasker.process(bib)
+        monkeypatch.setattr(finding, "reaches_out", lambda *_: False)
+        alone = unmasker.process(bib)
+    assert both.map is not None and alone.map is not None
+    whole = crop((both.map > 0).astype(np.uint8)[..., None].repeat(3, 2) * 255, usual)[..., 0]
+    single = crop((alone.map > 0).astype(np.uint8)[..., None].repeat(3, 2) * 255, usual)[..., 0]
+    solid = cv2.erode((outer.fade(SIZE) == 1).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert np.array_equal(whole[solid], single[solid]) and (single[solid] > 0).any()
+    assert (both.map > alone.map).any()
