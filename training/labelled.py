@@ -24,8 +24,11 @@ UNKNOWN = 255
 # Masks among which the one that is turned most like the face is taken.
 CANDIDATES = 8
 # Photographs that had to be outlined by hand are those that a network finds hard: they are seen
-# more often, as are those with outlined straps.
-HAND_WEIGHT = 2.5
+# more often, as are those with outlined straps, of which there are few.
+HAND_WEIGHT, STRAPPED_WEIGHT = 2.5, 4.0
+# Straps are stored as all or nothing. Deviation of what makes their edges soft when they are cut
+# out, px of the stored crop.
+STRAP_SOFT_PX = 0.6
 
 
 @dataclass(slots=True)
@@ -56,10 +59,15 @@ class RealMasks:
         return bool((self._plane(index) == STRAP).any())
 
     def cut_out(self, index: int) -> Texture:
-        """The mask of one photograph, without its straps: they fit no other head's ears."""
+        """The mask of one photograph, with its straps if they are outlined."""
         plane = self._plane(index)
         cloth = np.where(plane <= FULL, plane, 0).astype(np.float32) / np.float32(FULL)
-        return Texture(self.faces.image(index), cloth, self.faces.landmarks[index])
+        straps = (plane == STRAP).astype(np.float32)
+        soft = cv2.GaussianBlur(straps, (0, 0), STRAP_SOFT_PX).astype(np.float32)
+        return Texture(
+            self.faces.image(index), np.maximum(cloth, soft), self.faces.landmarks[index],
+            strapped=bool(straps.any()),
+        )  # fmt: skip
 
     def _plane(self, index: int) -> NDArray[np.uint8]:
         plane = cv2.imdecode(self.maps[index], cv2.IMREAD_GRAYSCALE)
@@ -97,9 +105,9 @@ class Labelled:
         self.textures = np.flatnonzero(self.real.texture)
         if self.textures.size == 0:
             raise ValueError("None of the labelled photographs may serve as texture.")
-        strapped = np.array([real.strapped(i) for i in range(len(real))])
-        by_hand = strapped | (real.faces.origin == "hand")
-        weight = np.where(by_hand, HAND_WEIGHT, 1.0).cumsum()
+        weight = np.where(real.faces.origin == "hand", HAND_WEIGHT, 1.0)
+        weight[[real.strapped(i) for i in range(len(real))]] = STRAPPED_WEIGHT
+        weight = weight.cumsum()
         self.shares = weight / weight[-1]
         self.turns = np.array([yaw(self.real.faces.landmarks[i]) for i in self.textures])
 

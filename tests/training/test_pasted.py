@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from training import data
-from training.masks import pasted
+from training.masks import pasted, worn
 from training.masks.pasted import Texture, mirrored, paste, recolour, tied, yaw
 from training.masks.shape import random_shape
 from training.shards import CROP, Faces
@@ -174,3 +176,16 @@ def test_no_cloth_gets_no_straps(faces: Faces) -> None:
     nothing = np.zeros((CROP, CROP), np.float32)
     made, marked = tied(seen.image, nothing, seen.mesh, np.random.default_rng(0))
     assert made is seen.image and marked is nothing
+
+
+def test_a_mask_with_straps_of_its_own_gets_no_others(
+    faces: Faces, texture: Texture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worn, "TIED_SHARE", 1.0)
+    seen = data.view(faces, 1, None)
+
+    def area(texture: Texture) -> float:
+        rng = np.random.default_rng(3)
+        return float(worn.put_on(seen.image, seen.mesh, rng, texture)[1].sum())
+
+    assert area(replace(texture, strapped=True)) < area(texture) - 50

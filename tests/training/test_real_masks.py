@@ -21,6 +21,7 @@ from training import data, editor_data
 from training.__main__ import main
 from training.labelled import FULL, STRAP, UNKNOWN, Labelled, RealMasks, load_real_masks
 from training.map_data import map_sample
+from training.masks.pasted import mirrored
 from training.prepare import numbered
 from training.real_masks import VERDICTS, coded_map, for_scoring, harvest
 from training.shards import CROP, MARGIN, STORED, Faces
@@ -223,7 +224,7 @@ def test_beside_all_straps_of_a_side_there_is_no_mask(faces: Faces) -> None:
         assert unsure[:, middle:].any() == ("right" not in known)
 
 
-def test_straps_are_learned_from_and_not_lent(
+def test_straps_are_learned_from_and_lent(
     photo: Path, verdict: dict[str, Any], tmp_path: Path
 ) -> None:
     eyes = np.array(verdict["eyes"], np.float32).reshape(2, 2)
@@ -238,10 +239,17 @@ def test_straps_are_learned_from_and_not_lent(
     harvested = load_real_masks(tmp_path / "real.npz")
     assert harvested.strapped(0)
     marked, known = harvested.map(0)
-    cloth = harvested.cut_out(0).map
-    strap = (marked == 1) & (cloth == 0)
+    bare = verdict | {"straps_known": ["left", "right"]}
+    (tmp_path / "verdicts.json").write_text(json.dumps({name: [bare]}))
+    harvest(tmp_path, tmp_path / "real.npz", tmp_path / "verdicts.json")
+    without = load_real_masks(tmp_path / "real.npz")
+    assert not without.strapped(0) and not without.cut_out(0).strapped
+    strap = (marked == 1) & (without.map(0)[0] == 0)
     assert known[strap].all() and 40 < strap.sum() < 600
-    assert np.allclose(marked[~strap & (known > 0)], cloth[~strap & (known > 0)])
+    texture = harvested.cut_out(0)
+    assert texture.strapped and mirrored(texture).strapped
+    assert texture.map[strap].min() > 0.4 and texture.map[strap].max() > 0.9
+    assert np.array_equal(texture.map[:, :40], without.cut_out(0).map[:, :40])
 
 
 def test_labelled_views_move_picture_and_map_together(real: RealMasks) -> None:

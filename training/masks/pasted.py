@@ -43,13 +43,15 @@ class Texture:
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        map: (H, W) float32 in [0, 1], the mask; its straps as far as its outline has them.
+        map: (H, W) float32 in [0, 1], the mask, with its straps if they are outlined.
         mesh: (478, 2) float32, px.
+        strapped: whether they are.
     """
 
     image: NDArray[np.uint8]
     map: Plane
     mesh: Points
+    strapped: bool = False
 
 
 def yaw(mesh: Points) -> float:
@@ -68,6 +70,7 @@ def mirrored(texture: Texture) -> Texture:
         np.ascontiguousarray(texture.image[:, ::-1]),
         np.ascontiguousarray(texture.map[:, ::-1]),
         mesh,
+        texture.strapped,
     )
 
 
@@ -108,7 +111,7 @@ def paste(
 def tied(
     image: Picture, worn: Plane, mesh: Points, rng: np.random.Generator
 ) -> tuple[Picture, Plane]:
-    """Straps for a pasted mask: those of its photograph are seldom outlined.
+    """Straps for a pasted mask whose own are not outlined.
 
     Args:
         image: (S, S, 3) float32 RGB in [0, 1], with the mask on.

@@ -8,7 +8,7 @@ from training.masks.cloth import Picture, paint
 from training.masks.pasted import Texture, paste, tied
 from training.masks.shape import Plane, Points, random_shape
 
-# How often a pasted mask gets straps.
+# How often a pasted mask gets straps, if it has none of its own.
 TIED_SHARE = 0.6
 
 
@@ -34,6 +34,6 @@ def put_on(
         shape = random_shape(mesh, image.shape[0], rng)
         return paint(image, shape, rng, printed), shape.map
     masked, worn = paste(image, mesh, texture, rng)
-    if rng.random() < TIED_SHARE:
+    if not texture.strapped and rng.random() < TIED_SHARE:
         masked, worn = tied(masked, worn, mesh, rng)
     return masked, worn
