@@ -16,11 +16,12 @@ from training.shards import CROP, STORED, Faces, inside, pieces, unpacked
 Plane = NDArray[np.float32]
 Picture = NDArray[np.float32]
 
-# Codes of a stored map: all mask, a strap, and nobody knows whether it is mask (where straps may
-# run).
+# Codes of a stored map: all mask, a strap, and nobody knows whether it is mask: where straps may
+# run, and at the rim and the ends of those that are outlined.
 FULL = 253
 STRAP = 254
 UNKNOWN = 255
+CODES = (FULL, STRAP, UNKNOWN)
 # Masks among which the one that is turned most like the face is taken.
 CANDIDATES = 8
 # Photographs that had to be outlined by hand are those that a network finds hard: they are seen
@@ -90,6 +91,8 @@ def load_real_masks(path: Path) -> RealMasks:
         )
         if not len(real.faces) == len(real.maps) == len(real.texture):
             raise ValueError("there are not as many maps as pictures")
+        if tuple(data.get("codes", ())) != CODES:
+            raise ValueError("an earlier `harvest` made it; run `harvest` again")
     return real
 
 
@@ -127,7 +130,7 @@ class Labelled:
 
         Returns:
             Image (256, 256, 3) in [0, 1], mesh (478, 2) px, map and validity (256, 256): that is
-            0 outside the photograph and where straps may run.
+            0 outside the photograph and where the map is UNKNOWN.
         """
         index = min(int(np.searchsorted(self.shares, rng.random())), len(self.real) - 1)
         matrix = _move(rng)

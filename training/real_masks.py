@@ -5,9 +5,9 @@ the place of its eyes and either the outline of its mask in the photograph's own
 that comes from ("network", "graph cut", "hand", or "bare" where no mask is worn), or why it is of
 no use. They were made from the map network's answers and from graph cuts, looked at one by one,
 and drawn by hand where no proposal fitted. Ear loops and bands ("straps") are lines with a width,
-drawn by hand and moved onto the strap by its contrast; on the sides in "straps_known" there are no
-others. A quarter of the photographs is kept for scoring: those are refused here by the digest of
-their names.
+drawn by hand and moved onto the strap by its contrast; on the sides of the upright crop that
+"straps_known" names there are no others. A quarter of the photographs is kept for scoring: those
+are refused here by the digest of their names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import tee
+from itertools import pairwise, tee
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from realtime_unmask.faces.alignment import EYE_DISTANCE, crop, to_crop
 from realtime_unmask.faces.detector import Detector
 from realtime_unmask.types import Float32, UInt8
-from training.labelled import FULL, STRAP, UNKNOWN
+from training.labelled import CODES, FULL, STRAP, UNKNOWN
 from training.masks.pasted import yaw
 from training.prepare import coded, corners, digest, numbered, pictures, stored_alignment
 from training.shards import CROP, STORED, Faces, packed
@@ -111,7 +111,24 @@ def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
         judged: dict[str, list[dict[str, Any]]] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ValueError(f"The verdicts {path} cannot be read ({error}).") from error
+    for name, faces in judged.items():
+        for face in faces:
+            check_straps(face.get("straps", []), f"{path}, {name}")
+            if not set(face.get("straps_known", [])) <= {"left", "right"}:
+                raise ValueError(f'{path}, {name}: "straps_known" may name "left" and "right".')
     return judged
+
+
+def check_straps(straps: Any, where: str) -> None:
+    """Refuse what is no list of straps, each [width, x, y, x, y, ...].
+
+    Raises:
+        ValueError: which strap of `where` is wrong.
+    """
+    for number, strap in enumerate(straps, 1):
+        numbers = isinstance(strap, list) and all(isinstance(v, int | float) for v in strap)
+        if not numbers or len(strap) < 5 or len(strap) % 2 == 0 or strap[0] <= 0:
+            raise ValueError(f"{where}: strap {number} is not [width, x, y, x, y, ...].")
 
 
 def _faces(
@@ -197,14 +214,17 @@ def coded_map(
         rings: outlines (n, 2), px of the stored crop; a ring inside another is a hole.
         mesh: (478, 2), px of the stored crop.
         straps: each its width and its middle line (n, 2), px of the stored crop.
-        known: sides of the picture ("left", "right") on which there are no other straps.
+        known: sides of the crop ("left", "right") on which there are no other straps.
     """
     if not rings:
         return np.zeros((STORED, STORED), np.uint8)
-    cloth = _filled([_doubled(ring) for ring in rings])
-    lines = np.zeros_like(cloth)
+    big = _big()
+    cv2.fillPoly(big, [_doubled(ring) for ring in rings], FULL, shift=4)  # even-odd makes holes
+    cloth = _softened(big)
+    big = _big()
     for width, line in straps:
-        lines = np.maximum(lines, _filled([_doubled(_band(width, line))]))
+        _draw(big, width, line)
+    lines = _softened(big)
     unknown = _strap_zone(np.concatenate(rings), mesh) & (_grown(lines, STRAP_ALONE_PX) == 0)
     middle = round(float(mesh[168, 0]))
     unknown[:, :middle] &= "left" not in known
@@ -217,13 +237,17 @@ def coded_map(
             cv2.circle(ends, (x, y), STRAP_END_PX, 1, cv2.FILLED)
         unknown |= ends > 0
     coded = np.where(strap, np.uint8(STRAP), np.where(unknown, np.uint8(UNKNOWN), 0))
-    return np.where(cloth > 0, cloth, coded).astype(np.uint8)
+    # Where a strap leaves the mask there is no gap of half a mask.
+    return np.where((cloth > 0) & ~(strap & (cloth <= FULL // 2)), cloth, coded).astype(np.uint8)
 
 
-def _filled(rings: list[NDArray[np.int32]]) -> NDArray[np.uint8]:
-    """(STORED, STORED) uint8: 0 to FULL, what `_doubled` rings enclose, as soft as in a photo."""
-    big = np.zeros((2 * STORED, 2 * STORED), np.uint8)
-    cv2.fillPoly(big, rings, FULL, shift=4)  # even-odd makes holes
+def _big() -> NDArray[np.uint8]:
+    """A plane twice the size of a stored one, to be drawn on."""
+    return np.zeros((2 * STORED, 2 * STORED), np.uint8)
+
+
+def _softened(big: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(STORED, STORED) uint8: 0 to FULL, what was drawn, as soft as in a photograph."""
     soft = cv2.GaussianBlur(big, (0, 0), 1.0)
     plane = cv2.resize(soft, (STORED, STORED), interpolation=cv2.INTER_AREA)
     return np.minimum(plane, FULL).astype(np.uint8)
@@ -234,12 +258,15 @@ def _doubled(line: Float32) -> NDArray[np.int32]:
     return np.round((2 * line + 0.5) * 16).astype(np.int32)
 
 
-def _band(width: float, line: Float32) -> Float32:
-    """The outline of a strap."""
-    along = np.gradient(line, axis=0)
-    along /= np.linalg.norm(along, axis=1, keepdims=True) + np.float32(1e-6)
-    across = np.stack([-along[:, 1], along[:, 0]], 1) * np.float32(width / 2)
-    return np.concatenate([line + across, (line - across)[::-1]]).astype(np.float32)
+def _draw(big: NDArray[np.uint8], width: float, line: Float32) -> None:
+    """Draw a strap, straight from point to point and round where it bends."""
+    for start, end in pairwise(line):
+        along = (end - start) / max(float(np.linalg.norm(end - start)), 1e-6)
+        across = np.array([-along[1], along[0]], np.float32) * np.float32(width / 2)
+        corners = np.stack([start + across, end + across, end - across, start - across])
+        cv2.fillConvexPoly(big, _doubled(corners), FULL, shift=4)
+    for x, y in _doubled(line[1:-1]).tolist():
+        cv2.circle(big, (x, y), round(16 * width), FULL, cv2.FILLED, shift=4)
 
 
 def _grown(plane: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:
@@ -284,6 +311,7 @@ def _save(path: Path, rows: list[_Row]) -> None:
         "maps": np.concatenate([r.map for r in rows]),
         "map_offsets": np.cumsum([0] + [len(r.map) for r in rows]),
         "texture": np.array([r.texture for r in rows]),
+        "codes": np.array(CODES),
     }
     partial = path.with_name("partial." + path.name)
     np.savez(partial, allow_pickle=False, **arrays)

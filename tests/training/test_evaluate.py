@@ -407,15 +407,56 @@ def test_straps_count_by_how_much_of_their_line_was_found() -> None:
     half = _seen(list(range(30, 55)), list(range(256)))
     assert straps.found_of(across, [half], [double]) == straps.Strap(1, 1)
     upright = straps.found_of(down, [half], [double])
+    assert upright is not None
     assert upright.marked == pytest.approx(0.5, abs=0.05) and upright.painted == 1
-    assert straps.found_of(outside, [half], [double]) == straps.Strap(0, 0)
+    assert straps.found_of(outside, [half], [double]) is None
     nothing = _seen([], [])
     assert straps.found_of(across, [nothing], [double]) == straps.Strap(0, 0)
-    assert straps.found_of(across, [nothing, half], [double, double]).painted == 1
+    for faces in ([nothing, half], [half, nothing]):
+        assert straps.found_of(across, faces, [double, double]) == straps.Strap(1, 1)
+    # Where a long one ends nobody can tell.
+    middle = _seen(list(range(30 + straps.END_PX, 81 - straps.END_PX)), [])
+    assert straps.found_of(down, [middle], [double]) == straps.Strap(1, 0)
     made = straps.table([straps.Strap(1, 1), straps.Strap(0, 0.05)])["straps"]
     assert made == {
         "n": 2, "marked as mask": 0.5, "painted over": pytest.approx(0.525), "missed": 0.5
     }  # fmt: skip
+
+
+def test_straps_of_scoring_photos_are_looked_for_in_their_place(
+    judged: Faces, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = next(iter(sorted(pictures.iterdir())))
+    name = next(n for k in range(40) if for_scoring(n := f"p{k}.png"))
+    (tmp_path / name).write_bytes(one.read_bytes())
+    alignment = next(photos.crops(photos.held(tmp_path))).alignments[0]
+    back = alignment.inverse()
+
+    def line(*points: tuple[float, float]) -> Float32:
+        placed = np.array(points) @ back[:, :2].T + back[:, 2]
+        return np.asarray(placed, np.float32)
+
+    across, beyond = line((60.0, 200.0), (190.0, 200.0)), line((60.0, 200.0), (400.0, 200.0))
+    monkeypatch.setattr(straps, "lines", lambda: {name: [across, beyond]})
+    rows = np.zeros((CROP, CROP), np.uint8)
+    rows[198:203] = 1
+    seen = Found(MaskMap(rows.astype(np.float32), 0.5), rows > 0, True, rows)
+    monkeypatch.setattr(maps, "found", lambda mapper, crop: seen)
+    kept = photos.held(tmp_path)
+    tables, _ = maps._photos(kept, ENGINES, {})
+    assert tables["straps in photographs"]["straps"]["n"] == 1
+    assert tables["straps in photographs"]["straps"]["painted over"] == 1
+    monkeypatch.setattr(straps, "lines", dict)
+    assert "straps in photographs" not in maps._photos(photos.held(tmp_path), ENGINES, {})[0]
+
+
+def test_straps_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "straps.json").write_text("{")
+    with pytest.raises(ValueError, match=r"straps\.json cannot be read"):
+        straps.lines(tmp_path / "straps.json")
+    (tmp_path / "straps.json").write_text('{"a.png": [[1, 2]]}')
+    with pytest.raises(ValueError, match=r"a\.png: strap 1"):
+        straps.lines(tmp_path / "straps.json")
 
 
 def test_the_shipped_straps_are_of_scoring_photos() -> None:

@@ -15,15 +15,24 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime_unmask.faces.alignment import align
+from realtime_unmask.faces.alignment import EYE_DISTANCE, align
 from realtime_unmask.faces.landmarker import Landmarker
 from training import data, editor_data
 from training.__main__ import main
-from training.labelled import FULL, STRAP, UNKNOWN, Labelled, RealMasks, load_real_masks
+from training.labelled import (
+    FULL,
+    HAND_WEIGHT,
+    STRAP,
+    STRAPPED_WEIGHT,
+    UNKNOWN,
+    Labelled,
+    RealMasks,
+    load_real_masks,
+)
 from training.map_data import map_sample
 from training.masks.pasted import mirrored
 from training.prepare import numbered
-from training.real_masks import VERDICTS, coded_map, for_scoring, harvest
+from training.real_masks import STRAP_END_PX, VERDICTS, coded_map, for_scoring, harvest
 from training.shards import CROP, MARGIN, STORED, Faces
 
 # Outline of a mask on the mesh: ears, nose, and along the jaw.
@@ -212,6 +221,36 @@ def test_an_outlined_strap_is_mask_with_a_rim_that_nobody_knows(faces: Faces) ->
     assert row[edges.min() - 5] == row[edges.max() + 5] == 0  # no other is so near
 
 
+def test_straps_are_as_wide_and_lie_where_they_are_said_to(faces: Faces) -> None:
+    mesh = faces.landmarks[0]
+    rings = [mesh[list(_OUTLINE)]]
+    left = float(mesh[234, 0]) - 30
+    bent = np.array([(left, 100), (left, 60), (left, 100)], np.float32)  # there and back again
+    for line in (bent[:2], bent):
+        rows, columns = np.nonzero(coded_map(rings, mesh, [(6.0, line)]) == STRAP)
+        assert abs(len(rows) - 6 * 40) < 60
+        assert columns.mean() == pytest.approx(left, abs=0.3)
+        assert rows.min() == pytest.approx(60, abs=4) and rows.max() == pytest.approx(100, abs=1)
+
+
+def test_a_strap_may_go_on_where_its_outline_ends(faces: Faces) -> None:
+    plane, line = _strapped(faces, ["left", "right"])
+    x, y = line[1].round().astype(int)
+    assert (plane[y - STRAP_END_PX + 1 : y - 2, x] == UNKNOWN).all()
+    assert plane[y - STRAP_END_PX - 2, x] == 0
+
+
+def test_there_is_no_gap_where_a_strap_leaves_the_mask(faces: Faces) -> None:
+    mesh = faces.landmarks[0]
+    rings = [mesh[list(_OUTLINE)]]
+    start = mesh[list(_OUTLINE)].mean(0)
+    line = np.array([start, start - [90, 20]], np.float32)
+    plane = coded_map(rings, mesh, [(5.0, line)], ["left"])
+    assert (plane == STRAP).sum() > 100
+    along = np.linspace(line[0], line[1], 200)[:-20].round().astype(int)
+    assert (plane[along[:, 1], along[:, 0]] > FULL // 2).all()
+
+
 def test_beside_all_straps_of_a_side_there_is_no_mask(faces: Faces) -> None:
     mesh = faces.landmarks[0]
     middle = int(mesh[168, 0])
@@ -246,10 +285,46 @@ def test_straps_are_learned_from_and_lent(
     assert not without.strapped(0) and not without.cut_out(0).strapped
     strap = (marked == 1) & (without.map(0)[0] == 0)
     assert known[strap].all() and 40 < strap.sum() < 600
+    assert 0.7 < strap.sum() / (0.06 * 0.5 * (EYE_DISTANCE * CROP) ** 2) < 1.3
     texture = harvested.cut_out(0)
     assert texture.strapped and mirrored(texture).strapped
     assert texture.map[strap].min() > 0.4 and texture.map[strap].max() > 0.9
     assert np.array_equal(texture.map[:, :40], without.cut_out(0).map[:, :40])
+
+
+def test_photographs_with_straps_are_seen_more_often(real: RealMasks) -> None:
+    tied = replace(_whole(real), maps=list(real.maps))
+    plane = np.zeros((STORED, STORED), np.uint8)
+    plane[60:64, 60:90] = STRAP
+    tied.maps[1] = cv2.imencode(".png", plane)[1].ravel()
+    shares = np.diff(Labelled(tied).shares, prepend=0)
+    assert shares[1] / shares[0] == pytest.approx(STRAPPED_WEIGHT / HAND_WEIGHT)
+
+
+@pytest.mark.parametrize("straps", [[[3, 10]], [[3, 10, 20]], [["x", 1, 2, 3, 4]], [3, 1, 2, 3, 4]])
+def test_straps_that_are_none_are_refused_with_their_place(straps: Any, tmp_path: Path) -> None:
+    verdicts = tmp_path / "verdicts.json"
+    verdicts.write_text(json.dumps({"a.png": [{"straps": straps}]}))
+    with pytest.raises(ValueError, match=r"a\.png: strap 1 is not"):
+        harvest(tmp_path, tmp_path / "real.npz", verdicts)
+    verdicts.write_text(json.dumps({"a.png": [{"straps_known": "leftover"}]}))
+    with pytest.raises(ValueError, match=r"a\.png: .straps_known."):
+        harvest(tmp_path, tmp_path / "real.npz", verdicts)
+
+
+def test_a_harvest_with_other_codes_is_refused(
+    photo: Path, verdict: dict[str, Any], tmp_path: Path
+) -> None:
+    name = _name(scoring=False)
+    shutil.copy(photo, tmp_path / name)
+    (tmp_path / "verdicts.json").write_text(json.dumps({name: [verdict]}))
+    harvest(tmp_path, tmp_path / "real.npz", tmp_path / "verdicts.json")
+    with np.load(tmp_path / "real.npz") as file:
+        arrays = dict(file)
+    del arrays["codes"]
+    np.savez(tmp_path / "old.npz", **arrays)
+    with pytest.raises(ValueError, match="run `harvest` again"):
+        load_real_masks(tmp_path / "old.npz")
 
 
 def test_labelled_views_move_picture_and_map_together(real: RealMasks) -> None:

@@ -246,13 +246,14 @@ def _photos(
     """How well coverage tells these photographs from bare faces, and cells for a sheet."""
     from training.evaluation import photos, straps
 
-    lines, tied = straps.lines(), []
+    tied: list[straps.Strap] = []
     best: list[float] = []
     cells: list[UInt8] = []
     with load_engine("map", SETTINGS, engines) as mapper:
         for (name, _), photo in zip(kept.pictures, photos.crops(kept), strict=True):
             seen = [found(mapper, one) for one in photo.crops]
-            tied += [straps.found_of(s, seen, photo.alignments) for s in lines.get(name, [])]
+            looked = (straps.found_of(s, seen, photo.alignments) for s in kept.straps.get(name, []))
+            tied += [one for one in looked if one is not None]
             best.append(max((s.map.coverage for s in seen), default=-1.0))
             for one, s in zip(photo.crops, seen, strict=True):
                 cells.append(_numbered(_cell(one, s, None), len(cells) + 1))
@@ -267,7 +268,10 @@ def _photos(
                 table[f"{name}, against {bare_name}"] = _told(part, negative) | {
                     "near-duplicates left out": float(kept.twins)
                 }
-    return {"photographs": table, "straps in photographs": straps.table(tied)}, cells
+    tables = {"photographs": table}
+    if tied:
+        tables["straps in photographs"] = straps.table(tied)
+    return tables, cells
 
 
 def _turned(

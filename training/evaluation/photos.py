@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from realtime_unmask.faces.alignment import align, crop
 from realtime_unmask.faces.detector import Detector
-from realtime_unmask.types import Alignment, UInt8
+from realtime_unmask.types import Alignment, Float32, UInt8
+from training.evaluation import straps
 from training.real_masks import for_scoring, named
 from training.shards import CROP
 
@@ -41,17 +42,19 @@ class Held:
     Attributes:
         pictures: name (see `named`) and (H, W, 3) uint8 RGB.
         twins: how many more were left out, since a near-duplicate is not kept for scoring.
+        straps: by name, the middle lines (n, 2) of the straps in them, px.
     """
 
     pictures: list[tuple[str, UInt8]]
     twins: int
+    straps: dict[str, list[Float32]]
 
 
 def held(place: Path) -> Held:
     """The scoring photographs of a folder or tar.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or the verdicts on their straps cannot be read.
     """
     names, images, codes = [], [], []
     for name, image in named(place):
@@ -66,7 +69,7 @@ def held(place: Path) -> Held:
     apart = (bits[kept][:, None] != bits[~kept][None]).sum(2)
     alone = apart.min(1, initial=64) > TWIN_BITS
     chosen = np.flatnonzero(kept)[alone]
-    return Held([(names[i], images[i]) for i in chosen], int((~alone).sum()))
+    return Held([(names[i], images[i]) for i in chosen], int((~alone).sum()), straps.lines())
 
 
 def crops(kept: Held) -> Iterator[Photo]:

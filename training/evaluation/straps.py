@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from realtime_unmask.faces.alignment import to_crop
 from realtime_unmask.types import Alignment, Float32
 from training.evaluation.engines import Found
+from training.real_masks import check_straps
 from training.shards import CROP
 
 VERDICTS = Path(__file__).with_suffix(".json")
@@ -42,35 +43,42 @@ class Strap:
     painted: float
 
 
-def lines() -> dict[str, list[Float32]]:
-    """The middle lines (n, 2) of the straps of each photograph, px."""
-    verdicts: dict[str, list[list[float]]] = json.loads(VERDICTS.read_text())
+def lines(path: Path = VERDICTS) -> dict[str, list[Float32]]:
+    """The middle lines (n, 2) of the straps of each photograph, px.
+
+    Raises:
+        ValueError: the verdicts cannot be read.
+    """
+    try:
+        verdicts: dict[str, list[list[float]]] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"The verdicts {path} cannot be read ({error}).") from error
+    for name, straps in verdicts.items():
+        check_straps(straps, f"{path}, {name}")
     return {
         name: [np.array(line[1:], np.float32).reshape(-1, 2) for line in straps]
         for name, straps in verdicts.items()
     }
 
 
-def found_of(strap: Float32, seen: list[Found], alignments: list[Alignment]) -> Strap:
-    """How much of a strap (n, 2), px of the photograph, was found by any of its faces' maps."""
-    marked = np.zeros(0, bool)
-    painted = marked
+def found_of(strap: Float32, seen: list[Found], alignments: list[Alignment]) -> Strap | None:
+    """How much of a strap (n, 2), px of the photograph, was found, by the face that found most.
+
+    None: it lies in no face's crop.
+    """
+    best: Strap | None = None
     for one, alignment in zip(seen, alignments, strict=True):
         x, y = _pixels(to_crop(strap, alignment))
-        inside = (x >= 0) & (y >= 0) & (x < CROP) & (y < CROP)
-        if inside.mean() < 1:
+        if min(x.min(), y.min()) < 0 or max(x.max(), y.max()) >= CROP:
             continue
-        if not len(marked) or one.hole[y, x].mean() > painted.mean():
-            marked, painted = one.marked[y, x], one.hole[y, x] > 0
-    if not len(marked):
-        return Strap(0.0, 0.0)
-    return Strap(float(marked.mean()), float(painted.mean()))
+        made = Strap(float(one.marked[y, x].mean()), float((one.hole[y, x] > 0).mean()))
+        if best is None or made.painted > best.painted:
+            best = made
+    return best
 
 
 def table(straps: list[Strap]) -> Table:
     """One row for the report."""
-    if not straps:
-        return {}
     marked = np.array([s.marked for s in straps])
     painted = np.array([s.painted for s in straps])
     return {
