@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -10,6 +11,7 @@ import pytest
 
 from realtime_unmask import resources
 from realtime_unmask.types import UInt8
+from realtime_unmask.unmask.finding import Found, Search
 from training.evaluation import turned
 from training.evaluation.photos import Held
 from training.shards import Faces
@@ -44,3 +46,17 @@ def test_bare_faces_are_judged_by_whole_pictures(judged: Faces) -> None:
     table = turned.bare(judged, ENGINES, workers=0)
     assert set(table) <= {"val", "unseen sources"} and table
     assert all(0 <= row["taken for masked"] <= 1 and row["n"] >= 1 for row in table.values())
+
+
+def test_a_face_whose_mask_reaches_out_of_its_crop_is_one(
+    portrait: UInt8, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = turned.Search.run
+
+    def twice(search: Search) -> Found:
+        faces, seen, masked = run(search)
+        return faces, seen, [*(replace(one, inner=one) for one in masked), *masked]
+
+    monkeypatch.setattr(turned.Search, "run", twice)
+    table = turned.photographs(Held([("one", portrait)], 0), ENGINES, workers=0)
+    assert table and all(row["n"] == 1 for row in table.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -47,7 +47,7 @@ class Held:
 
     pictures: list[tuple[str, UInt8]]
     twins: int
-    straps: dict[str, list[Float32]]
+    straps: dict[str, list[Float32]] = field(default_factory=dict)
 
 
 def held(place: Path) -> Held:

@@ -77,10 +77,10 @@ class _Stills:
         self._mapper = load_engine("map", SETTINGS, engines)
 
     def masked(self, picture: UInt8) -> tuple[tuple[Face, ...], list[Face]]:
-        """All faces, and those in a mask."""
+        """All faces, and those in a mask, each once."""
         search = Search(self._detector, self._mapper, CROP, Frame(picture), SETTINGS)
         faces, _, masked = search.run()
-        return faces, [one.seen.face for one in masked]
+        return faces, [one.seen.face for one in masked if not one.is_outer]
 
 
 class _Bare(_Stills):
