@@ -225,20 +225,33 @@ def coded_map(
     for width, line in straps:
         _draw(big, width, line)
     lines = _softened(big)
-    unknown = _strap_zone(np.concatenate(rings), mesh) & (_grown(lines, STRAP_ALONE_PX) == 0)
-    middle = round(float(mesh[168, 0]))
-    unknown[:, :middle] &= "left" not in known
-    unknown[:, middle:] &= "right" not in known
     strap = lines > FULL // 2
-    unknown |= _grown(lines, 1) > 0
-    for _, line in straps:  # nobody can tell to the pixel where it goes behind hair or an ear
-        ends = np.zeros_like(cloth)
-        for x, y in np.round(line[[0, -1]]).astype(int).tolist():
-            cv2.circle(ends, (x, y), STRAP_END_PX, 1, cv2.FILLED)
-        unknown |= ends > 0
+    unknown = _grown(lines, 1) > 0
+    unknown |= _others(_strap_zone(np.concatenate(rings), mesh), lines, mesh, known)
+    unknown |= _ends([line for _, line in straps])
     coded = np.where(strap, np.uint8(STRAP), np.where(unknown, np.uint8(UNKNOWN), 0))
     # Where a strap leaves the mask there is no gap of half a mask.
     return np.where((cloth > 0) & ~(strap & (cloth <= FULL // 2)), cloth, coded).astype(np.uint8)
+
+
+def _others(
+    zone: NDArray[np.bool_], lines: NDArray[np.uint8], mesh: Float32, known: Collection[str]
+) -> NDArray[np.bool_]:
+    """Where in the zone of straps others than the outlined ones may run."""
+    unknown = np.asarray(zone & (_grown(lines, STRAP_ALONE_PX) == 0), bool)
+    middle = round(float(mesh[168, 0]))
+    unknown[:, :middle] &= "left" not in known
+    unknown[:, middle:] &= "right" not in known
+    return unknown
+
+
+def _ends(lines: list[Float32]) -> NDArray[np.bool_]:
+    """About the ends of straps: nobody can tell to the pixel where they go behind hair or ears."""
+    plane = np.zeros((STORED, STORED), np.uint8)
+    for line in lines:
+        for x, y in np.round(line[[0, -1]]).astype(int).tolist():
+            cv2.circle(plane, (x, y), STRAP_END_PX, 1, cv2.FILLED)
+    return plane > 0
 
 
 def _big() -> NDArray[np.uint8]:

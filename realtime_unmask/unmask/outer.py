@@ -128,7 +128,10 @@ def window(size: int) -> UInt8:
 
 @cache
 def needed(size: int) -> UInt8:
-    """(size, size) uint8, 0 where the usual crop's paint covers the wider one's; read-only."""
+    """(size, size) uint8, 0 where the usual crop's paint covers the wider one's.
+
+    1 on a rim of a pixel within, which interpolation reaches. Read-only.
+    """
     covered = in_wider((fade(size) == 1).astype(np.uint8), cv2.INTER_NEAREST)
     plane = (1 - cv2.erode(covered, np.ones((3, 3), np.uint8))).astype(np.uint8)
     plane.flags.writeable = False
