@@ -19,8 +19,16 @@ from realtime_unmask.errors import EngineLost
 from realtime_unmask.inference.engine import Engine, first_line
 from realtime_unmask.inference.torch_graph import ALONE
 from realtime_unmask.types import Alignment, Float32, UInt8
-from realtime_unmask.unmask import colour, editor
-from realtime_unmask.unmask.card_steps import blurred, disc, following, lab, near, quantile
+from realtime_unmask.unmask import colour, editor, skin
+from realtime_unmask.unmask.card_steps import (
+    SkinMatch,
+    blurred,
+    disc,
+    following,
+    lab,
+    near,
+    quantile,
+)
 from realtime_unmask.unmask.compositor import Canvas, is_finer, reach
 from realtime_unmask.unmask.editor import Paint, Way
 
@@ -51,8 +59,9 @@ class Card:
         self._tiny = torch.full((3,), 1e-9, dtype=torch.float64, device=self.device)
         # Keeps a one-sided band from tilting the whole mouth.
         self._slopes = torch.tensor([0.0, 0.02, 0.02], dtype=torch.float64, device=self.device)
-        self._grey = torch.from_numpy(colour.GREY).to(self.device)
+        self._grey = torch.from_numpy(skin.GREY).to(self.device)
         self._discs = {r: disc(r, self.device) for r in (*colour.BAND_PX, colour.SEAM_PX)}
+        self._skin = SkinMatch(size, self.device)
         # Not pinned: where a card is lost, torch ends the process as it frees pinned memory.
         self._host = torch.zeros((_PLANES, size, size), dtype=torch.uint8)
         self._planes = self._host.to(self.device)
@@ -198,8 +207,7 @@ class Card:
         jump = self._jumps(hole, known, crop)
         share = colour.kept_share(jump(matched), jump(rgb)).nan_to_num(0.0).clamp(0, 1)
         share = share * (band.sum() >= colour.MIN_BAND_PIXELS)
-        made: Tensor = rgb + share * (matched - rgb)
-        return made
+        return self._skin(rgb + share * (matched - rgb), crop, hole, known)
 
     def _fit(self, gap: Tensor, weight: Tensor, ridge: Tensor) -> Tensor:
         """(3 colours, 3 terms): least squares of the pixels that count."""

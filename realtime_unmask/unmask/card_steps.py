@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from realtime_unmask.unmask import colour, editor
+import numpy as np
+
+from realtime_unmask.unmask import colour, editor, skin
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,3 +72,63 @@ def lab(rgb: Tensor) -> Tensor:
     f = torch.where(t > 0.008856, t.clamp(min=0.008856) ** (1 / 3), 7.787 * t + 16 / 116)
     light = torch.where(y > 0.008856, 116 * f[1] - 16, 903.3 * y)
     return torch.stack([light, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+class SkinMatch:
+    """skin.match_skin, for (3, S, S) in [0, 255].
+
+    Args:
+        size: side S of the crops, px.
+        device: where they are.
+    """
+
+    def __init__(self, size: int, device: Any) -> None:
+        import torch
+
+        side = size // skin.CELL
+        self._visible = torch.from_numpy(skin.visible_skin(side).copy()).to(device)
+        self._hidden = torch.from_numpy(skin.hidden_skin(side).copy()).to(device)
+        self._grey = torch.from_numpy(skin.GREY).to(device)
+        # One column for red, one for blue.
+        colours = np.stack([skin.as_colour(one) for one in np.eye(2)], 1)
+        self._colours = torch.from_numpy(colours).to(device)
+
+    def __call__(self, paint: Tensor, crop: Tensor, hole: Tensor, known: Tensor) -> Tensor:
+        """`hole` and `known` are (1, 1, S, S), 1 or 0; nothing waits for the CPU."""
+        import torch
+        from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
+
+        held, shown = (
+            p[..., skin.CELL // 2 :: skin.CELL, skin.CELL // 2 :: skin.CELL] for p in (hole, known)
+        )
+        free = max_pool2d(held, 3, 1, 1) == 0
+        seen = (self._visible & free & (shown > 0)).reshape(-1)
+        hidden = (self._hidden & (held > 0)).reshape(-1)
+        real_light, real_tint = self._light_and_tint(avg_pool2d(crop, skin.CELL).round())
+        light, tint = self._light_and_tint(avg_pool2d(paint, skin.CELL))
+        alike = hidden & ((light - quantile(real_light, seen, 0.5)).abs() < skin.BRIGHTNESS)
+        own = torch.stack([quantile(one, alike, 0.5) for one in tint])
+        aim = torch.stack([quantile(one, seen, 0.5) for one in real_tint])
+        low, high = skin.ALIKE
+        share = (alike.sum() / hidden.sum().clamp(min=1) - low) / (high - low)
+        change = (skin.RUDDIER * aim - own) * (skin.SHARE * share.clamp(0, 1))
+        change = change * (skin.MOST / change.norm().clamp(min=1e-6)).clamp(max=1)
+        enough = (seen.sum() >= skin.MIN_CELLS) & (alike.sum() >= skin.MIN_CELLS)
+        change = change.nan_to_num(0.0, 0.0, 0.0) * enough
+        reach = skin.NEAR // 2
+        near = avg_pool2d(pad(held, (reach,) * 4, mode="replicate"), skin.NEAR, 1).reshape(-1)
+        like = skin.likeness((tint - own[:, None]).norm(dim=0)).clamp(0, 1)
+        weight = (2 * near - 1).clamp(0, 1) * like * light
+        added = (self._colours @ change)[:, None] * weight
+        side = self._visible.shape[0]
+        wide = interpolate(
+            added.reshape(1, 3, side, side), scale_factor=skin.CELL, mode="bilinear"
+        )[0]
+        made: Tensor = (paint + wide).clamp(0, 255)
+        return made
+
+    def _light_and_tint(self, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """(3, n, n) -> luma, (n * n,), and tints, (2, n * n)."""
+        rgb = cells.reshape(3, -1)
+        light = self._grey @ rgb
+        return light, rgb[::2] / light.clamp(min=skin.DARKEST) - 1

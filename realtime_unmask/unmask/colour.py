@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_unmask.types import Float32, Float64, UInt8
+from realtime_unmask.unmask.skin import GREY, match_skin
 
 Places = NDArray[np.intp]
 
@@ -25,8 +26,6 @@ MIN_BAND_PIXELS = 200
 # A picture is black and white if colours differ by more than GREY_SPREAD of 255, which coding may
 # leave, in less than GREY_SHARE of its pixels.
 GREY_SPREAD, GREY_SHARE, GREY_STEP = 4, 0.005, 4
-# Luma of red, green and blue (ITU-R BT.601).
-GREY = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def is_grey(crop: UInt8) -> bool:
@@ -42,19 +41,15 @@ def greyed(painted: Float32) -> Float32:
 
 
 def match_colour(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8 | None) -> Float32:
-    """Carry the difference along the hole's edge inward, as a plane in x and y.
+    """Fit the paint to what is around the hole (`carried`), and its skin to what can be seen of it.
 
     In a black and white picture the paint loses its colour first.
-
-    Fitted on what the network made of the rim around the hole, where the truth is known, and kept
-    as far as the seam gets smaller (`kept_share`). Nothing is learnt from lips or beard: they lie
-    inside.
 
     Args:
         painted: (S, S, 3) float32 in [0, 255], the editor's output for the whole crop.
         crop: (S, S, 3) uint8, the real picture.
         hole: (S, S) uint8, 1 in the hole.
-        known: (S, S) uint8, 1 where the crop is inside the picture; None: nothing is carried.
+        known: (S, S) uint8, 1 where the crop is inside the picture; None: nothing is fitted.
 
     Returns:
         (S, S, 3) float32 in [0, 255].
@@ -63,6 +58,18 @@ def match_colour(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8 | None
         painted = greyed(painted)
     if known is None:
         return painted
+    return match_skin(carried(painted, crop, hole, known), crop, hole, known)
+
+
+def carried(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Float32:
+    """The difference along the hole's edge carried inward, as a plane in x and y.
+
+    Fitted on what the network made of the rim around the hole, where the truth is known, and kept
+    as far as the seam gets smaller (`kept_share`). Nothing is learnt from lips or beard: they lie
+    inside.
+
+    Args and return value: as for `match_colour`.
+    """
     inner, outer = (cv2.dilate(hole, disc(reach)) for reach in BAND_PX)
     band = cv2.findNonZero((outer - inner) * known)
     if band is None or len(band) < MIN_BAND_PIXELS:

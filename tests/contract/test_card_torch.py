@@ -22,6 +22,7 @@ from realtime_unmask.types import Alignment, Float32, Frame, FrameResult, UInt8
 from realtime_unmask.unmask import card as cards
 from realtime_unmask.unmask import card_trial
 from realtime_unmask.unmask import unmasker as unmaskers
+from realtime_unmask.unmask.colour import carried
 from realtime_unmask.unmask.compositor import Canvas, feather
 from realtime_unmask.unmask.editor import Painted
 from realtime_unmask.unmask.effort import Effort
@@ -94,6 +95,25 @@ def test_colour_and_steadiness_are_those_of_the_cpu(
     assert np.abs(pairs[0] - np.rint(paint)).mean() > 1  # there was something to do
     assert np.abs(pairs[0] - pairs[1]).max() <= 1
     assert np.abs(pairs[0] - pairs[1]).mean() < 0.01
+
+
+def test_ashen_skin_is_warmed_as_by_the_cpu(card: cards.Card) -> None:
+    hole = np.zeros((S, S), np.uint8)
+    cv2.ellipse(hole, (128, 180), (60, 46), 0, 0, 360, 1, -1)
+    rng = np.random.default_rng(0)
+    crop = np.full((S, S, 3), (200, 150, 120), np.uint8)
+    crop[cv2.dilate(hole, np.ones((15, 15), np.uint8)) > 0] = (170, 160, 150)
+    grain = cv2.GaussianBlur(rng.normal(0, 60, (S, S, 3)), (0, 0), 4)
+    crop = np.clip(crop + grain, 0, 255).astype(np.uint8)
+    paint = ((170, 160, 150) + grain + rng.normal(0, 2, grain.shape)).astype(np.float32)
+    paint[cv2.erode(hole, np.ones((9, 9), np.uint8)) * (np.arange(S) >= 160) > 0] = (90, 150, 210)
+    sure, known = np.ones((S, S), np.float32), np.ones_like(hole)
+    theirs = Painted(paint, sure).finished(crop, hole, known, None, None).picture().astype(int)
+    ours = on_card(card, paint).finished(crop, hole, known, None, None).picture().astype(int)
+    warmed = theirs - carried(paint, crop, hole, known)
+    assert warmed[195, 120, 0] > 10 and warmed[195, 120, 2] < -10  # there was something to do
+    assert np.abs(ours - theirs).max() <= 1
+    assert np.abs(ours - theirs).mean() < 0.01
 
 
 def test_without_a_match_the_paint_stays(card: cards.Card) -> None:

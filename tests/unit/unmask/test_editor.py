@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime_unmask.unmask.colour import is_grey, kept_share, match_colour, seam
+from realtime_unmask.unmask.colour import carried, is_grey, kept_share, match_colour, seam
 from realtime_unmask.unmask.editor import (
     PICTURE_WEIGHT,
     Painted,
@@ -90,7 +90,7 @@ def test_a_match_that_would_widen_the_seam_is_dropped() -> None:
     crop = face().round().astype(np.uint8)
     painted = face()
     painted[hole() == 0] += 40
-    assert match_colour(painted, crop, hole(), everywhere()) is painted
+    assert carried(painted, crop, hole(), everywhere()) is painted
 
 
 def test_what_lies_outside_the_picture_is_not_compared() -> None:

@@ -1,0 +1,133 @@
+"""Gives painted skin the tint of the skin that can be seen.
+
+A mask tints what is around it, with its shade and the light that it throws, and a network that
+fills a hole from its edge carries that inward: on photographs chins came out grey. So the tint of
+the paint is compared with that of the skin around the eyes, which no mask is close to.
+
+All of it is done in cells of a few pixels, since colour changes slowly along skin.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_unmask.types import Float32, UInt8
+
+Cells = NDArray[np.bool_]
+
+CELL = 4
+# Luma of red, green and blue (ITU-R BT.601), and the least that a tint is told from.
+GREY = np.array([0.299, 0.587, 0.114], np.float32)
+DARKEST = 16.0
+# Cheeks and chin are this much more colourful than what is between and below the eyes, in the mean
+# of the bare faces that score; how much of what is missing is given to them, and at most how much.
+RUDDIER, SHARE, MOST = 1.1, 0.6, 0.12
+# Skin is compared with skin in like light: lumas as far apart as this, of 255. If a smaller part
+# than the first number of the painted cells is that, nothing is done; from the second on, all.
+BRIGHTNESS, ALIKE = 30.0, (0.3, 0.6)
+# What is off the paint's own tint by as much is less and less, and at last no skin.
+OTHER = (0.16, 0.35)
+# Nothing is told from fewer cells.
+MIN_CELLS = 20
+# Cells around one, in which the hole's edge is looked for: there the tint is that of the skin.
+NEAR = 7
+
+
+def match_skin(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Float32:
+    """The paint, its skin with the tint of the visible skin.
+
+    Args:
+        painted: (S, S, 3) float32 in [0, 255].
+        crop: (S, S, 3) uint8, the real picture.
+        hole: (S, S) uint8, 1 in the hole.
+        known: (S, S) uint8, 1 where the crop is inside the picture.
+
+    Returns:
+        (S, S, 3) float32 in [0, 255].
+    """
+    size = hole.shape[0]
+    side = size // CELL
+    held, shown = (plane[CELL // 2 :: CELL, CELL // 2 :: CELL] for plane in (hole, known))
+    free = cv2.dilate(held, np.ones((3, 3), np.uint8)) == 0
+    seen, hidden = visible_skin(side) & free & (shown > 0), hidden_skin(side) & (held > 0)
+    if seen.sum() < MIN_CELLS or not hidden.any():
+        return painted
+    real_light, real_tint = _light_and_tint(_cells(crop, side)[seen])
+    light, tint = _light_and_tint(_cells(painted, side))
+    alike = hidden & (np.abs(light - np.median(real_light)) < BRIGHTNESS)
+    if alike.sum() < MIN_CELLS:
+        return painted
+    own = np.median(tint[alike], axis=0)
+    missing = RUDDIER * np.median(real_tint, axis=0) - own
+    change = missing * (SHARE * trust(alike.sum() / hidden.sum()))
+    change *= min(1.0, MOST / max(float(np.hypot(*change)), 1e-6))
+    if not np.isfinite(change).all():
+        return painted
+    off = np.hypot(*(tint - own.astype(np.float32)).transpose(2, 0, 1))
+    near = cv2.blur(held.astype(np.float32), (NEAR, NEAR), borderType=cv2.BORDER_REPLICATE)
+    weight = np.clip(2 * near - 1, 0, 1) * likeness(off).clip(0, 1) * light
+    added = weight.astype(np.float32)[..., None] * as_colour(change)
+    made: Float32 = painted + cv2.resize(added, (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.clip(made, 0, 255, out=made)
+
+
+def trust(alike: Any) -> Any:
+    """In [0, 1], by the share of the painted cells in the light of the visible skin."""
+    return np.clip((alike - ALIKE[0]) / (ALIKE[1] - ALIKE[0]), 0, 1)
+
+
+def likeness(off: Any) -> Any:
+    """1 and more on skin, 0 and less on what is none, by how far its tint is off."""
+    return (OTHER[1] - off) / (OTHER[1] - OTHER[0])
+
+
+def as_colour(change: Any) -> Float32:
+    """A change of tint, of red and of blue per luma, as one of red, green and blue: same luma."""
+    red, blue = change
+    return np.array([red, -(GREY[0] * red + GREY[2] * blue) / GREY[1], blue], np.float32)
+
+
+@cache
+def visible_skin(side: int) -> Cells:
+    """(side, side) bool: between the eyes of an aligned face, and below them; read-only."""
+    x, y = _places(side)
+    bridge = (abs(x - 0.5) < 0.08) & (abs(y - 0.367) < 0.087)
+    return _kept(bridge | (abs(x - 0.5) < 0.226) & (abs(y - 0.485) < 0.033))
+
+
+@cache
+def hidden_skin(side: int) -> Cells:
+    """(side, side) bool: cheeks and chin of an aligned face, no nose and no mouth; read-only."""
+    x, y = _places(side)
+    lower = np.hypot(x - 0.5, y - 0.645) < 0.2
+    mouth = (abs(x - 0.5) < 0.12) & (abs(y - 0.722) < 0.08)
+    nose = (abs(x - 0.5) < 0.065) & (abs(y - 0.557) < 0.09)
+    return _kept(lower & ~mouth & ~nose)
+
+
+def _places(side: int) -> tuple[Any, Any]:
+    """Middles of the cells in shares of the crop."""
+    places = (np.arange(side) + 0.5) / side
+    return places, places[:, None]
+
+
+def _kept(plane: Any) -> Cells:
+    plane.flags.writeable = False
+    return np.asarray(plane)
+
+
+def _cells(rgb: UInt8 | Float32, side: int) -> Float32:
+    """The mean of each cell, (side, side, 3); of bytes, rounded."""
+    made = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA)
+    return made.astype(np.float32, copy=False)
+
+
+def _light_and_tint(rgb: Float32) -> tuple[Float32, Float32]:
+    """(..., 3) -> luma, (...), and what red and blue are above it, as shares of it, (..., 2)."""
+    light = rgb @ GREY
+    return light, rgb[..., ::2] / np.maximum(light, np.float32(DARKEST))[..., None] - 1
