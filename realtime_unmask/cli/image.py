@@ -149,7 +149,7 @@ def _work(
     for number, job in enumerate(jobs, start=1):
         started = time.monotonic()
         try:
-            file = _unmask_one(job, unmasker)
+            file = _unmask_one(job, unmasker, force=force)
         except (MediaError, OutputError) as error:  # this picture's fault: the others go on
             fail(error)
             seconds = round(time.monotonic() - started, 3)
@@ -165,7 +165,7 @@ def _work(
     return True
 
 
-def _unmask_one(job: Job, unmasker: Unmasker) -> FileReport:
+def _unmask_one(job: Job, unmasker: Unmasker, *, force: bool) -> FileReport:
     from realtime_unmask.pipeline.photo import convert_photo
 
     started = time.monotonic()
@@ -174,6 +174,7 @@ def _unmask_one(job: Job, unmasker: Unmasker) -> FileReport:
         job.written_result,
         lambda frame: _process(frame, job, unmasker),
         job.written_map,
+        replace=force,
     )
     painted, result = done.result.map is not None, done.result
     return FileReport(

@@ -254,7 +254,7 @@ class LiveSession(Closing):
             raise CameraError("There is no picture yet. Wait for it, then try again.", "no_picture")
         frame = with_badge(newest.shown) if self.options.badge else newest.shown
         path = name_of_now(folder, ".png")
-        write_picture(path, frame.image, reconstructed=True)
+        write_picture(path, frame.image, reconstructed=True, replace=False)
         return path
 
     # What is told

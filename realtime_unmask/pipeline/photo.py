@@ -32,14 +32,20 @@ class PhotoReport:
 
 
 def convert_photo(
-    source: Path, output: Path | None, process: Process, maps: Path | None = None
+    source: Path,
+    output: Path | None,
+    process: Process,
+    maps: Path | None = None,
+    *,
+    replace: bool,
 ) -> PhotoReport:
-    """Write `output` (a PNG, replaced if it exists): the photo `source` through `process`.
+    """Write `output` (a PNG): the photo `source` through `process`.
 
     Args:
         output: None: it is there already, and only the map is missing.
         process: called once, without any memory; its result's output has the frame's size.
         maps: also write what was painted here, 8-bit grey.
+        replace: files that are there already; else they are left alone, and an error.
 
     Raises:
         MediaError: the source cannot be used.
@@ -49,12 +55,13 @@ def convert_photo(
     result = process(picture.frame)
     if maps is not None:  # first: once the picture is there, the photo is done
         untouched = np.zeros((picture.frame.height, picture.frame.width), np.uint8)
-        write_map(maps, untouched if result.map is None else result.map)
+        write_map(maps, untouched if result.map is None else result.map, replace=replace)
     if output is not None:
         write_picture(
             output,
             result.output.image,
             alpha=picture.alpha,
             reconstructed=result.map is not None,
+            replace=replace,
         )
     return PhotoReport(picture, result, output, maps)

@@ -25,15 +25,21 @@ _COMPRESSION = 3  # a third of the default's time for a few per cent more bytes
 
 
 def write_picture(
-    path: Path, image: UInt8, *, alpha: UInt8 | None = None, reconstructed: bool
+    path: Path,
+    image: UInt8,
+    *,
+    alpha: UInt8 | None = None,
+    reconstructed: bool,
+    replace: bool = True,
 ) -> None:
     """Write `image` as a PNG, whole or not at all; folders are made where needed.
 
     Args:
-        path: the file, replaced if it exists.
+        path: the file.
         image: (H, W, 3) uint8 sRGB.
         alpha: (H, W) uint8, 255 = opaque; None writes a picture without alpha.
         reconstructed: something was painted; the file's metadata then say so.
+        replace: one that is there already; else it is left alone, and an error.
 
     Raises:
         OutputError: it cannot be written.
@@ -44,25 +50,29 @@ def write_picture(
         info.add_text("Software", f"Realtime Unmask {__version__}")
         info.add_text("Description", NOTICE)
         info.add_text("Comment", NOTICE)
-    _write_png(path, pixels, info)
+    _write_png(path, pixels, info, replace=replace)
 
 
-def write_map(path: Path, values: UInt8) -> None:
+def write_map(path: Path, values: UInt8, *, replace: bool = True) -> None:
     """Write a map, (H, W) uint8, as an 8-bit grey PNG, whole or not at all.
+
+    Args: as for `write_picture`.
 
     Raises:
         OutputError: it cannot be written.
     """
-    _write_png(path, values, PngInfo())
+    _write_png(path, values, PngInfo(), replace=replace)
 
 
-def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def write_whole(
+    path: Path, write: Callable[[BinaryIO], object], *, replace: bool = True
+) -> None:
     """Give `path` the content that `write` puts into the file it is handed, or leave it alone.
 
     A power cut or a full disk leaves the old file, or none; never half of the new one.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: it cannot be written, or is there already and not to be replaced.
     """
     try:
         if path.exists() and not path.is_file():
@@ -76,7 +86,10 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            if replace:
+                os.replace(temporary, path)
+            else:
+                _give_name(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)  # gone already where all went well
             remove_empty(made)
@@ -87,9 +100,35 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
         ) from error
 
 
-def _write_png(path: Path, pixels: UInt8, info: PngInfo) -> None:
+def _give_name(temporary: Path, path: Path) -> None:
+    """Rename a file, but not onto another: two runs may have begun when `path` was free.
+
+    Raises:
+        OutputError: `path` is there by now.
+    """
+    try:
+        if os.name == "nt":
+            os.rename(temporary, path)  # never replaces there
+            return
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a disk without links, as of cameras and sticks
+            if path.exists():
+                raise FileExistsError from None
+            os.rename(temporary, path)
+    except FileExistsError:
+        raise OutputError(
+            f"{path} was not there when this run began, and is now: does another run write into "
+            "this folder? It was left alone. Choose another folder for one of them."
+        ) from None
+
+
+def _write_png(path: Path, pixels: UInt8, info: PngInfo, *, replace: bool) -> None:
     picture = Image.fromarray(pixels)
     write_whole(
         path,
         lambda file: picture.save(file, "PNG", pnginfo=info, compress_level=_COMPRESSION),
+        replace=replace,
     )

@@ -152,7 +152,7 @@ class FileJobs(QObject):
     def _photo(self, path: Path, unmasker: Unmasker) -> Done:
         from realtime_unmask.pipeline.photo import convert_photo
 
-        report = convert_photo(path, free_name(path, ".png"), unmasker.process)
+        report = convert_photo(path, free_name(path, ".png"), unmasker.process, replace=False)
         result = report.result
         return Done(
             path,

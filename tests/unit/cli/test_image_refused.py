@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from .conftest import Command, Opened
+from realtime_unmask.types import Frame, FrameResult
+
+from .conftest import Command, FakeUnmasker, Opened
 from .photos import photo, read
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -180,6 +182,30 @@ def test_result_that_is_there_stays_without_force(command: Command) -> None:
     assert Path("out/a.png").read_bytes() == b"dear"
     assert command("image", "a.png", "-o", "out", "--force").code == 0
     assert read(Path("out/a.png")).shape == (16, 24, 3)
+
+
+@pytest.mark.parametrize("name", ["out/a.png", "maps/a.png"])
+def test_what_another_run_has_written_meanwhile_stays(
+    command: Command, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    photo(Path("a.png"))
+    photo(Path("b.png"))
+    process = FakeUnmasker.process
+
+    def slow(self: FakeUnmasker, frame: Frame) -> FrameResult:
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(b"theirs")
+        return process(self, frame)
+
+    monkeypatch.setattr(FakeUnmasker, "process", slow)
+    ran = command("image", "a.png", "b.png", "-o", "out", "--maps", "maps")
+    assert ran.code == 1
+    assert len(ran.err) == 1 and f"{Path(name)} was not there" in ran.err[0]
+    assert Path(name).read_bytes() == b"theirs"
+    assert read(Path("out/b.png")).shape == (16, 24, 3)
+    monkeypatch.setattr(FakeUnmasker, "process", process)
+    assert command("image", "a.png", "-o", "out", "--maps", "maps", "--force").code == 0
+    assert Path(name).read_bytes() != b"theirs"
 
 
 @pytest.mark.parametrize("words", [("-o", "a.webp"), ("-o", "out", "--maps", "m.mp4")])

@@ -65,6 +65,26 @@ def test_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) 
     assert os.listdir(tmp_path) == ["a.png"]
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_is_there_by_now_is_left_alone_unless_it_may_be_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if not links:  # as on a disk that has none
+        monkeypatch.setattr(os, "link", no_links)
+    path = tmp_path / "a.png"
+    write_map(path, NOISE[..., 0], replace=False)
+    first = path.read_bytes()
+    with pytest.raises(OutputError, match=r"a\.png was not there .* another run"):
+        write_map(path, NOISE[..., 1], replace=False)
+    assert path.read_bytes() == first
+    assert os.listdir(tmp_path) == ["a.png"]
+    write_map(path, NOISE[..., 1])
+    assert path.read_bytes() != first
+
+
 @pytest.mark.parametrize("fault", [KeyboardInterrupt(), OSError(28, "No space left on device")])
 def test_folders_that_were_made_for_nothing_go_and_others_stay(
     tmp_path: Path, fault: BaseException
