@@ -258,13 +258,13 @@ def whole_ticks(seconds: Fraction, tick: Fraction) -> int:
 def leaps(pts: Fraction, last: Fraction | None, like: VideoInfo) -> bool:
     """Is `pts` so far from `last`, the time before it, that the file's clock must have changed?
 
-    Back by a second or more: another recording is glued on. Forward by a minute to a place
+    Back by half a second or more: another recording is glued on. Forward by a minute to a place
     after the declared end, or by an hour: the time itself is damaged.
     """
     if last is None:
         return False
     beyond = like.duration is not None and pts > like.duration + 60
-    return last - pts >= 1 or pts - last > (60 if beyond else 3600)
+    return last - pts >= Fraction(1, 2) or pts - last > (60 if beyond else 3600)
 
 
 def unreadable(path: Path, error: OSError) -> MediaMissing:
