@@ -38,6 +38,7 @@ class Controller(QObject):
         studio: makes sessions, and lists what there is on this machine.
         path: where the preferences are kept; None for nowhere, which is said.
         first_source: the key of the source to begin with, in place of the remembered camera.
+        backend: until another is chosen, in place of the remembered one; "" for that.
 
     Signals:
         state_changed(state): one of ON, "looking", "none", "ready", "stopping" or "problem".
@@ -63,10 +64,15 @@ class Controller(QObject):
         path: Path | None,
         first_source: str = "",
         parent: QObject | None = None,
+        *,
+        backend: str = "",
     ) -> None:
         super().__init__(parent)
         self._studio, self._path = studio, path
         self.preferences = remembered.read(path)
+        self._kept_backend = self.preferences.backend
+        if backend:
+            self.preferences = replace(self.preferences, backend=backend)
         self.state = "looking"
         self.source_key = first_source or self.preferences.camera
         self._given_source = first_source
@@ -259,6 +265,8 @@ class Controller(QObject):
         if getattr(self.preferences, name) == value:
             return
         self.preferences = replace(self.preferences, **{name: value})
+        if name == "backend":
+            self._kept_backend = value
         if self.running is not None and name in _LIVE:
             self.running.update(self.preferences)
         self.preferences_changed.emit(self.preferences)
@@ -268,7 +276,8 @@ class Controller(QObject):
 
     def _written(self) -> Callable[[], object]:
         """What writes the preferences as they are now."""
-        return partial(remembered.write, self._path, self.preferences)
+        kept = replace(self.preferences, backend=self._kept_backend)
+        return partial(remembered.write, self._path, kept)
 
     def set_visible(self, visible: bool) -> None:
         """Can the window be seen? Nobody paints pictures for nobody."""

@@ -35,7 +35,7 @@ def run_window(source: str = "", backend: str = "", *, serve: bool = False) -> i
     Args:
         source: what to show instead of the camera of last time: a camera's identity, a file, a
             folder or an address; "" for none.
-        backend: as in Settings; "" leaves the one of last time.
+        backend: as in Settings, for this time; "" takes the one that was chosen in the window.
         serve: begin with the web page on.
 
     Returns:
@@ -45,7 +45,7 @@ def run_window(source: str = "", backend: str = "", *, serve: bool = False) -> i
         WindowError: no window can be opened here.
     """
     application = make_application(sys.argv[:1])
-    controller = Controller(LiveStudio(), preferences.default_path(), source)
+    controller = Controller(LiveStudio(), preferences.default_path(), source, backend=backend)
     language = Language(application)
     language.choose(controller.preferences.language)
     window = Window(controller, FileJobs(make_unmasker))
@@ -58,8 +58,6 @@ def run_window(source: str = "", backend: str = "", *, serve: bool = False) -> i
             language.choose(spoken)
 
     controller.preferences_changed.connect(speak)
-    if backend:
-        controller.change("backend", backend)
     if serve:
         _serve_when_started(controller)
     # Python sees a signal between two lines of its own: the timer sees to those.

@@ -12,7 +12,9 @@ from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QAbstractButton
 from pytestqt.qtbot import QtBot
 
+from realtime_unmask.ui import preferences as remembered
 from realtime_unmask.ui import window as window_module
+from realtime_unmask.ui.controller import Controller
 from realtime_unmask.ui.preferences import Preferences
 from realtime_unmask.ui.studio import DEMO, Camera, Devices, Problem
 from realtime_unmask.ui.window import Window
@@ -234,3 +236,18 @@ def test_only_of_a_camera_it_is_said_that_it_is_tried_again_by_itself(
     assert "It is broken." in _words(window)
     assert ("by itself" in window.start_page.text.text()) == said
     assert window.start_page.start.text() == "Try again"
+
+
+def test_a_backend_that_was_asked_for_at_the_start_is_not_remembered(
+    studio: FakeStudio, preferences_path: Path, qtbot: QtBot
+) -> None:
+    controller = Controller(studio, preferences_path, backend="openvino")
+    assert controller.preferences.backend == "openvino"
+    controller.change("mirror", True)
+    assert controller.close(5)
+    kept = remembered.read(preferences_path)
+    assert (kept.mirror, kept.backend) == (True, "auto")
+    controller = Controller(studio, preferences_path, backend="openvino")
+    controller.change("backend", "onnxruntime")
+    assert controller.close(5)
+    assert remembered.read(preferences_path).backend == "onnxruntime"
