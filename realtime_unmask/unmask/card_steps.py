@@ -98,27 +98,29 @@ class SkinMatch:
         import torch
         from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
-        held, shown = (
-            p[..., skin.CELL // 2 :: skin.CELL, skin.CELL // 2 :: skin.CELL] for p in (hole, known)
-        )
-        free = max_pool2d(held, 3, 1, 1) == 0
-        seen = (self._visible & free & (shown > 0)).reshape(-1)
-        hidden = (self._hidden & (held > 0)).reshape(-1)
+        held = avg_pool2d(hole, skin.CELL)
+        shown = known[..., skin.CELL // 2 :: skin.CELL, skin.CELL // 2 :: skin.CELL] > 0
+        free = max_pool2d((held > 0).to(held.dtype), 3, 1, 1) == 0
+        seen = (self._visible & free & shown).reshape(-1)
+        hidden = (self._hidden & (held == 1)).reshape(-1)
         real_light, real_tint = self._light_and_tint(avg_pool2d(crop, skin.CELL).round())
         light, tint = self._light_and_tint(avg_pool2d(paint, skin.CELL))
         alike = hidden & ((light - quantile(real_light, seen, 0.5)).abs() < skin.BRIGHTNESS)
         own = torch.stack([quantile(one, alike, 0.5) for one in tint])
-        aim = torch.stack([quantile(one, seen, 0.5) for one in real_tint])
-        low, high = skin.ALIKE
-        share = (alike.sum() / hidden.sum().clamp(min=1) - low) / (high - low)
-        change = (skin.RUDDIER * aim - own) * (skin.SHARE * share.clamp(0, 1))
+        low, aim, high = (
+            torch.stack([quantile(one, seen, share) for one in real_tint])
+            for share in (0.25, 0.5, 0.75)
+        )
+        share = alike.sum() / hidden.sum().clamp(min=1)
+        change = (skin.STRONGER * aim - own) * skin.SHARE
+        change = change * skin.trust(share, seen.sum(), (high - low).max())
         change = change * (skin.MOST / change.norm().clamp(min=1e-6)).clamp(max=1)
-        enough = (seen.sum() >= skin.MIN_CELLS) & (alike.sum() >= skin.MIN_CELLS)
-        change = change.nan_to_num(0.0, 0.0, 0.0) * enough
+        # Of nothing there is no quantile, and no change.
+        change = change.nan_to_num(0.0, 0.0, 0.0) * (alike.sum() >= skin.MIN_CELLS)
         reach = skin.NEAR // 2
         near = avg_pool2d(pad(held, (reach,) * 4, mode="replicate"), skin.NEAR, 1).reshape(-1)
-        like = skin.likeness((tint - own[:, None]).norm(dim=0)).clamp(0, 1)
-        weight = (2 * near - 1).clamp(0, 1) * like * light
+        like = skin.likeness((tint - own[:, None]).norm(dim=0))
+        weight = ((2 * near - 1).clamp(0, 1) * like * light).nan_to_num(0.0)
         added = (self._colours @ change)[:, None] * weight
         side = self._visible.shape[0]
         wide = interpolate(

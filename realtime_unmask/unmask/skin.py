@@ -2,9 +2,11 @@
 
 A mask tints what is around it, with its shade and the light that it throws, and a network that
 fills a hole from its edge carries that inward: on photographs chins came out grey. So the tint of
-the paint is compared with that of the skin around the eyes, which no mask is close to.
+the paint is compared with that of what is seen between and below the eyes, a few pixels off the
+hole. Under glasses or in mixed light that is no good model: the less even it is, the less is done.
 
-All of it is done in cells of a few pixels, since colour changes slowly along skin.
+All of it is done in cells of a few pixels, since colour changes slowly along skin. A wider crop is
+treated like a usual one, though other parts of the face lie in these places there.
 """
 
 from __future__ import annotations
@@ -20,19 +22,22 @@ from realtime_unmask.types import Float32, UInt8
 
 Cells = NDArray[np.bool_]
 
+# Side of a cell, of which a crop's side is a multiple, px.
 CELL = 4
 # Luma of red, green and blue (ITU-R BT.601), and the least that a tint is told from.
 GREY = np.array([0.299, 0.587, 0.114], np.float32)
 DARKEST = 16.0
-# Cheeks and chin are this much more colourful than what is between and below the eyes, in the mean
-# of the bare faces that score; how much of what is missing is given to them, and at most how much.
-RUDDIER, SHARE, MOST = 1.1, 0.6, 0.12
-# Skin is compared with skin in like light: lumas as far apart as this, of 255. If a smaller part
-# than the first number of the painted cells is that, nothing is done; from the second on, all.
-BRIGHTNESS, ALIKE = 30.0, (0.3, 0.6)
+# Cheeks and chin are off grey by so much more than what is around the eyes, in the mean of the bare
+# faces that score; how much of what is missing is given to them, and at most how much.
+STRONGER, SHARE, MOST = 1.1, 0.6, 0.1
+# Skin is compared with skin in like light: lumas as far apart as this, of 255.
+BRIGHTNESS = 30.0
+# From nothing at the first number to all at the second: by the share of the painted cells that is
+# in like light, by the seen cells, and by how their tints differ (their middle half's range).
+ALIKE, SEEN, UNEVEN = (0.3, 0.6), (15, 45), (0.3, 0.15)
 # What is off the paint's own tint by as much is less and less, and at last no skin.
 OTHER = (0.16, 0.35)
-# Nothing is told from fewer cells.
+# A tint is that of no fewer painted cells.
 MIN_CELLS = 20
 # Cells around one, in which the hole's edge is looked for: there the tint is that of the skin.
 NEAR = 7
@@ -42,7 +47,7 @@ def match_skin(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Floa
     """The paint, its skin with the tint of the visible skin.
 
     Args:
-        painted: (S, S, 3) float32 in [0, 255].
+        painted: (S, S, 3) float32 in [0, 255]; S is a multiple of CELL.
         crop: (S, S, 3) uint8, the real picture.
         hole: (S, S) uint8, 1 in the hole.
         known: (S, S) uint8, 1 where the crop is inside the picture.
@@ -52,10 +57,11 @@ def match_skin(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Floa
     """
     size = hole.shape[0]
     side = size // CELL
-    held, shown = (plane[CELL // 2 :: CELL, CELL // 2 :: CELL] for plane in (hole, known))
-    free = cv2.dilate(held, np.ones((3, 3), np.uint8)) == 0
-    seen, hidden = visible_skin(side) & free & (shown > 0), hidden_skin(side) & (held > 0)
-    if seen.sum() < MIN_CELLS or not hidden.any():
+    held = _cells(hole.astype(np.float32), side)
+    free = cv2.dilate((held > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
+    shown = known[CELL // 2 :: CELL, CELL // 2 :: CELL] > 0
+    seen, hidden = visible_skin(side) & free & shown, hidden_skin(side) & (held == 1)
+    if seen.sum() <= SEEN[0]:
         return painted
     real_light, real_tint = _light_and_tint(_cells(crop, side)[seen])
     light, tint = _light_and_tint(_cells(painted, side))
@@ -63,27 +69,37 @@ def match_skin(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Floa
     if alike.sum() < MIN_CELLS:
         return painted
     own = np.median(tint[alike], axis=0)
-    missing = RUDDIER * np.median(real_tint, axis=0) - own
-    change = missing * (SHARE * trust(alike.sum() / hidden.sum()))
+    low, aim, high = np.quantile(real_tint, (0.25, 0.5, 0.75), axis=0)
+    change = (STRONGER * aim - own) * SHARE
+    change *= trust(alike.sum() / hidden.sum(), seen.sum(), (high - low).max())
     change *= min(1.0, MOST / max(float(np.hypot(*change)), 1e-6))
-    if not np.isfinite(change).all():
-        return painted
     off = np.hypot(*(tint - own.astype(np.float32)).transpose(2, 0, 1))
-    near = cv2.blur(held.astype(np.float32), (NEAR, NEAR), borderType=cv2.BORDER_REPLICATE)
-    weight = np.clip(2 * near - 1, 0, 1) * likeness(off).clip(0, 1) * light
-    added = weight.astype(np.float32)[..., None] * as_colour(change)
+    near = cv2.blur(held, (NEAR, NEAR), borderType=cv2.BORDER_REPLICATE)
+    weight = np.clip(2 * near - 1, 0, 1) * likeness(off) * light
+    added = np.nan_to_num(weight, copy=False)[..., None] * as_colour(change)
     made: Float32 = painted + cv2.resize(added, (size, size), interpolation=cv2.INTER_LINEAR)
     return np.clip(made, 0, 255, out=made)
 
 
-def trust(alike: Any) -> Any:
-    """In [0, 1], by the share of the painted cells in the light of the visible skin."""
-    return np.clip((alike - ALIKE[0]) / (ALIKE[1] - ALIKE[0]), 0, 1)
+def trust(alike: Any, seen: Any, uneven: Any) -> Any:
+    """How far the visible skin is a model for the painted one, in [0, 1]; numbers or tensors.
+
+    Args:
+        alike: share of the painted cells in the light of the visible skin.
+        seen: cells of visible skin.
+        uneven: how their tints differ.
+    """
+    return _ramp(alike, ALIKE) * _ramp(seen, SEEN) * _ramp(uneven, UNEVEN)
 
 
 def likeness(off: Any) -> Any:
-    """1 and more on skin, 0 and less on what is none, by how far its tint is off."""
-    return (OTHER[1] - off) / (OTHER[1] - OTHER[0])
+    """From 1 on skin to 0 on what is none, by how far its tint is off; arrays or tensors."""
+    return _ramp(off, (OTHER[1], OTHER[0]))
+
+
+def _ramp(value: Any, ends: tuple[float, float]) -> Any:
+    """0 at the first end and beyond, 1 at the second."""
+    return ((value - ends[0]) / (ends[1] - ends[0])).clip(0, 1)
 
 
 def as_colour(change: Any) -> Float32:
@@ -121,9 +137,9 @@ def _kept(plane: Any) -> Cells:
     return np.asarray(plane)
 
 
-def _cells(rgb: UInt8 | Float32, side: int) -> Float32:
-    """The mean of each cell, (side, side, 3); of bytes, rounded."""
-    made = cv2.resize(rgb, (side, side), interpolation=cv2.INTER_AREA)
+def _cells(plane: UInt8 | Float32, side: int) -> Float32:
+    """The mean of each cell, (side, side) or with colours; of bytes, rounded."""
+    made = cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA)
     return made.astype(np.float32, copy=False)
 
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -22,10 +23,12 @@ from realtime_unmask.types import Alignment, Float32, Frame, FrameResult, UInt8
 from realtime_unmask.unmask import card as cards
 from realtime_unmask.unmask import card_trial
 from realtime_unmask.unmask import unmasker as unmaskers
+from realtime_unmask.unmask.card_steps import SkinMatch
 from realtime_unmask.unmask.colour import carried
 from realtime_unmask.unmask.compositor import Canvas, feather
 from realtime_unmask.unmask.editor import Painted
 from realtime_unmask.unmask.effort import Effort
+from realtime_unmask.unmask.skin import match_skin
 from realtime_unmask.unmask.unmasker import State, Unmasker
 
 torch = pytest.importorskip("torch", reason="needs torch; run by make test-training")
@@ -114,6 +117,53 @@ def test_ashen_skin_is_warmed_as_by_the_cpu(card: cards.Card) -> None:
     assert warmed[195, 120, 0] > 10 and warmed[195, 120, 2] < -10  # there was something to do
     assert np.abs(ours - theirs).max() <= 1
     assert np.abs(ours - theirs).mean() < 0.01
+
+
+def ashen(case: str) -> tuple[Float32, UInt8, UInt8, UInt8]:
+    """Paint, crop, hole and known, as skin.match_skin takes them."""
+    rng = np.random.default_rng(0)
+    grain = cv2.GaussianBlur(rng.normal(0, 60, (S, S, 3)), (0, 0), 4)
+    crop = np.clip((200, 150, 120) + grain, 0, 255).astype(np.uint8)
+    paint = ((190, 153, 130) + grain[::-1]).astype(np.float32)
+    hole, known = np.zeros((S, S), np.uint8), np.ones((S, S), np.uint8)
+    cv2.ellipse(hole, (127, 181), (61, 47), 0, 0, 360, 1, -1)
+    if case == "to the crop's edge":
+        hole[180:, 79:175] = 1
+    elif case == "hardly seen":
+        hole[95:200, 60:200] = 1
+    elif case == "covered":
+        hole[60:200, 60:200] = 1
+    elif case == "beyond the picture":
+        known[:, 126:] = 0
+    elif case == "mixed light":
+        crop[:, 137:] = np.clip((170, 160, 150) + grain, 0, 255).astype(np.uint8)[:, 137:]
+    elif case == "in the dark":
+        crop, paint = (crop // 16).astype(np.uint8), paint / 16
+    elif case == "bright":
+        crop, paint = cv2.add(crop, (60, 60, 60, 0)).astype(np.uint8), paint + 70
+    elif case == "half in another light":
+        paint[:, :128] *= 0.5
+    elif case == "no number":
+        paint[150, 100] = np.nan
+    return paint, crop, hole, known
+
+
+@pytest.mark.parametrize(
+    ("case", "changes"),
+    [
+        ("plain", True), ("to the crop's edge", True), ("hardly seen", True), ("covered", False),
+        ("beyond the picture", True), ("mixed light", True), ("in the dark", True),
+        ("bright", True), ("half in another light", True), ("no number", True),
+    ],
+)  # fmt: skip
+def test_skin_is_matched_as_by_the_cpu(case: str, changes: bool) -> None:
+    paint, crop, hole, known = ashen(case)
+    theirs = match_skin(paint, crop, hole, known)
+    colours = [torch.from_numpy(v.transpose(2, 0, 1).astype(np.float32)) for v in (paint, crop)]
+    planes = [torch.from_numpy(v.astype(np.float32))[None, None] for v in (hole, known)]
+    ours = SkinMatch(S, "cpu")(*colours, *planes).permute(1, 2, 0).numpy()
+    assert np.allclose(ours, theirs.clip(0, 255), atol=1e-3, equal_nan=True)
+    assert (np.nanmax(np.abs(theirs - paint)) > 0.3) == changes
 
 
 def test_without_a_match_the_paint_stays(card: cards.Card) -> None:
@@ -318,7 +368,9 @@ def test_an_engine_without_a_card_is_not_tried() -> None:
         assert replace(engine.spec).name == "editor"
 
 
-def test_what_is_recorded_waits_for_nothing_and_copies_nothing(card: cards.Card) -> None:
+def test_what_is_recorded_waits_for_nothing_and_copies_nothing(
+    card: cards.Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A CUDA graph can hold neither; a card is not needed to see which operations there are."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -327,10 +379,22 @@ def test_what_is_recorded_waits_for_nothing_and_copies_nothing(card: cards.Card)
     class Listen(TorchDispatchMode):
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
             seen.add(func.name())
+            if func.name() == "aten::index.Tensor":  # how many are true, a card would have to say
+                assert not any(at is not None and at.dtype == torch.bool for at in args[1])
             return func(*args, **(kwargs or {}))
 
+    moved = torch.Tensor.to
+
+    def to(self: Any, *where: object, **kwargs: object) -> Any:
+        assert all(isinstance(one, torch.dtype) for one in where), "to another device"
+        return moved(self, *where, **kwargs)
+
+    for name in ("cpu", "numpy", "tolist"):
+        monkeypatch.setattr(torch.Tensor, name, None)
+    monkeypatch.setattr(torch.Tensor, "to", to)
     with Listen():
         card._steps()
+    monkeypatch.undo()
     waits = {"aten::_local_scalar_dense", "aten::nonzero", "aten::is_nonzero", "aten::item"}
     made_of_numbers = {"aten::lift_fresh", "aten::scalar_tensor", "aten::tensor"}
     assert len(seen) > 20
