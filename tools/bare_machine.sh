@@ -72,6 +72,15 @@ may_install() {
     [ "$(id -u)" = 0 ] || sudo -n true >/dev/null 2>&1
 }
 
+wanted() {
+    say "Python 3.11 or 3.12 is needed, and none was found (${PYTHON:-python3.12, python3.11, python3})."
+    say "Install one of them, or say where it is:  make PYTHON=/path/to/python3.12 ..."
+    exit 1
+}
+
+# No package of the system would make a Python of that name.
+[ -z "${PYTHON:-}" ] || find_python >/dev/null || wanted
+
 if [ "$(uname -s)" = Linux ]; then
     packages=$(missing_packages | tr '\n' ' ')
     if [ -n "$packages" ]; then
@@ -92,8 +101,4 @@ if [ "$(uname -s)" = Linux ]; then
     fi
 fi
 
-find_python || {
-    say "Python 3.11 or 3.12 is needed, and none was found (${PYTHON:-python3.12, python3.11, python3})."
-    say "Install one of them, or say where it is:  make PYTHON=/path/to/python3.12 ..."
-    exit 1
-}
+find_python || wanted

@@ -79,6 +79,12 @@ class SystemMicrophone(Closing):
                 self._stream.close()
                 raise
         except (sounddevice.PortAudioError, ValueError) as error:
+            if not any(one["max_input_channels"] for one in sounddevice.query_devices()):
+                raise CameraError(
+                    "This computer has no microphone that can be found. Plug one in, or record "
+                    "without sound.",
+                    "no_microphone",
+                ) from error
             raise CameraError(
                 f"The microphone cannot be used ({error}). Choose another one, or record "
                 "without sound.",

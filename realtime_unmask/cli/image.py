@@ -37,7 +37,12 @@ from realtime_unmask.cli.jobs import Job
 from realtime_unmask.errors import MediaError, MediaMissing, OutputError, UsageError
 from realtime_unmask.settings import Settings
 
+# A map that paints over so much of the eyes leaves the editor nothing to go by.
+COVERED = 0.5
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from realtime_unmask.types import Frame, FrameResult
     from realtime_unmask.unmask.unmasker import Unmasker
 
@@ -185,9 +190,22 @@ def _unmask_one(job: Job, unmasker: Unmasker, *, force: bool) -> FileReport:
         faces=len(result.faces),
         masks=len(result.reconstructions) if painted else 0,
         seconds=round(time.monotonic() - started, 3),
-        notes=done.picture.notes,
+        notes=(*done.picture.notes, *_on_given_map(job, result)),
         error=None,
     )
+
+
+def _on_given_map(job: Job, result: FrameResult) -> Iterator[str]:
+    """What is to be said of a map that was given in place of the network's."""
+    if job.given_map is None or not result.faces:
+        return
+    if result.map is None:
+        yield f"{job.given_map} is black wherever there is a face"
+    for one in result.reconstructions:
+        side = one.alignment.size  # the eyes lie at 0.4 of the crop's height
+        eyes = one.alpha[round(0.36 * side) : round(0.44 * side), side // 3 : 2 * side // 3]
+        if eyes.mean() > COVERED:
+            yield f"{job.given_map} covers the eyes: no face can be guessed from so little"
 
 
 def _process(frame: Frame, job: Job, unmasker: Unmasker) -> FrameResult:

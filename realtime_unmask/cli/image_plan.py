@@ -123,7 +123,8 @@ def _search(folder: Path, own: set[Path], plan: Plan) -> Iterator[Path]:
 
     def unlisted(error: OSError) -> None:
         place = Path(os.fsdecode(error.filename))
-        plan.unlisted.append((place, f"The folder {place} cannot be listed ({error.strerror})."))
+        said = f"The folder {place} cannot be listed ({error.strerror}). Check its permissions."
+        plan.unlisted.append((place, said))
 
     for place, folders, files in os.walk(folder, onerror=unlisted):
         here = Path(place)

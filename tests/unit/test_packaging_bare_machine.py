@@ -134,6 +134,17 @@ def test_python_can_be_named(machine: Machine) -> None:
     assert machine.run(PYTHON=str(machine.bin / "other")).stdout == f"{machine.bin / 'other'}\n"
 
 
+def test_a_named_python_that_is_not_there_is_said_before_anything_is_installed(
+    machine: Machine,
+) -> None:
+    machine.be("root")
+    machine.apt()
+    done = machine.run(PYTHON="/nowhere/python")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "none was found (/nowhere/python)" in done.stderr
+    assert machine.apt_calls() == []
+
+
 def test_missing_libraries_are_named_to_whoever_may_not_install(machine: Machine) -> None:
     machine.python("python3")
     machine.complete()

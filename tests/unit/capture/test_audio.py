@@ -92,6 +92,17 @@ def test_one_that_does_not_start_is_let_go(monkeypatch: pytest.MonkeyPatch) -> N
     assert Stream.made.closed
 
 
+def test_that_there_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(device: object = None, kind: str | None = None) -> list[dict[str, int]]:
+        if kind is not None:
+            raise PortAudioError("Error querying device -1")
+        return [{"max_input_channels": 0}]
+
+    monkeypatch.setattr(sys.modules["sounddevice"], "query_devices", nothing)
+    with pytest.raises(CameraError, match="has no microphone"):
+        SystemMicrophone()
+
+
 def test_one_that_the_system_lists_several_times_is_opened_by_its_name() -> None:
     (chosen,) = (one for one in audio.input_devices() if one.name == "Headset")
     with SystemMicrophone(chosen.identity):

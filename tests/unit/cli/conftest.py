@@ -68,7 +68,7 @@ class FakeUnmasker(AtOnce):
             0,
             np.zeros((4, 4, 3), np.uint8),
             MaskMap(plain, 0.5),
-            plain,
+            np.full((4, 4), masked.mean(), np.float32),
             Alignment(np.eye(2, 3), 4),
             plain,
         )

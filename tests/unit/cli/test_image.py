@@ -126,6 +126,20 @@ def test_missing_or_misfit_map_fails_its_picture_alone(command: Command) -> None
     assert os.listdir("out") == ["a.png"]
 
 
+@pytest.mark.parametrize(
+    ("value", "words"), [(0, "is black wherever there is a face"), (255, "covers the eyes")]
+)
+def test_a_given_map_that_can_give_nothing_is_said_to(
+    command: Command, value: int, words: str
+) -> None:
+    photo(Path("a.png"))
+    Path("given").mkdir()
+    Image.new("L", (24, 16), value).save("given/a.png")
+    ran = command("image", "a.png", "-o", "out", "--use-maps", "given")
+    assert ran.code == 0
+    assert f"{Path('given/a.png')} {words}" in ran.out[0]
+
+
 def test_alpha_is_kept(command: Command) -> None:
     pixels = photo(Path("a.png"))
     alpha = np.full((16, 24), 80, np.uint8)
