@@ -16,7 +16,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from realtime_unmask import __version__
+from realtime_unmask import __version__, missing
 from realtime_unmask.cli.bench import bench as run_bench
 from realtime_unmask.cli.common import ExitCode, fail
 from realtime_unmask.cli.demo import demo as run_demo
@@ -26,7 +26,7 @@ from realtime_unmask.cli.engines import app as engines_app
 from realtime_unmask.cli.image import image as run_image
 from realtime_unmask.cli.live import live as run_live
 from realtime_unmask.cli.video import video as run_video
-from realtime_unmask.errors import INSTALL_LIBRARIES, UnmaskError, UsageError
+from realtime_unmask.errors import UnmaskError, UsageError
 from realtime_unmask.memory import keep_freed_memory
 
 PROGRAM = "realtime-unmask"
@@ -158,12 +158,7 @@ def _outside(error: Exception) -> str:
     """What is the matter with the machine; "" if it is the program's fault."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename:
         return "What is to be printed cannot be written: the disk is full."
-    if isinstance(error, (ImportError, OSError)) and "cannot open shared object" in str(error):
-        return (
-            f"A library of the system is missing ({error}). On Debian and Ubuntu "
-            f"`{INSTALL_LIBRARIES}` installs all that are needed."
-        )
-    return ""
+    return missing.words(error)
 
 
 def _unexpected(error: Exception, debug: bool) -> str:

@@ -183,8 +183,12 @@ def test_library_of_the_system_that_is_missing_is_no_fault_of_the_program(
     command: Command, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     why = "libGL.so.1: cannot open shared object file: No such file or directory"
-    fail_with(monkeypatch, kind(why))
-    ran = command("doctor")
+
+    def halted() -> None:
+        raise kind(why)
+
+    monkeypatch.setattr("realtime_unmask.capture.devices.cameras", halted)
+    ran = command("devices")
     assert (ran.code, len(ran.err)) == (1, 1)
     assert why in ran.err[0] and "apt-get install" in ran.err[0] and "fault" not in ran.err[0]
 
@@ -196,6 +200,18 @@ def test_library_that_qt_lacks_is_named_with_what_any_installation_can_do(
     ran = command("live")
     assert (ran.code, len(ran.err)) == (1, 1)
     assert "Qt cannot be loaded" in ran.err[0] and "apt-get install" in ran.err[0]
+
+
+def test_window_without_qt_is_told_to_install_the_package(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("realtime_unmask.ui")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "PyQt6", None)
+    monkeypatch.setitem(sys.modules, "PyQt6.QtCore", None)
+    ran = command("live")
+    assert (ran.code, len(ran.err)) == (1, 1)
+    assert "The package PyQt6 is missing" in ran.err[0] and "apt-get" not in ran.err[0]
 
 
 @pytest.mark.parametrize("arguments", [["--debug", "doctor"], ["doctor", "--debug"]])
