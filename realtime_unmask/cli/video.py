@@ -85,7 +85,8 @@ def video(
         typer.Option(
             "--quality",
             metavar="CRF",
-            help="0 (largest) to 51 (worst); unless told, 18 for h264 and 20 for hevc.",
+            help="0 (largest) to 51 (worst); unless told, 18 for h264 and 20 for hevc. Some "
+            "hardware players refuse h264 of quality 0.",
         ),
     ] = None,
     preset: Annotated[
