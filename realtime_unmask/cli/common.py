@@ -85,12 +85,41 @@ def printable(text: object) -> str:
     )
 
 
+# Why standard output took no more; it is said at the end, since the results matter more.
+_unprinted: list[OSError] = []
+
+
 def tell(text: str, *, err: bool = False) -> None:
     """One line on standard output or error; where it cannot be written the work goes on."""
     try:
         typer.echo(text, err=err)
-    except OSError:  # a full disk, or nobody reads any more: the results matter more
-        _silence(sys.stderr if err else sys.stdout)
+    except OSError as error:
+        if err:
+            _silence(sys.stderr)
+        else:
+            print_no_more(error)
+
+
+def print_no_more(error: OSError) -> None:
+    """Standard output failed: nothing more goes there, and `unprinted` tells."""
+    if not isinstance(error, BrokenPipeError):  # who reads no more, misses nothing
+        _unprinted.append(error)
+    _silence(sys.stdout)
+
+
+def unprinted() -> str:
+    """What is said at the end where standard output did not take all; "" where it did."""
+    try:
+        if sys.stdout is not None:  # it is where it was closed from the beginning
+            sys.stdout.flush()
+    except OSError as error:
+        print_no_more(error)
+    if not _unprinted:
+        return ""
+    error = _unprinted[0]
+    _unprinted.clear()
+    why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+    return f"What is to be printed cannot be written: {why}."
 
 
 def _silence(stream: TextIO) -> None:
