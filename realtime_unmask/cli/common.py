@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -76,6 +77,43 @@ _FILE_ENDINGS = frozenset(
 def looks_like_file(folder: Path) -> bool:
     """Has `folder`, which is not there yet, the name of a picture or a video?"""
     return folder.suffix.lower() in _FILE_ENDINGS and not folder.exists()
+
+
+# Any but a Windows drive's letter; a Path has lost one of the two strokes.
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:/(?!/)", re.IGNORECASE)
+
+
+def _address(path: Path) -> str:
+    """`path` as it was given if that is an address, "http://host/talk.mp4" say; else ""."""
+    name = path.as_posix()
+    is_one = _SCHEME.match(name) is not None and not path.exists()
+    return name.replace(":/", "://", 1) if is_one else ""
+
+
+def files_only(inputs: Iterable[Path]) -> None:
+    """Raises UsageError where one of `inputs` is an address."""
+    for address in filter(None, map(_address, inputs)):
+        raise UsageError(
+            f"{address} is an address, and this command takes files only. Save it as a file "
+            "first; streams are shown by `realtime-unmask live --source ADDRESS`."
+        )
+
+
+def written_to_files(*targets: Path | None) -> None:
+    """Raises UsageError where one of `targets` is "-" or an address."""
+    for target in targets:
+        if target is None:
+            continue
+        if str(target) == "-":
+            raise UsageError(
+                "Results are files: they cannot go to standard output, which - stands for. "
+                "Give the name of a file or a folder."
+            )
+        if address := _address(target):
+            raise UsageError(
+                f"{address} is an address, and results are files. "
+                "Give the name of a file or a folder."
+            )
 
 
 def printable(text: object) -> str:
@@ -188,6 +226,7 @@ def check_report(report: Path | None) -> None:
     """
     if report is None:
         return
+    written_to_files(report)
     if report.is_dir():
         raise UsageError(f"{report} is a folder. The report needs a file name.")
     if report.exists() and not report.is_file():

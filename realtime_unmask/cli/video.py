@@ -20,6 +20,7 @@ from realtime_unmask.cli.common import (
     Threads,
     count,
     fail,
+    files_only,
     follow,
     keep_clear,
     keep_or_replace,
@@ -28,6 +29,7 @@ from realtime_unmask.cli.common import (
     say,
     stops_all,
     warn,
+    written_to_files,
 )
 from realtime_unmask.cli.jobs import Job
 from realtime_unmask.errors import UnmaskError, UsageError, refusing
@@ -179,6 +181,8 @@ def make_jobs(inputs: list[Path], output: Path, maps: Path | None) -> list[Job]:
     Raises:
         UsageError: one file was named for several inputs, or one folder for results and maps.
     """
+    files_only(inputs)
+    written_to_files(output, maps)
     inputs = list(dict.fromkeys(inputs))
     results = targets(inputs, output)
     if maps is None:
