@@ -154,9 +154,9 @@ def unprinted() -> str:
         print_no_more(error)
     if not _unprinted:
         return ""
-    error = _unprinted[0]
+    first = _unprinted[0]
     _unprinted.clear()
-    why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+    why = "the disk is full" if first.errno == errno.ENOSPC else first.strerror
     return f"What is to be printed cannot be written: {why}."
 
 
