@@ -8,6 +8,8 @@ import sys
 import time
 from typing import Any, NoReturn
 
+from realtime_unmask import missing
+
 # Somebody who is in a hurry presses Ctrl-C again; what is being tidied up must not suffer.
 _AGAIN_S = 2.0
 _stopped_at = -math.inf
@@ -17,9 +19,16 @@ def main() -> NoReturn:
     """Do what the command line asks; Ctrl-C ends it with a word, also while it is loading."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)
+    if sys.version_info[:2] < missing.PYTHONS[0]:
+        sys.exit(f"error: {missing.wrong_python()}")
     try:
-        from realtime_unmask.cli import main as command
-
+        try:
+            from realtime_unmask.cli import main as command
+        except ImportError as error:
+            lacking = missing.words(error)
+            if not lacking:
+                raise
+            sys.exit(f"error: {lacking}")
         command()
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -18,7 +18,7 @@
     │   ├── EngineDamaged        its file is missing, altered or of another kind
     │   └── EngineLost           its device ran out of memory or is gone; the CPU can go on
     ├── WindowError              no window can be opened here
-    └── AssetError               a file that the program needs is missing or altered
+    └── AssetError               a file or package that the program needs is missing or altered
 
 Each message says what happened, where, and what to do about it.
 """
@@ -28,12 +28,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What tools/bare_machine.sh installs, which an installed program does not have beside it.
-INSTALL_LIBRARIES = (
-    "sudo apt-get install libegl1 libgles2 libgl1 libglib2.0-0 libportaudio2 libdbus-1-3 "
-    "libfontconfig1 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 "
-    "libxcb-keysyms1 libxcb-render-util0 libxcb-randr0 libxcb-shape0 libxcb-xkb1"
-)
+from realtime_unmask import missing
 
 
 class UnmaskError(Exception):
@@ -151,7 +146,7 @@ class WindowError(UnmaskError):
 
 
 class AssetError(UnmaskError):
-    """A file that ships with the program, or a library of the system, is missing or altered."""
+    """A file of the program, a package or a library of the system is missing or altered."""
 
 
 @contextmanager
@@ -172,5 +167,7 @@ def refusing() -> Iterator[None]:
 
 def own_fault(error: Exception) -> UnmaskError:
     """What is said of an exception that nobody foresaw, where the program goes on without it."""
+    if lacking := missing.words(error):
+        return AssetError(lacking)
     detail = f"{type(error).__name__}: {error}"
     return UnmaskError(f"A fault of this program ({detail}). Please report it.")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -12,13 +16,16 @@ import numpy as np
 
 from realtime_unmask.bench import seeds
 from realtime_unmask.errors import EngineUnavailable, UsageError
-from realtime_unmask.inference.engine import Engine, first_line
+from realtime_unmask.inference.engine import Engine, load_engine
+from realtime_unmask.inference.onnx_file import uses_external_data
+from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32
 
 Run = Callable[[], object]
 BACKENDS = ("openvino", "onnxruntime")
 ROUNDS = 12
 _OURS_A_ROUND = 3
+_OPEN = "it leaves more sizes of its input open than the batch's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +121,77 @@ def _ours(engine: Engine) -> Run:
     return lambda: engine.infer(inputs)
 
 
+def try_out(others: Sequence[Path], settings: Settings) -> None:
+    """Run each of `others` once, in a process of its own: what it loads is not the program's.
+
+    Raises:
+        UsageError: one of them cannot be run.
+        EngineError: no backend can run this program's networks.
+    """
+    for path in others:
+        _read(path)
+    # Ctrl-C is the parent's matter.
+    process = ProcessPoolExecutor(
+        1, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    )
+    with process:
+        for path in others:
+            try:
+                process.submit(_run_once, path, settings).result()
+            except BrokenProcessPool as error:
+                raise UsageError(f"{path} crashes what runs it. Try another --backend.") from error
+
+
+def _run_once(path: Path, settings: Settings) -> None:
+    with load_engine("editor", settings) as engine:
+        backend, precision = engine.backend, engine.spec.precision
+    if backend not in BACKENDS:
+        return
+    run = other(path, backend, precision, settings.threads)
+    try:
+        run()
+    except Exception as error:  # noqa: BLE001  the process ends here; backends have their own
+        raise UsageError(f"{backend} cannot run {path}: {_refusal(error)}.") from None
+
+
 def other(path: Path, backend: str, precision: str, threads: int) -> Run:
     """A call that runs the ONNX file `path` on one crop of its own size.
 
     Raises:
         UsageError: it cannot be read or run.
     """
+    onnx = _read(path)
     try:
-        return _ready(path.read_bytes(), backend, precision, threads)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read ({error.strerror}).") from error
+        return _ready(onnx, backend, precision, threads)
     except (RuntimeError, ValueError, TypeError, EngineUnavailable) as error:
-        raise UsageError(f"{backend} cannot run {path}: {first_line(error)}") from error
+        raise UsageError(f"{backend} cannot run {path}: {_refusal(error)}.") from error
+
+
+def _read(path: Path) -> bytes:
+    """The content of an ONNX file. Raises UsageError where it is none, or not all of one."""
+    try:
+        onnx = path.read_bytes()
+        outside = uses_external_data(onnx)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}). Check its name.") from error
+    except ValueError as error:
+        raise UsageError(
+            f"{path} is no ONNX network, or is damaged. Export it again, as one .onnx file."
+        ) from error
+    if outside:
+        raise UsageError(f"{path} keeps weights in other files. Export it as one .onnx file.")
+    return onnx
+
+
+def _refusal(error: Exception) -> str:
+    """The line of a backend's message that is for people.
+
+    OpenVINO's begin with places in its C++, and list what is the matter behind dashes.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if "pp:" not in line]
+    listed = [line for line in lines if line.startswith("--")]
+    found = next(filter(None, listed + lines), type(error).__name__)
+    return found.strip("-:. ")
 
 
 def _ready(onnx: bytes, backend: str, precision: str, threads: int) -> Run:
@@ -147,11 +213,15 @@ def _ready(onnx: bytes, backend: str, precision: str, threads: int) -> Run:
 
     session = open_session("reference", onnx, threads)
     for port in session.get_inputs():
+        if not all(isinstance(size, int) for size in port.shape[1:]):
+            raise ValueError(_OPEN)
         inputs[port.name] = rng.random([1, *port.shape[1:]], np.float32)
     return lambda: session.run(None, inputs)
 
 
 def _sides(port: object) -> list[int]:
-    """All sizes of an input but its batch's. Raises RuntimeError where one is open."""
+    """All sizes of an input but its batch's. Raises ValueError where one is open."""
     shape = list(port.partial_shape)[1:]  # type: ignore[attr-defined]
+    if any(size.is_dynamic for size in shape):
+        raise ValueError(_OPEN)
     return [size.get_length() for size in shape]

@@ -74,6 +74,8 @@ def measure(
         EngineError: no backend can run the networks.
         UsageError: one of `against` cannot be run.
     """
+    if against:  # before a minute is spent on what would then not be told
+        networks.try_out(against, settings)
     tell("start-up")
     started = start.launch(settings)
     pictures = scene.jpegs(*size, faces, _CLIP)

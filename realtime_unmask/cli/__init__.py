@@ -16,9 +16,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from realtime_unmask import __version__
+from realtime_unmask import __version__, missing
 from realtime_unmask.cli.bench import bench as run_bench
-from realtime_unmask.cli.common import ExitCode, fail
+from realtime_unmask.cli.common import ExitCode, fail, print_no_more, unprinted
 from realtime_unmask.cli.demo import demo as run_demo
 from realtime_unmask.cli.devices import devices as run_devices
 from realtime_unmask.cli.doctor import doctor as run_doctor
@@ -26,7 +26,7 @@ from realtime_unmask.cli.engines import app as engines_app
 from realtime_unmask.cli.image import image as run_image
 from realtime_unmask.cli.live import live as run_live
 from realtime_unmask.cli.video import video as run_video
-from realtime_unmask.errors import INSTALL_LIBRARIES, UnmaskError, UsageError
+from realtime_unmask.errors import UnmaskError, UsageError
 from realtime_unmask.memory import keep_freed_memory
 
 PROGRAM = "realtime-unmask"
@@ -35,6 +35,9 @@ _GROUPS = {
     "Unmask": ("live", "image", "video", "demo"),
     "This machine": ("doctor", "devices", "bench", "engines"),
 }
+
+# By the beginning of what pydantic calls the fault, "int_parsing" say.
+_NUMBERS = {"int": "a whole number", "float": "a number"}
 
 _EPILOG = """\b
 Examples:
@@ -126,6 +129,14 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code: 0 all done, 1 something failed, 2 wrong usage, 130 stopped by Ctrl-C.
     """
+    code = _run(arguments)
+    if lost := unprinted():
+        fail(lost)
+        return code or ExitCode.FAILED
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     arguments, debug = _take_debug(arguments)
     if "" in arguments or any(a.startswith("--") and a.endswith("=") for a in arguments):
         # As a path it would be the current folder; meant was most likely an unset variable.
@@ -140,30 +151,35 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else PROGRAM
-        message = error.format_message()
+        message = _not_a_number(error) or error.format_message()
         end = "" if message.endswith((".", "?")) else "."
         fail(f"{message}{end} See `{command} --help`.")
         return error.exit_code
     except Exception as error:  # noqa: BLE001  the outermost edge: a sentence, not a traceback
         if debug:
             traceback.print_exc()
-        fail(_outside(error) or _unexpected(error, debug))
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename:
+            print_no_more(error)  # what has a file is told by those who write it
+        else:
+            fail(missing.words(error) or _unexpected(error, debug))
         return ExitCode.FAILED
     if code == ExitCode.STOPPED:
         typer.echo("stopped", err=True)
     return int(code or ExitCode.DONE)
 
 
-def _outside(error: Exception) -> str:
-    """What is the matter with the machine; "" if it is the program's fault."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC and not error.filename:
-        return "What is to be printed cannot be written: the disk is full."
-    if isinstance(error, (ImportError, OSError)) and "cannot open shared object" in str(error):
-        return (
-            f"A library of the system is missing ({error}). On Debian and Ubuntu "
-            f"`{INSTALL_LIBRARIES}` installs all that are needed."
-        )
-    return ""
+def _not_a_number(error: typer.TyperException) -> str:
+    """What is said of an option that takes a number, and got none; "" of other errors.
+
+    typer hands on what pydantic says, which is not written for people at a command line.
+    """
+    faults = getattr(error.__cause__, "errors", None)
+    option = getattr(error, "param", None)
+    if faults is None or option is None:
+        return ""
+    fault = faults()[0]
+    wanted = _NUMBERS.get(fault["type"].partition("_")[0])
+    return f"{option.opts[0]} takes {wanted}, not '{fault['input']}'" if wanted else ""
 
 
 def _unexpected(error: Exception, debug: bool) -> str:

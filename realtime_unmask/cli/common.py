@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -78,6 +79,43 @@ def looks_like_file(folder: Path) -> bool:
     return folder.suffix.lower() in _FILE_ENDINGS and not folder.exists()
 
 
+# Any but a Windows drive's letter; a Path has lost one of the two strokes.
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:/(?!/)", re.IGNORECASE)
+
+
+def _address(path: Path) -> str:
+    """`path` as it was given if that is an address, "http://host/talk.mp4" say; else ""."""
+    name = path.as_posix()
+    is_one = _SCHEME.match(name) is not None and not path.exists()
+    return name.replace(":/", "://", 1) if is_one else ""
+
+
+def files_only(inputs: Iterable[Path]) -> None:
+    """Raises UsageError where one of `inputs` is an address."""
+    for address in filter(None, map(_address, inputs)):
+        raise UsageError(
+            f"{address} is an address, and this command takes files only. Save it as a file "
+            "first; streams are shown by `realtime-unmask live --source ADDRESS`."
+        )
+
+
+def written_to_files(*targets: Path | None) -> None:
+    """Raises UsageError where one of `targets` is "-" or an address."""
+    for target in targets:
+        if target is None:
+            continue
+        if str(target) == "-":
+            raise UsageError(
+                "Results are files: they cannot go to standard output, which - stands for. "
+                "Give the name of a file or a folder."
+            )
+        if address := _address(target):
+            raise UsageError(
+                f"{address} is an address, and results are files. "
+                "Give the name of a file or a folder."
+            )
+
+
 def printable(text: object) -> str:
     """`text` on one line: control characters and undecodable bytes of file names are escaped."""
     return "".join(
@@ -85,12 +123,41 @@ def printable(text: object) -> str:
     )
 
 
+# Why standard output took no more; it is said at the end, since the results matter more.
+_unprinted: list[OSError] = []
+
+
 def tell(text: str, *, err: bool = False) -> None:
     """One line on standard output or error; where it cannot be written the work goes on."""
     try:
         typer.echo(text, err=err)
-    except OSError:  # a full disk, or nobody reads any more: the results matter more
-        _silence(sys.stderr if err else sys.stdout)
+    except OSError as error:
+        if err:
+            _silence(sys.stderr)
+        else:
+            print_no_more(error)
+
+
+def print_no_more(error: OSError) -> None:
+    """Standard output failed: nothing more goes there, and `unprinted` tells."""
+    if not isinstance(error, BrokenPipeError):  # who reads no more, misses nothing
+        _unprinted.append(error)
+    _silence(sys.stdout)
+
+
+def unprinted() -> str:
+    """What is said at the end where standard output did not take all; "" where it did."""
+    try:
+        if sys.stdout is not None:  # it is where it was closed from the beginning
+            sys.stdout.flush()
+    except OSError as error:
+        print_no_more(error)
+    if not _unprinted:
+        return ""
+    first = _unprinted[0]
+    _unprinted.clear()
+    why = "the disk is full" if first.errno == errno.ENOSPC else first.strerror
+    return f"What is to be printed cannot be written: {why}."
 
 
 def _silence(stream: TextIO) -> None:
@@ -159,6 +226,7 @@ def check_report(report: Path | None) -> None:
     """
     if report is None:
         return
+    written_to_files(report)
     if report.is_dir():
         raise UsageError(f"{report} is a folder. The report needs a file name.")
     if report.exists() and not report.is_file():

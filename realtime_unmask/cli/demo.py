@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from realtime_unmask import resources
-from realtime_unmask.cli.common import Backend, ExitCode, Threads, open_unmasker, say
+from realtime_unmask.cli.common import (
+    Backend,
+    ExitCode,
+    Threads,
+    open_unmasker,
+    say,
+    written_to_files,
+)
 from realtime_unmask.errors import MediaError, UsageError, refusing
 from realtime_unmask.settings import Settings
 
@@ -62,6 +69,7 @@ def _keep_others(video: Path) -> None:
     from realtime_unmask.capture.probe import probe
     from realtime_unmask.sinks.container import NOTICE
 
+    written_to_files(video.parent)
     if not video.exists():
         return
     try:

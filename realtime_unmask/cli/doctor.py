@@ -11,7 +11,7 @@ from importlib import metadata
 from statistics import median
 from typing import TYPE_CHECKING
 
-from realtime_unmask import __version__, resources
+from realtime_unmask import __version__, missing, resources
 from realtime_unmask.cli.common import (
     Backend,
     ExitCode,
@@ -56,9 +56,8 @@ def doctor(backend: Backend = "auto", threads: Threads = 0) -> int:
         f"{count(os.cpu_count() or 1, 'processor')}"
     )
     # Each part is done even if one before it found a fault: the person needs the whole list.
-    sound = [_packages(), _backends(), _files()]
-    _cameras()
-    sound.append(_one_frame(settings))
+    parts = (_packages, _backends, _files, _cameras, partial(_one_frame, settings))
+    sound = [_done(part) for part in parts]
     say("")
     if all(sound):
         say("All is well.")
@@ -71,6 +70,18 @@ def _row(name: str, text: str) -> None:
     say(f"  {name:<22} {text}")
 
 
+def _done(part: Callable[[], bool]) -> bool:
+    """Do `part`; what it lacks to be done is said in its place."""
+    try:
+        return part()
+    except (ImportError, OSError) as error:
+        lacking = missing.words(error)
+        if not lacking:
+            raise
+        _row("cannot be told", lacking)
+        return False
+
+
 def _packages() -> bool:
     say("")
     say("Packages")
@@ -81,15 +92,17 @@ def _packages() -> bool:
         except metadata.PackageNotFoundError:
             _row(package, "not installed")
             complete = False
+    if not complete:
+        say(f"  {missing.advice()}")
     return complete
 
 
 def _backends() -> bool:
+    say("")
+    say("Backends")
     from realtime_unmask.inference.engine import probe_backends
     from realtime_unmask.inference.plans import PlanCache
 
-    say("")
-    say("Backends")
     statuses = probe_backends()
     for status in statuses:
         works = "works" if status.available else "does not work"
@@ -136,20 +149,21 @@ def _checks() -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"network, {name}", partial(network, name)
 
 
-def _cameras() -> None:
-    from realtime_unmask.capture.devices import cameras
-
+def _cameras() -> bool:
     say("")
     say("Cameras")
+    from realtime_unmask.capture.devices import cameras
+
     try:
         found = cameras()
     except CameraError as error:
         _row("none", str(error))
-        return
+        return True  # nobody needs one
     for camera in found:
         _row(camera.device, camera.name)
     if not found:
         _row("none", "photos and videos work without one")
+    return True
 
 
 def _one_frame(settings: Settings) -> bool:

@@ -7,7 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from realtime_unmask.cli.common import check_report, looks_like_file
+from realtime_unmask.cli.common import (
+    check_report,
+    files_only,
+    looks_like_file,
+    written_to_files,
+)
 from realtime_unmask.cli.jobs import Job
 from realtime_unmask.errors import UsageError, refusing
 from realtime_unmask.sinks.targets import Target, check_apart, check_folders
@@ -48,6 +53,8 @@ def make_plan(
             is a note of the error), a result would replace an input or (without `force` or
             `go_on`) an existing file, or a folder is not what it has to be.
     """
+    files_only(inputs)
+    written_to_files(output, maps)
     _check_folders(inputs, output, maps, use_maps, report)
     own = {folder.resolve() for folder in (output, maps, use_maps) if folder is not None}
     plan = Plan()

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from realtime_unmask import missing
 from realtime_unmask.cli.common import Backend
-from realtime_unmask.errors import INSTALL_LIBRARIES, UsageError, WindowError, refusing
+from realtime_unmask.errors import UsageError, WindowError, refusing
 from realtime_unmask.settings import Settings
 
 
@@ -47,8 +48,10 @@ def live(
     try:
         from realtime_unmask.ui.program import run_window
     except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and missing.words(error):
+            raise  # no library of the system is at fault: a package is not installed
         raise WindowError(
-            f"Qt cannot be loaded ({error}). On Debian and Ubuntu `{INSTALL_LIBRARIES}` "
+            f"Qt cannot be loaded ({error}). On Debian and Ubuntu `{missing.INSTALL_LIBRARIES}` "
             "installs the libraries that it needs."
         ) from error
     return run_window(source, backend, serve=serve)

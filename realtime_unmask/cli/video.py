@@ -20,6 +20,7 @@ from realtime_unmask.cli.common import (
     Threads,
     count,
     fail,
+    files_only,
     follow,
     keep_clear,
     keep_or_replace,
@@ -28,6 +29,7 @@ from realtime_unmask.cli.common import (
     say,
     stops_all,
     warn,
+    written_to_files,
 )
 from realtime_unmask.cli.jobs import Job
 from realtime_unmask.errors import UnmaskError, UsageError, refusing
@@ -85,7 +87,8 @@ def video(
         typer.Option(
             "--quality",
             metavar="CRF",
-            help="0 (largest) to 51 (worst); unless told, 18 for h264 and 20 for hevc.",
+            help="0 (largest) to 51 (worst); unless told, 18 for h264 and 20 for hevc. Some "
+            "hardware players refuse h264 of quality 0.",
         ),
     ] = None,
     preset: Annotated[
@@ -178,6 +181,8 @@ def make_jobs(inputs: list[Path], output: Path, maps: Path | None) -> list[Job]:
     Raises:
         UsageError: one file was named for several inputs, or one folder for results and maps.
     """
+    files_only(inputs)
+    written_to_files(output, maps)
     inputs = list(dict.fromkeys(inputs))
     results = targets(inputs, output)
     if maps is None:

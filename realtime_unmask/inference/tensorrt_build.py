@@ -14,6 +14,7 @@ from realtime_unmask.inference.engine import NetworkFiles, first_line
 from realtime_unmask.inference.onnx_half import to_half
 from realtime_unmask.inference.plans import Key
 from realtime_unmask.inference.spec import EngineSpec
+from realtime_unmask.missing import install_extra
 from realtime_unmask.settings import Settings
 
 MAX_BATCH = 4
@@ -46,7 +47,7 @@ class Flavour:
         except (ImportError, OSError) as error:  # OSError: one of its libraries is missing
             raise EngineUnavailable(
                 f"The package {self.name} cannot be imported: {first_line(error)} "
-                f"Install it with: pip install 'realtime-unmask[{self.extra}]'."
+                f"Install it with: {install_extra(self.extra)}."
             ) from error
 
     def capability(self, sm: str) -> Any:

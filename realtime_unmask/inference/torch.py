@@ -19,6 +19,7 @@ from realtime_unmask.inference.engine import BackendEngine, NetworkFiles, first_
 from realtime_unmask.inference.safetensors_file import read_tensors
 from realtime_unmask.inference.spec import EngineSpec
 from realtime_unmask.inference.torch_graph import ALONE, Run
+from realtime_unmask.missing import install_extra
 from realtime_unmask.settings import Settings
 from realtime_unmask.types import Float32
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from realtime_unmask.inference.torch_graph import Network
 
-INSTALL = "Install it with: pip install 'realtime-unmask[torch]'."
 # Batches up to this size get a CUDA graph and buffers of their own; larger ones are rare.
 MAX_GRAPHS = 4
 
@@ -294,7 +294,8 @@ def package() -> Any:
         import torch
     except (ImportError, OSError) as error:  # OSError: one of its libraries is missing
         raise EngineUnavailable(
-            f"The package torch cannot be imported: {first_line(error)} {INSTALL}"
+            f"The package torch cannot be imported: {first_line(error)} "
+            f"Install it with: {install_extra('torch')}."
         ) from error
     return torch
 

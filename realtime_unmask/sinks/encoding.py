@@ -81,8 +81,13 @@ def bits_written(codec: str, like: VideoInfo) -> int:
     return 10 if codec == "hevc" and like.bit_depth > 8 else 8
 
 
-def reductions(codec: str, like: VideoInfo, size: tuple[int, int]) -> list[str]:
-    """Sentence parts on what pictures of `size` (width, height) lose in this codec."""
+def reductions(
+    codec: str, like: VideoInfo, size: tuple[int, int], crf: int | None = None
+) -> list[str]:
+    """Sentence parts on what pictures of `size` (width, height) lose so written.
+
+    crf: as in Encoding.
+    """
     notes, written = [], bits_written(codec, like)
     if like.bit_depth > written:
         better = codec == "h264" and min(size) >= HEVC_LEAST
@@ -90,10 +95,14 @@ def reductions(codec: str, like: VideoInfo, size: tuple[int, int]) -> list[str]:
         notes.append(f"{like.bit_depth} bits a component become {written}{hint}")
     if like.grading and codec == "h264":
         notes.append("its HDR10 data on display and brightest pixels are left out")
-    if size[0] % 2 or size[1] % 2:
+    odd = size[0] % 2 or size[1] % 2
+    if odd:
         notes.append("its odd size needs 4:4:4 colour, which some hardware players refuse")
     elif like.chroma in ("422", "444", "rgb"):
         notes.append("its colour resolution becomes 4:2:0, which ordinary players ask for")
+    if crf == 0 and codec == "h264" and not odd:
+        # x264 then writes High 4:4:4 Predictive, though the chroma is 4:2:0.
+        notes.append("a quality of 0 needs a profile of H.264 which some hardware players refuse")
     if like.field_order and not keeps_fields(codec, like):
         notes.append("it is interlaced: the fields are written woven into whole pictures")
     return notes

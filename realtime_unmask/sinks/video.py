@@ -148,7 +148,7 @@ class VideoSink:
         )
         self._deep = bits_written(codec, like) > 8
         self._stream = self._add_video(codec, encoding)
-        self.notes += reductions(codec, like, self._size)
+        self.notes += reductions(codec, like, self._size, encoding.crf)
         self._container.metadata.update(metadata_of(like, notice))
         if callable(tracks):
             self._tracks = tracks(self._container)

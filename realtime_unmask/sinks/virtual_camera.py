@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime_unmask.errors import VirtualCameraError
+from realtime_unmask.missing import install_extra
 from realtime_unmask.sinks.card import waiting_card
 from realtime_unmask.sinks.fit import even, fitted
 from realtime_unmask.types import Frame, UInt8
@@ -137,7 +138,7 @@ def _open(width: int, height: int, fps: float, device: str) -> Any:
     except ImportError as error:
         raise VirtualCameraError(
             "The package for virtual cameras is not installed "
-            "(pip install 'realtime-unmask[vcam]').",
+            f"({install_extra('vcam')}).",
             "no_vcam_package",
         ) from error
     try:

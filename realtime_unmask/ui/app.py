@@ -13,7 +13,8 @@ from pathlib import Path
 from PyQt6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QTranslator
 from PyQt6.QtWidgets import QApplication
 
-from realtime_unmask.errors import INSTALL_LIBRARIES, WindowError
+from realtime_unmask.errors import WindowError
+from realtime_unmask.missing import INSTALL_LIBRARIES
 
 TRANSLATIONS = Path(__file__).parent / "translations"
 _NAME = "realtime_unmask"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from PyQt6.QtCore import QTimer
+from PyQt6.QtCore import QMessageLogContext, QTimer, QtMsgType, qInstallMessageHandler
 from PyQt6.QtWidgets import QApplication
 
 from realtime_unmask.bench.live import Watch
@@ -23,6 +26,8 @@ from realtime_unmask.ui.studio import DEMO, Camera, Devices
 from realtime_unmask.ui.window import Window
 
 _LOOK_MS = 100
+# What the platform "offscreen" says of each window; it means nothing to the person.
+_COMPLAINT = "This plugin does not support propagateSizeHints()"
 
 
 class _Studio(LiveStudio):
@@ -59,7 +64,8 @@ class MeasuredWindow:
 
     def __call__(self, session: LiveSession, watch: Watch) -> str:
         """See bench.live.Show."""
-        with tempfile.TemporaryDirectory(prefix="realtime-unmask-bench-") as folder:
+        folders = tempfile.TemporaryDirectory(prefix="realtime-unmask-bench-")
+        with folders as folder, _no_complaint():
             studio = _Studio(session)
             controller = Controller(studio, Path(folder) / "window.json", DEMO)
             _show(self._application, Window(controller, FileJobs(make_unmasker)), studio, watch)
@@ -75,6 +81,21 @@ def _application() -> QApplication:
     except WindowError:
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
         return make_application(["realtime-unmask"])
+
+
+@contextmanager
+def _no_complaint() -> Iterator[None]:
+    """All that Qt says is printed, but for one sentence."""
+
+    def heard(kind: QtMsgType, context: QMessageLogContext, text: str | None) -> None:
+        if text != _COMPLAINT:
+            print(text, file=sys.stderr)
+
+    before = qInstallMessageHandler(heard)
+    try:
+        yield
+    finally:
+        qInstallMessageHandler(before)
 
 
 def _show(application: QApplication, window: Window, studio: _Studio, watch: Watch) -> None:

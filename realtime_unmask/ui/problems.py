@@ -6,6 +6,7 @@ import sys
 
 from PyQt6.QtCore import QCoreApplication, QLocale
 
+from realtime_unmask import missing
 from realtime_unmask.errors import (
     AssetError,
     EngineError,
@@ -78,7 +79,7 @@ def advice(kind: str) -> tuple[str, str, tuple[str, ...]]:
                 "problems",
                 "Virtual cameras need an extra package. Install it, then start this program anew:",
             ),
-            "pip install 'realtime-unmask[vcam]'",
+            missing.install_extra("vcam"),
             ("page",),
         )
     if kind == "camera_denied":
@@ -252,13 +253,15 @@ def sentence(error: Exception) -> str:
 
 
 def _kind(error: Exception) -> str:
-    found = str(getattr(error, "kind", ""))
+    found = "incomplete" if missing.words(error) else str(getattr(error, "kind", ""))
     return found or next((kind for one, kind in _KINDS if isinstance(error, one)), "")
 
 
 def _own_words(error: Exception) -> str:
     if isinstance(error, UnmaskError):
         return str(error)
+    if lacking := missing.words(error):
+        return lacking
     return translate("problems", "A fault of this program ({detail}). Please report it.").format(
         detail=f"{type(error).__name__}: {error}".rstrip(": ")
     )

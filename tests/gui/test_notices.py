@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +108,18 @@ def kinds_in_the_code() -> Iterator[str]:
                 kind = node.args[-1 if name in WITH_KIND else 0]
                 if isinstance(kind, ast.Constant):
                     yield kind.value
+
+
+def test_the_package_for_virtual_cameras_is_installed_into_the_python_that_runs() -> None:
+    command = problems.advice("no_vcam_package")[1]
+    assert command.startswith(sys.executable) and "-m pip install '" in command
+    assert command.endswith("[vcam]'")
+
+
+def test_a_package_that_is_missing_is_no_fault_of_the_program(german: None) -> None:
+    said = problems.sentence(ModuleNotFoundError("No module named 'cv2'", name="cv2"))
+    assert "Fehler dieses Programms" not in said and not said.startswith("The package")
+    assert "The package opencv-python is missing in this Python" in said
 
 
 def test_the_window_has_words_for_each_kind_of_trouble() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime_unmask.errors import INSTALL_LIBRARIES
+from realtime_unmask.missing import INSTALL_LIBRARIES
 
 SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "bare_machine.sh"
 LIBRARIES = {

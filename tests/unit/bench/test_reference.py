@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import helper
 
-from realtime_unmask.bench import networks, seeds
+from realtime_unmask.bench import networks, run, seeds
 from realtime_unmask.errors import UsageError
 from realtime_unmask.inference.engine import load_engine
 from realtime_unmask.settings import Settings
@@ -83,9 +84,56 @@ def test_a_network_of_ones_own_is_timed_as_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
-def test_what_is_no_network_is_named(tmp_path: Path, backend: str) -> None:
-    for path, content in ((tmp_path / "missing.onnx", None), (tmp_path / "odd.onnx", b"odd")):
-        if content is not None:
-            path.write_bytes(content)
-        with pytest.raises(UsageError, match=path.name):
-            networks.other(path, backend, "fp32", 0)
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing", "cannot be read (No such file or directory)"),
+        ("odd", "is no ONNX network"),
+        ("half", "is no ONNX network, or is damaged"),
+        ("open", "leaves more sizes of its input open"),
+        ("strange", "Frobnicate"),
+    ],
+)
+def test_what_cannot_be_run_is_named_with_the_reason(
+    tmp_path: Path, backend: str, name: str, words: str
+) -> None:
+    whole = seeds.build("editor").onnx
+    content = {
+        "odd": b"odd",
+        "half": whole[: len(whole) // 2],
+        "open": model("Relu", [1, 3, "h", "w"]),
+        "strange": model("Frobnicate", [1, 3, 8, 8]),
+    }
+    path = tmp_path / f"{name}.onnx"
+    if name in content:
+        path.write_bytes(content[name])
+    with pytest.raises(UsageError) as caught:
+        networks.other(path, backend, "fp32", 0)
+    said = str(caught.value)
+    assert str(path) in said and words in said
+    assert ".cpp" not in said and "\n" not in said
+
+
+def model(kind: str, shape: list[int | str]) -> bytes:
+    """An ONNX network of one layer."""
+    ends = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name in "xy"]
+    graph = helper.make_graph([helper.make_node(kind, ["x"], ["y"])], "g", ends[:1], ends[1:])
+    opset = [helper.make_opsetid("", 17)]
+    made: bytes = helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString()
+    return made
+
+
+def test_networks_are_tried_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run.start, "launch", lambda _: pytest.fail("it was measured"))
+    path = tmp_path / "mine.onnx"
+    for content in (b"odd", model("Frobnicate", [1, 3, 8, 8])):
+        path.write_bytes(content)
+        with pytest.raises(UsageError, match="mine.onnx"):
+            run.measure(
+                Settings(backend="openvino"), (640, 480), 1, 1.0, [path],
+                lambda: pytest.fail("a window was opened"), lambda _: None,
+            )  # fmt: skip
+    path.write_bytes(model("Relu", [1, 3, 8, 8]))
+    networks.try_out([path], Settings(backend="openvino"))

@@ -96,6 +96,20 @@ def test_wrong_usage_is_a_sentence(
     assert capsys.readouterr().err.startswith("error: ")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--seconds", "x"], "--seconds takes a number, not 'x'."),
+        (["--faces", "1.5"], "--faces takes a whole number, not '1.5'."),
+    ],
+)
+def test_what_is_no_number_is_said_for_people(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["bench", *arguments]) == 2
+    assert capsys.readouterr().err == f"error: {said} See `realtime-unmask bench --help`.\n"
+
+
 def test_a_json_file_that_cannot_be_written_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,6 +65,14 @@ def test_demo_writes_both_and_says_where(
     assert opened.unmaskers[0].calls == 20
 
 
+def test_demo_does_not_take_standard_output_for_a_folder(
+    command: Callable[..., Ran], here: Opened
+) -> None:
+    ran = command("demo", "-o", "-")
+    assert ran.code == 2 and "cannot go to standard output" in ran.err[0]
+    assert here.unmaskers == [] and not Path("-").exists()
+
+
 @pytest.mark.parametrize("content", ["a clip", "no clip at all"])
 def test_demo_replaces_nobody_elses_file(
     command: Callable[..., Ran], clip: Path, tmp_path: Path, opened: Opened, content: str

@@ -111,6 +111,30 @@ def test_missing_package_is_a_fault(command: Command, monkeypatch: pytest.Monkey
     ran = command("doctor")
     assert ran.code == 1
     assert any("no-such-package-anywhere" in s and "not installed" in s for s in ran.out)
+    assert any("pip install -c constraints.txt" in s for s in ran.out)
+
+
+@pytest.mark.parametrize(
+    ("place", "heading"),
+    [
+        ("realtime_unmask.inference.engine.probe_backends", "Backends"),
+        (f"{DOCTOR}._checks", "Shipped files"),
+        ("realtime_unmask.capture.devices.cameras", "Cameras"),
+        (f"{DOCTOR}._timed", "One frame of the demo clip"),
+    ],
+)
+def test_what_a_missing_package_leaves_undone_is_said_in_its_place(
+    command: Command, monkeypatch: pytest.MonkeyPatch, place: str, heading: str
+) -> None:
+    def halted(*_: object) -> None:
+        raise ModuleNotFoundError("No module named 'cv2'", name="cv2")
+
+    monkeypatch.setattr(place, halted)
+    ran = command("doctor")
+    assert ran.code == 1
+    said = ran.out[ran.out.index(heading) + 1]
+    assert "The package opencv-python is missing in this Python" in said
+    assert "One frame of the demo clip" in ran.out
 
 
 def test_cameras_are_named(command: Command, machine: SimpleNamespace) -> None:

@@ -26,6 +26,11 @@ pytestmark = pytest.mark.usefixtures("here")
         (["a.png", "-o", "out", "--json", "a.png/r.json"], "r.json cannot be written"),
         (["a.png", "-o", "out", "--backend", "abacus"], "no backend 'abacus'"),
         (["a.png", "-o", "out", "--threads", "3000000000"], "number of threads must be 0 to 1024"),
+        (["a.png", "-o", "out", "--threads", "x"], "--threads takes a whole number, not 'x'. See"),
+        (["https://x/a.png", "-o", "out"], "https://x/a.png is an address"),
+        (["a.png", "-o", "-"], "cannot go to standard output"),
+        (["a.png", "-o", "out", "--maps", "-"], "cannot go to standard output"),
+        (["a.png", "-o", "out", "--json", "-"], "cannot go to standard output"),
         (["a.png"], "--output"),
         (["-o", "out"], "INPUT"),
         (["a.png", "-o", "out", "--colour"], "--colour"),
@@ -41,7 +46,7 @@ def test_wrong_usage_is_one_line_and_code_2(
     assert len(ran.err) == 1
     assert words in ran.err[0]
     assert here.unmaskers == []
-    assert not Path("out").exists()
+    assert not Path("out").exists() and not Path("-").exists()
 
 
 @pytest.mark.parametrize("words", [("", "-o", "out"), ("a.png", "-o", ""), ("a.png", "--output=")])

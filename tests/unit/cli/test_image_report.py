@@ -94,5 +94,5 @@ def test_a_full_standard_output_does_not_stop_the_work(
     photo(Path("b.png"))
     monkeypatch.setattr("realtime_unmask.cli.common.typer.echo", full)
     monkeypatch.setattr("realtime_unmask.cli.common._silence", lambda stream: None)
-    assert command("image", "a.png", "b.png", "-o", "out").code == 0
+    assert command("image", "a.png", "b.png", "-o", "out").code == 1  # not all was told
     assert sorted(path.name for path in Path("out").iterdir()) == ["a.png", "b.png"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import math
 import os
 import signal
@@ -15,6 +17,7 @@ import pytest
 
 from realtime_unmask import __main__ as entry
 from realtime_unmask import __version__
+from realtime_unmask.cli import run
 from realtime_unmask.errors import MediaMissing, UsageError
 
 from .conftest import Ran
@@ -157,14 +160,33 @@ def test_a_second_ctrl_c_does_not_disturb_the_tidying_up(monkeypatch: pytest.Mon
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_a_disk_that_is_full_of_what_is_printed_is_a_sentence() -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["engines", "list"]])
+def test_a_disk_that_is_full_of_what_is_printed_is_a_sentence(arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "realtime_unmask", "--help"],
+            [sys.executable, "-m", "realtime_unmask", *arguments],
             stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
         )  # fmt: skip
     assert done.returncode == 1
-    assert "cannot be written: the disk is full" in done.stderr and "fault" not in done.stderr
+    assert done.stderr == "error: What is to be printed cannot be written: the disk is full.\n"
+
+
+@pytest.mark.parametrize(("why", "code"), [(errno.ENOSPC, 1), (errno.EIO, 1), (errno.EPIPE, 0)])
+def test_what_was_not_printed_is_said_at_the_end_unless_nobody_reads_it(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], why: int, code: int
+) -> None:
+    class Full(io.StringIO):
+        """Takes what is written, and fails to bring it on."""
+
+        def flush(self) -> None:
+            if self.getvalue():
+                raise OSError(why, os.strerror(why))
+
+    full = Full()
+    monkeypatch.setattr(sys, "stdout", full)
+    monkeypatch.setattr("realtime_unmask.cli.common._silence", lambda _: full.truncate(0))
+    assert run(["devices"]) == code
+    assert capfd.readouterr().err.count("cannot be written: ") == code
 
 
 def test_fault_of_the_program_is_one_sentence(
@@ -183,8 +205,12 @@ def test_library_of_the_system_that_is_missing_is_no_fault_of_the_program(
     command: Command, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     why = "libGL.so.1: cannot open shared object file: No such file or directory"
-    fail_with(monkeypatch, kind(why))
-    ran = command("doctor")
+
+    def halted() -> None:
+        raise kind(why)
+
+    monkeypatch.setattr("realtime_unmask.capture.devices.cameras", halted)
+    ran = command("devices")
     assert (ran.code, len(ran.err)) == (1, 1)
     assert why in ran.err[0] and "apt-get install" in ran.err[0] and "fault" not in ran.err[0]
 
@@ -196,6 +222,18 @@ def test_library_that_qt_lacks_is_named_with_what_any_installation_can_do(
     ran = command("live")
     assert (ran.code, len(ran.err)) == (1, 1)
     assert "Qt cannot be loaded" in ran.err[0] and "apt-get install" in ran.err[0]
+
+
+def test_window_without_qt_is_told_to_install_the_package(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("realtime_unmask.ui")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "PyQt6", None)
+    monkeypatch.setitem(sys.modules, "PyQt6.QtCore", None)
+    ran = command("live")
+    assert (ran.code, len(ran.err)) == (1, 1)
+    assert "The package PyQt6 is missing" in ran.err[0] and "apt-get" not in ran.err[0]
 
 
 @pytest.mark.parametrize("arguments", [["--debug", "doctor"], ["doctor", "--debug"]])

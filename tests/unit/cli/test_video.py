@@ -191,6 +191,10 @@ def test_a_damaged_video_counts_as_failed_and_names_what_was_kept(
         (["in.mp4", "-o", "out.mp4", "--quality", "99"], "between 0 and 51"),
         (["in.mp4", "-o", "out.mp4", "--preset", "warp"], "preset is one of"),
         (["in.mp4", "-o", "out.mp4", "--max-faces", "0"], "The number of faces must be"),
+        (["http://x/y.mp4", "-o", "out.mp4"], "^http://x/y.mp4 is an address.* live --source"),
+        (["in.mp4", "-o", "rtsp://x/y"], "^rtsp://x/y is an address, and results are files"),
+        (["in.mp4", "-o", "-"], "cannot go to standard output"),
+        (["in.mp4", "-o", "out.mp4", "--maps", "-"], "cannot go to standard output"),
     ],
 )
 def test_wrong_usage_is_refused_before_anything_is_written(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -108,6 +109,18 @@ def test_odd_sizes_are_kept_to_the_pixel(tmp_path: Path, size: tuple[int, int]) 
     assert found.images[0].shape == (height, width, 3)
     assert corners(found.images[0]) == [0, 1, 2, 3]
     assert any("odd size" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(("codec", "crf", "said"), [("h264", 0, 1), ("h264", 1, 0), ("hevc", 0, 0)])
+def test_a_quality_that_some_players_refuse_is_said(
+    tmp_path: Path, codec: str, crf: int, said: int
+) -> None:
+    source = write(tmp_path / "in.mp4", Video(frames=3))
+    report, _ = convert(source, tmp_path / "out.mp4", ConvertOptions(Encoding(codec, crf)))
+    assert sum("hardware players refuse" in note for note in report.notes) == said
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        profile = container.streams.video[0].codec_context.profile or ""
+    assert ("4:4:4" in profile) is bool(said)
 
 
 def test_the_sample_aspect_is_kept(tmp_path: Path) -> None:
