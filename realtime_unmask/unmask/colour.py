@@ -125,10 +125,10 @@ class _Edge:
         outer = ((cv2.dilate(hole, seam) - hole) * known).astype(np.uint8, copy=False)
         near = [_blur(side.astype(np.float32)) for side in (inner, outer)]
         # Points of either side that have the other one in reach.
-        self._at = np.nonzero((inner | outer) & (near[0] > 0) & (near[1] > 0))
+        self._at = np.nonzero((inner | outer).view(np.bool_) & (near[0] > 0) & (near[1] > 0))
         self._near = np.maximum(near[0][self._at], 1e-6)[:, None]
-        self._inner = np.nonzero(inner)
-        real = self._sums(crop[part], np.nonzero(outer))
+        self._inner = np.nonzero(inner.view(np.bool_))
+        real = self._sums(crop[part], np.nonzero(outer.view(np.bool_)))
         self._real = real / np.maximum(near[1][self._at], 1e-6)[:, None]
 
     def jump(self, painted: Float32) -> float:

@@ -55,16 +55,19 @@ def match_skin(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Floa
     Returns:
         (S, S, 3) float32 in [0, 255].
     """
-    size = hole.shape[0]
-    side = size // CELL
+    side = hole.shape[0] // CELL
     held = _cells(hole.astype(np.float32), side)
     free = cv2.dilate((held > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
     shown = known[CELL // 2 :: CELL, CELL // 2 :: CELL] > 0
-    seen, hidden = visible_skin(side) & free & shown, hidden_skin(side) & (held == 1)
-    if seen.sum() <= SEEN[0]:
+    seen = visible_skin(side) & free & shown
+    if seen.sum() <= SEEN[0] or not held.any():
         return painted
     real_light, real_tint = _light_and_tint(_cells(crop, side)[seen])
-    light, tint = _light_and_tint(_cells(painted, side))
+    # The hole, and around it all of what a cell near it is a mean of.
+    part, pixels = _around(hole, NEAR // 2 + 1, side)
+    held = held[part]
+    hidden = hidden_skin(side)[part] & (held == 1)
+    light, tint = _light_and_tint(_cells(painted[pixels], held.shape[0], held.shape[1]))
     alike = hidden & (np.abs(light - np.median(real_light)) < BRIGHTNESS)
     if alike.sum() < MIN_CELLS:
         return painted
@@ -77,8 +80,12 @@ def match_skin(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Floa
     near = cv2.blur(held, (NEAR, NEAR), borderType=cv2.BORDER_REPLICATE)
     weight = np.clip(2 * near - 1, 0, 1) * likeness(off) * light
     added = np.nan_to_num(weight, copy=False)[..., None] * as_colour(change)
-    made: Float32 = painted + cv2.resize(added, (size, size), interpolation=cv2.INTER_LINEAR)
-    return np.clip(made, 0, 255, out=made)
+    made: Float32 = painted.copy()
+    changed = made[pixels]
+    wide = cv2.resize(added, changed.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    changed += wide
+    np.clip(changed, 0, 255, out=changed)
+    return made
 
 
 def trust(alike: Any, seen: Any, uneven: Any) -> Any:
@@ -137,9 +144,21 @@ def _kept(plane: Any) -> Cells:
     return np.asarray(plane)
 
 
-def _cells(plane: UInt8 | Float32, side: int) -> Float32:
-    """The mean of each cell, (side, side) or with colours; of bytes, rounded."""
-    made = cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA)
+def _around(hole: UInt8, margin: int, side: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """The cells of the hole's bounding box with a margin, and their pixels."""
+    x, y, width, height = cv2.boundingRect(hole)
+    cells, pixels = [], []
+    for start, length in ((y, height), (x, width)):
+        first = max(0, start // CELL - margin)
+        last = min(side, (start + length - 1) // CELL + 1 + margin)
+        cells.append(slice(first, last))
+        pixels.append(slice(first * CELL, last * CELL))
+    return tuple(cells), tuple(pixels)
+
+
+def _cells(plane: UInt8 | Float32, rows: int, columns: int = 0) -> Float32:
+    """The mean of each cell, (rows, columns or rows) or with colours; of bytes, rounded."""
+    made = cv2.resize(plane, (columns or rows, rows), interpolation=cv2.INTER_AREA)
     return made.astype(np.float32, copy=False)
 
 
