@@ -56,18 +56,18 @@ def match_skin(painted: Float32, crop: UInt8, hole: UInt8, known: UInt8) -> Floa
         (S, S, 3) float32 in [0, 255].
     """
     side = hole.shape[0] // CELL
-    held = _cells(hole.astype(np.float32), side)
+    held = _cells(hole.astype(np.float32))
     free = cv2.dilate((held > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
     shown = known[CELL // 2 :: CELL, CELL // 2 :: CELL] > 0
     seen = visible_skin(side) & free & shown
     if seen.sum() <= SEEN[0] or not held.any():
         return painted
-    real_light, real_tint = _light_and_tint(_cells(crop, side)[seen])
+    real_light, real_tint = _light_and_tint(_cells(crop)[seen])
     # The hole, and around it all of what a cell near it is a mean of.
     part, pixels = _around(hole, NEAR // 2 + 1, side)
     held = held[part]
     hidden = hidden_skin(side)[part] & (held == 1)
-    light, tint = _light_and_tint(_cells(painted[pixels], held.shape[0], held.shape[1]))
+    light, tint = _light_and_tint(_cells(painted[pixels]))
     alike = hidden & (np.abs(light - np.median(real_light)) < BRIGHTNESS)
     if alike.sum() < MIN_CELLS:
         return painted
@@ -156,9 +156,10 @@ def _around(hole: UInt8, margin: int, side: int) -> tuple[tuple[slice, ...], tup
     return tuple(cells), tuple(pixels)
 
 
-def _cells(plane: UInt8 | Float32, rows: int, columns: int = 0) -> Float32:
-    """The mean of each cell, (rows, columns or rows) or with colours; of bytes, rounded."""
-    made = cv2.resize(plane, (columns or rows, rows), interpolation=cv2.INTER_AREA)
+def _cells(plane: UInt8 | Float32) -> Float32:
+    """The mean of each cell of a plane, or of a picture's colours; of bytes, rounded."""
+    height, width = plane.shape[:2]
+    made = cv2.resize(plane, (width // CELL, height // CELL), interpolation=cv2.INTER_AREA)
     return made.astype(np.float32, copy=False)
 
 
