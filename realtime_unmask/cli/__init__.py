@@ -149,8 +149,8 @@ def _run(arguments: Sequence[str]) -> int:
             fail(one)
         return ExitCode.USAGE if isinstance(error, UsageError) else ExitCode.FAILED
     except typer.TyperException as error:
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else PROGRAM
+        context = getattr(error, "ctx", None)  # an option without its value has none
+        command = context.command_path if context else _asked_for(arguments)
         message = _not_a_number(error) or error.format_message()
         end = "" if message.endswith((".", "?")) else "."
         fail(f"{message}{end} See `{command} --help`.")
@@ -166,6 +166,12 @@ def _run(arguments: Sequence[str]) -> int:
     if code == ExitCode.STOPPED:
         typer.echo("stopped", err=True)
     return int(code or ExitCode.DONE)
+
+
+def _asked_for(arguments: Sequence[str]) -> str:
+    """The command that these are meant for, as it is typed."""
+    commands = [name for names in _GROUPS.values() for name in names]
+    return " ".join([PROGRAM, *[one for one in arguments if one in commands][:1]])
 
 
 def _not_a_number(error: typer.TyperException) -> str:

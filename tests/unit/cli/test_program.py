@@ -105,6 +105,18 @@ def test_live_refuses_what_there_is_not(
     assert words in ran.err[0]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "asked_for"),
+    [(["bench", "--json"], "bench"), (["image", "video", "-o"], "image"), (["bench", "--x"], "bench")],
+)
+def test_an_option_that_is_wrong_points_to_the_help_of_its_command(
+    command: Command, arguments: list[str], asked_for: str
+) -> None:
+    ran = command(*arguments)
+    assert ran.code == 2 and len(ran.err) == 1
+    assert f"See `realtime-unmask {asked_for} --help`." in ran.err[0]
+
+
 def test_unknown_command_is_one_line_and_code_2(command: Command) -> None:
     ran = command("unmusk")
     assert ran.code == 2
