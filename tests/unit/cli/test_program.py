@@ -107,7 +107,11 @@ def test_live_refuses_what_there_is_not(
 
 @pytest.mark.parametrize(
     ("arguments", "asked_for"),
-    [(["bench", "--json"], "bench"), (["image", "video", "-o"], "image"), (["bench", "--x"], "bench")],
+    [
+        (["bench", "--json"], "bench"),
+        (["image", "video", "-o"], "image"),
+        (["bench", "--x"], "bench"),
+    ],
 )
 def test_an_option_that_is_wrong_points_to_the_help_of_its_command(
     command: Command, arguments: list[str], asked_for: str
