@@ -66,6 +66,16 @@ def _parser() -> argparse.ArgumentParser:
     step.set_defaults(do=_prepare)
 
     step = steps.add_parser(
+        "profiles", help="copies of prepared faces with their heads turned (needs mediapipe)"
+    )
+    step.add_argument("inputs", nargs="+", type=Path, metavar="TAR_OR_FOLDER",
+                      help="those that were given to `prepare`")
+    step.add_argument("--data", type=Path, default=DATA, help="where it put them")
+    step.add_argument("--share", type=SHARE, default=0.35,
+                      help="of the faces that may be trained on, which are tried")
+    step.set_defaults(do=_profiles)
+
+    step = steps.add_parser(
         "harvest", help="photos of people in masks with checked outlines -> labels and textures"
     )
     step.add_argument("photos", type=Path, metavar="TAR_OR_FOLDER")
@@ -211,6 +221,14 @@ def _prepare(options: argparse.Namespace) -> None:
 
     writable(options.out / "faces-000.npz")
     print(f"{prepare(options.inputs, options.out, options.exclude)}; they are in {options.out}")
+
+
+def _profiles(options: argparse.Namespace) -> None:
+    from training import profiles
+
+    writable(options.data / f"{profiles.STEM}-000.npz")
+    for what, count in profiles.add(options.inputs, options.data, options.share).most_common():
+        print(f"{count:6d}  {what}")
 
 
 def _harvest(options: argparse.Namespace) -> None:

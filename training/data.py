@@ -21,7 +21,7 @@ from realtime_unmask.faces.alignment import EYE_CENTRE, EYE_DISTANCE
 from training import transport
 from training.loop import RunConfig, numbers
 from training.masks.pasted import yaw
-from training.shards import CLIPS, CROP, MARGIN, STORED, Faces, inside
+from training.shards import CLIPS, CROP, MARGIN, PROFILE, STORED, Faces, inside
 
 Plane = NDArray[np.float32]
 Picture = NDArray[np.float32]
@@ -100,6 +100,11 @@ def training_faces(faces: Faces) -> Faces:
             f"that are kept for scoring (the last {people}). Prepare more."
         )
     return faces.where(keep)
+
+
+def photographs(faces: Faces) -> Faces:
+    """Without the turned copies, which are told apart by name, as other people are."""
+    return faces.where(~np.char.startswith(faces.name, PROFILE))
 
 
 def validation_faces(faces: Faces) -> Faces:

@@ -78,7 +78,9 @@ class Counts:
 
 
 @dataclass(slots=True)
-class _Row:
+class Row:
+    """One face of a shard."""
+
     coded: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
     corners: NDArray[np.float32]
@@ -108,20 +110,8 @@ def prepare(inputs: list[Path], out: Path, exclude: Path | None = None) -> Count
     if any(out.glob("*.npz")):
         raise ValueError(f"{out} holds prepared faces already. Remove them or choose another -o.")
     counts = Counts()
-    rows: list[_Row] = []
-    number, weight = 0, 0
     (out / UNFINISHED).touch()
-    try:
-        for row in _prepared(inputs, excluded, counts):
-            rows.append(row)
-            weight += len(row.coded) + 4 * row.landmarks.size // 2
-            if weight > MAX_SHARD_BYTES:
-                _flush(out, number, rows)
-                rows, weight, number = [], 0, number + 1
-                print(f"shard {number}: {counts}", flush=True)
-    finally:  # also after Ctrl-C: it may have taken long
-        if rows:
-            _flush(out, number, rows)
+    write_shards(_prepared(inputs, excluded, counts), out, "faces", counts)
     (out / UNFINISHED).unlink()
     if counts.kept == 0:
         places = ", ".join(str(p) for p in inputs)
@@ -129,9 +119,26 @@ def prepare(inputs: list[Path], out: Path, exclude: Path | None = None) -> Count
     return counts
 
 
-def _prepared(inputs: list[Path], excluded: set[str], counts: Counts) -> Iterator[_Row]:
+def write_shards(rows: Iterable[Row], out: Path, stem: str, counts: object) -> None:
+    """Write the faces into files of at most MAX_SHARD_BYTES, STEM-000.npz and so on."""
+    held: list[Row] = []
+    number, weight = 0, 0
+    try:
+        for row in rows:
+            held.append(row)
+            weight += len(row.coded) + 4 * row.landmarks.size // 2
+            if weight > MAX_SHARD_BYTES:
+                _flush(out / f"{stem}-{number:03d}.npz", held)
+                held, weight, number = [], 0, number + 1
+                print(f"shard {number}: {counts}", flush=True)
+    finally:  # also after Ctrl-C: it may have taken long
+        if held:
+            _flush(out / f"{stem}-{number:03d}.npz", held)
+
+
+def _prepared(inputs: list[Path], excluded: set[str], counts: Counts) -> Iterator[Row]:
     with Landmarker("full_range", max_faces=2) as wide, Landmarker("short_range") as near:
-        for name, image, labels in _told_apart(chain(_everything(inputs), _clips(inputs))):
+        for name, image, labels in everything(inputs):
             if {name, _base(name)} & excluded:
                 counts.excluded += 1
                 continue
@@ -146,7 +153,7 @@ def _prepare_one(
     labels: dict[str, str],
     landmarkers: tuple[Landmarker, Landmarker],
     counts: Counts,
-) -> _Row | None:
+) -> Row | None:
     if image is None:
         if _is(name, *SUFFIXES, *VIDEOS, TAR):
             counts.unreadable += 1
@@ -171,7 +178,7 @@ def _prepare_one(
         return None
     counts.kept += 1
     counts.val += labels["split"] == "val"
-    return _Row(
+    return Row(
         coded(pixels),
         to_crop(mesh, alignment),
         corners(image, alignment),
@@ -221,13 +228,13 @@ def _sharpness(pixels: NDArray[np.uint8]) -> float:
     return float(cv2.Laplacian(upper, cv2.CV_32F).var())
 
 
-def _flush(out: Path, number: int, rows: list[_Row]) -> None:
+def _flush(path: Path, rows: list[Row]) -> None:
     text = {
         name: np.array([getattr(r, name) for r in rows])
         for name in ("split", "set", "origin", "name")
     }
     save_shard(
-        out / f"faces-{number:03d}.npz",
+        path,
         Faces(
             [r.coded for r in rows],
             np.stack([r.landmarks for r in rows]),
@@ -235,6 +242,11 @@ def _flush(out: Path, number: int, rows: list[_Row]) -> None:
             **text,
         ),
     )
+
+
+def everything(inputs: list[Path]) -> Iterator[_Read]:
+    """What `prepare` reads, each under the name that it gives it."""
+    return _told_apart(chain(_everything(inputs), _clips(inputs)))
 
 
 def _told_apart(read: Iterator[_Read]) -> Iterator[_Read]:

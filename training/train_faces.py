@@ -189,6 +189,7 @@ def train(config: FacesConfig, faces: Faces) -> None:
         ValueError: there is no such design, too few are held out to be scored, or no face may be
             trained on.
     """
+    faces = data.photographs(faces)
     chosen = data.training_faces(faces)
     if not all(kind.any() for kind in pairs(faces.where(data.held_out(faces)))):
         raise ValueError(

@@ -49,7 +49,7 @@ _MIDDLE = np.array(
 # Right ones, left ones in the same order, then MIDDLE_POINTS on the midline.
 POINTS = np.concatenate([_PAIRS[:, 0], _PAIRS[:, 1], _MIDDLE[:, 0]]).astype(np.intp)
 MIDDLE_POINTS = len(_MIDDLE)
-_REFERENCE: Float64 = np.concatenate(
+REFERENCE: Float64 = np.concatenate(
     [_PAIRS[:, 2:] * (-1, 1, 1), _PAIRS[:, 2:], _MIDDLE[:, 1:]]
 )
 
@@ -66,7 +66,7 @@ def align(landmarks: Float32, size: int, pixel_aspect: float = 1.0) -> Alignment
         ValueError: the points do not span a face (all on one spot, or not finite).
     """
     square = np.array([pixel_aspect, 1.0, pixel_aspect])
-    scale, rotation, offset = rigid_fit(_REFERENCE, landmarks[POINTS] * square)
+    scale, rotation, offset = rigid_fit(REFERENCE, landmarks[POINTS] * square)
     centre = offset[:2]  # the reference's origin lies between the eyes
     # In-plane part of the rotation: stays sound in yaw and pitch, where each single axis
     # shrinks in the picture.

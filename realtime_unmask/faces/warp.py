@@ -21,7 +21,9 @@ GRID = 33
 STIFFNESS = 2e-3
 
 
-def thin_plate(target: Points, source: Points, size: int) -> tuple[Plane, Plane]:
+def thin_plate(
+    target: Points, source: Points, size: int, grid: int = GRID, stiffness: float = STIFFNESS
+) -> tuple[Plane, Plane]:
     """Where each pixel of the target lies in the source (Bookstein 1989), for cv2.remap.
 
     Computed on a coarse grid, so it takes about a millisecond.
@@ -29,6 +31,8 @@ def thin_plate(target: Points, source: Points, size: int) -> tuple[Plane, Plane]
     Args:
         target, source: (n, 2) float32, the same points in either picture, px.
         size: side of the target S, px.
+        grid: points of the coarse grid along a side.
+        stiffness: how much the warp may bend away from the points.
 
     Returns:
         x and y, (S, S) float32 each, px of the source.
@@ -36,19 +40,19 @@ def thin_plate(target: Points, source: Points, size: int) -> tuple[Plane, Plane]
     to, back = target / size, source / size
     count = len(to)
     system = np.zeros((count + 3, count + 3))
-    system[:count, :count] = _kernel(to, to) + STIFFNESS * np.eye(count)
+    system[:count, :count] = _kernel(to, to) + stiffness * np.eye(count)
     system[:count, count] = 1
     system[:count, count + 1 :] = to
     system[count:, :count] = system[:count, count:].T
     solved = np.linalg.solve(system, np.vstack([back, np.zeros((3, 2))]))
-    steps = np.linspace(0, size - 1, GRID) / size
-    grid = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
-    basis = np.hstack([_kernel(grid, to), np.ones((len(grid), 1)), grid])
-    places = (basis @ solved * size).reshape(GRID, GRID, 2).astype(np.float32)
+    steps = np.linspace(0, size - 1, grid) / size
+    at = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
+    basis = np.hstack([_kernel(at, to), np.ones((len(at), 1)), at])
+    places = (basis @ solved * size).reshape(grid, grid, 2).astype(np.float32)
     # The grid's outermost points lie on the outermost pixels, hence not cv2.resize.
-    spread = np.linspace(0, GRID - 1, size, dtype=np.float32)
-    at = np.broadcast_to(spread, (size, size))
-    full = cv2.remap(places, at, np.ascontiguousarray(at.T), cv2.INTER_LINEAR)
+    spread = np.linspace(0, grid - 1, size, dtype=np.float32)
+    column = np.broadcast_to(spread, (size, size))
+    full = cv2.remap(places, column, np.ascontiguousarray(column.T), cv2.INTER_LINEAR)
     return np.ascontiguousarray(full[..., 0]), np.ascontiguousarray(full[..., 1])
 
 

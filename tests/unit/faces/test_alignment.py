@@ -26,7 +26,7 @@ def head(
     turn_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
     turn_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
     mesh = np.zeros((478, 3))
-    points = alignment._REFERENCE @ (turn_z @ turn_x @ turn_y).T * scale
+    points = alignment.REFERENCE @ (turn_z @ turn_x @ turn_y).T * scale
     mesh[alignment.POINTS] = points + np.array([*centre, 0.0])
     return mesh.astype(np.float32)
 

@@ -29,10 +29,10 @@ def texture(seed: int = 1) -> NDArray[np.uint8]:
 
 def mesh(zoom: float = 60) -> NDArray[np.float32]:
     """A frontal face in the middle, its outer eye corners `zoom` px apart."""
-    from realtime_unmask.faces.alignment import _REFERENCE
+    from realtime_unmask.faces.alignment import REFERENCE
 
     points = np.zeros((478, 3), np.float32)
-    points[POINTS] = _REFERENCE * zoom
+    points[POINTS] = REFERENCE * zoom
     return points + np.array([WIDTH / 2, HEIGHT / 2, 0], np.float32)
 
 
