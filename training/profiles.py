@@ -103,7 +103,10 @@ def _copies(
             if image is None or name not in names or rng.random() >= share:
                 continue
             found = wide.detect(image) or near.detect(image)
-            turned = profile(image, found[0], _angle(found[0], rng)) if found else None
+            if not found:
+                counts["not found again"] += 1
+                continue
+            turned = profile(image, found[0], _angle(found[0], rng))
             seen = near.detect(turned.image) if turned else []
             if turned is None:
                 counts["too close to an end of their picture"] += 1
@@ -159,9 +162,7 @@ def profile(image: UInt8, mesh: Float32, angle: float) -> Profile | None:
         ValueError: the mesh is degenerate.
     """
     alignment = _upright(mesh)
-    height, width = image.shape[:2]
-    ends = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
-    corners = to_crop(ends - np.float32(0.5), alignment)
+    corners = prepare.corners(image, alignment)
     solid = to_solid(mesh, alignment)[:SKIN_POINTS]
     hold = _room(corners)
     column, row = np.round(solid[:, :2].clip(0, SIDE - 1)).astype(np.intp).T
