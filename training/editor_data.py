@@ -21,6 +21,7 @@ from training.data import (
 )
 from training.labelled import Labelled
 from training.masks.camera import frame_edge, grade, harsh, moved, reduced, smooth_field, tight
+from training.masks.pasted import yaw
 from training.masks.shape import Points
 from training.masks.worn import put_on
 from training.shards import CROP, Faces
@@ -36,6 +37,12 @@ REAL_SHARE = 0.35
 COPY_SHARE = 0.38
 # How often the picture ends close to the face.
 EDGE_SHARE = 0.2
+# How often a mask stands off a turned head and reaches out over the face's outline, and how far at
+# most, px: as a cup does, whose true outline the drawn ones follow.
+BULGE_SHARE = 0.6
+BULGE_PX = 40.0
+# What is narrower is a strap, px.
+STRAP_PX = 13
 # How far the guess is to be trusted.
 TRUST = (0.5, 1.0)
 
@@ -96,6 +103,8 @@ def _sample(
         image, masked, worn = _alike(reduced, [image, masked, worn], rng)
         image, masked = np.clip(image, 0, 1), np.clip(masked, 0, 1)  # enlarging overshoots
     hole = _hole(worn, rng)
+    if rng.random() < BULGE_SHARE:
+        hole = bulging(hole, yaw(seen.mesh), rng)
     if rng.random() < EDGE_SHARE:
         ends = tight(seen.mesh, size, rng)
         (image, known), (masked, _) = frame_edge(image, ends), frame_edge(masked, ends)
@@ -134,6 +143,29 @@ def _hole(worn: Plane, rng: np.random.Generator) -> Plane:
     grow = max(1, round(rng.uniform(0.5, 6.5) * worn.shape[0] / CROP))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
     return cv2.dilate(marked, kernel).astype(np.float32)
+
+
+def bulging(hole: Plane, turned: float, rng: np.random.Generator) -> Plane:
+    """A hole, (S, S) 0 or 1, that reaches out to the side to which the head is `turned`, -1 to 1.
+
+    Most in the middle of its height, and the more the further the head is turned.
+    """
+    if turned < 0:
+        return bulging(hole[:, ::-1], -turned, rng)[:, ::-1]
+    side = max(3, round(STRAP_PX * hole.shape[0] / CROP))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    cloth = cv2.morphologyEx(np.ascontiguousarray(hole, np.float32), cv2.MORPH_OPEN, disc)
+    rows = np.flatnonzero(cloth.any(1))
+    if not rows.size:
+        return hole
+    reach = turned * rng.uniform(0, BULGE_PX) * hole.shape[0] / CROP
+    along = np.linspace(0, 1, len(rows)) ** np.exp(rng.normal(0, 0.3))
+    ends = hole.shape[1] - 1 - cloth[rows, ::-1].argmax(1)
+    columns = np.arange(hole.shape[1])
+    out = columns[None] <= (ends + reach * np.sin(np.pi * along) ** 0.7)[:, None]
+    result = hole.copy()
+    result[rows] = np.maximum(result[rows], out & (columns[None] >= ends[:, None]))
+    return result
 
 
 def _from_another(

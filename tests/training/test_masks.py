@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from training import data, map_data
-from training.editor_data import editor_maker
+from training.editor_data import bulging, editor_maker
 from training.map_data import map_sample
 from training.masks import camera, cloth, shape
 from training.masks.cloth import paint, pattern_on, strap_colour
@@ -232,3 +232,21 @@ def test_people_are_told_by_the_names_of_their_set(faces: Faces) -> None:
     assert data.person(faces).tolist() == [
         "webmorph/031", "webmorph/031", "2.webp", "3.webp", "clips/my_talk_1", "clips/my_talk_2",
     ]  # fmt: skip
+
+
+def test_masks_stand_off_turned_heads_to_the_side_they_face() -> None:
+    hole = np.zeros((256, 256), np.float32)
+    hole[120:220, 90:160] = 1
+    hole[118:122, 160:230] = 1  # a strap
+    made = [bulging(hole, 0.9, np.random.default_rng(k)) for k in range(8)]
+    reach = [int(m[170].nonzero()[0].max()) - 159 for m in made]
+    assert 15 < max(reach) <= 36 and min(reach) >= 0
+    for plane in made:
+        assert set(np.unique(plane)) <= {0.0, 1.0}
+        assert (plane >= hole).all()
+        assert not (plane > hole)[:120].any() and not (plane > hole)[:, :90].any()
+    there = bulging(hole[:, ::-1], -0.9, np.random.default_rng(3))
+    np.testing.assert_array_equal(there[:, ::-1], made[3])
+    np.testing.assert_array_equal(bulging(hole, 0.0, np.random.default_rng(0)), hole)
+    empty = np.zeros_like(hole)
+    np.testing.assert_array_equal(bulging(empty, 0.9, np.random.default_rng(0)), empty)
