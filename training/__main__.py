@@ -226,7 +226,8 @@ def _prepare(options: argparse.Namespace) -> None:
 def _profiles(options: argparse.Namespace) -> None:
     from training import profiles
 
-    writable(options.data / f"{profiles.STEM}-000.npz")
+    if options.data.is_dir():
+        writable(options.data / f"{profiles.STEM}-000.npz")
     for what, count in profiles.add(options.inputs, options.data, options.share).most_common():
         print(f"{count:6d}  {what}")
 

@@ -76,7 +76,8 @@ def person(faces: Faces) -> NDArray[np.str_]:
 
 def held_out(faces: Faces) -> NDArray[np.bool_]:
     """(n,) true for the people and clips that are kept for scoring."""
-    who = person(faces)
+    # A copy is held out where its picture is.
+    who = np.array([name.removeprefix(PROFILE) for name in person(faces).tolist()])
     held = np.zeros(len(faces), bool)
     for name, count in PEOPLE_HELD_OUT.items():
         mine = faces.set == name

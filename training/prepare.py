@@ -12,7 +12,7 @@ import sys
 import tarfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from itertools import chain, tee
@@ -111,7 +111,7 @@ def prepare(inputs: list[Path], out: Path, exclude: Path | None = None) -> Count
         raise ValueError(f"{out} holds prepared faces already. Remove them or choose another -o.")
     counts = Counts()
     (out / UNFINISHED).touch()
-    write_shards(_prepared(inputs, excluded, counts), out, "faces", counts)
+    write_shards(_prepared(inputs, excluded, counts), out, "faces", counts.__str__)
     (out / UNFINISHED).unlink()
     if counts.kept == 0:
         places = ", ".join(str(p) for p in inputs)
@@ -119,8 +119,14 @@ def prepare(inputs: list[Path], out: Path, exclude: Path | None = None) -> Count
     return counts
 
 
-def write_shards(rows: Iterable[Row], out: Path, stem: str, counts: object) -> None:
-    """Write the faces into files of at most MAX_SHARD_BYTES, STEM-000.npz and so on."""
+def write_shards(
+    rows: Iterable[Row], out: Path, stem: str, told: Callable[[], str]
+) -> None:
+    """Write the faces into files of at most MAX_SHARD_BYTES, STEM-000.npz and so on.
+
+    Args:
+        told: what became of the pictures so far, to be printed with each.
+    """
     held: list[Row] = []
     number, weight = 0, 0
     try:
@@ -130,7 +136,7 @@ def write_shards(rows: Iterable[Row], out: Path, stem: str, counts: object) -> N
             if weight > MAX_SHARD_BYTES:
                 _flush(out / f"{stem}-{number:03d}.npz", held)
                 held, weight, number = [], 0, number + 1
-                print(f"shard {number}: {counts}", flush=True)
+                print(f"shard {number}: {told()}", flush=True)
     finally:  # also after Ctrl-C: it may have taken long
         if held:
             _flush(out / f"{stem}-{number:03d}.npz", held)

@@ -25,7 +25,7 @@ from realtime_unmask.faces.warp import thin_plate
 from realtime_unmask.types import Alignment, Float32, UInt8
 from training import data, prepare
 from training.prepare import Row
-from training.shards import PROFILE, load_shards
+from training.shards import PROFILE, Faces, load_shards
 
 # The files that are written lie after those of `prepare`: the faces before keep their numbers.
 STEM = "faces-profiles"
@@ -36,6 +36,9 @@ ADDED, FURTHEST, STRAIGHT = (10.0, 36.0), 60.0, 4.0
 # So far the landmarker may see the turned points from where they were brought, on the average, in
 # distances of the eyes.
 ASTRAY = 0.15
+# So near lie the points of a picture that was prepared, seen again, px of the stored crop.
+SAME_PX = 1.0
+TURNED = "turned"
 # The picture in which heads are turned: its side and the distance of the outer eye corners, px.
 SIDE, EYES = 704, 138
 # The mesh's last ten points are the irises.
@@ -84,57 +87,83 @@ def add(inputs: list[Path], folder: Path, share: float) -> Counter[str]:
     for place in inputs:
         if not place.exists():
             raise FileNotFoundError(f"There is no {place}.")
+    faces = data.training_faces(load_shards(folder))
     if any(folder.glob(f"{STEM}-*.npz")):
-        raise ValueError(f"{folder} holds profiles already. Remove its {STEM}-*.npz first.")
-    names = set(data.training_faces(load_shards(folder)).name.tolist())
+        raise ValueError(
+            f"{folder} holds profiles already, all or a part of them. Remove its {STEM}-*.npz to "
+            "make them anew."
+        )
     counts: Counter[str] = Counter()
-    prepare.write_shards(_copies(inputs, names, share, counts), folder, STEM, counts)
-    if not counts["turned"]:
-        raise ValueError(f"Of the pictures of {folder} none could be turned: {dict(counts)}.")
+    rows = _copies(inputs, faces, share, counts)
+    prepare.write_shards(rows, folder, STEM, lambda: _told(counts))
+    if not counts:
+        places = ", ".join(str(place) for place in inputs)
+        raise ValueError(
+            f"None of the faces in {folder} was tried: give what they were prepared from (is it "
+            f"{places}?), or a larger --share."
+        )
+    if not counts[TURNED]:
+        raise ValueError(f"None of the faces in {folder} could be turned ({_told(counts)}).")
     return counts
 
 
+def _told(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in counts.most_common())
+
+
 def _copies(
-    inputs: list[Path], names: set[str], share: float, counts: Counter[str]
+    inputs: list[Path], faces: Faces, share: float, counts: Counter[str]
 ) -> Iterator[Row]:
+    numbers = {name: number for number, name in enumerate(faces.name.tolist())}
     with Landmarker("full_range") as wide, Landmarker("short_range") as near:
-        for name, image, labels in prepare.everything(inputs):
+        for name, image, _ in prepare.everything(inputs):
             rng = np.random.default_rng([SEED, prepare.digest(name) % 2**32])
-            if image is None or name not in names or rng.random() >= share:
+            if image is None or name not in numbers or rng.random() >= share:
                 continue
+            number = numbers[name]
             found = wide.detect(image) or near.detect(image)
-            if not found:
-                counts["not found again"] += 1
+            if not found or not _same(found[0], faces.landmarks[number]):
+                counts["not the pictures that were prepared"] += 1
                 continue
-            turned = profile(image, found[0], _angle(found[0], rng))
+            angle = _angle(found[0], rng)
+            turned = profile(image, found[0], angle) if angle else None
             seen = near.detect(turned.image) if turned else []
-            if turned is None:
+            if not angle:
+                counts["turned far by themselves"] += 1
+            elif turned is None:
                 counts["too close to an end of their picture"] += 1
             elif not seen or _astray(seen[0], turned.points) > ASTRAY:
                 counts["no face any more"] += 1
             else:
-                counts["turned"] += 1
-                yield _row(turned, seen[0], labels, name)
+                counts[TURNED] += 1
+                yield _row(turned, seen[0], faces, number)
 
 
-def _row(turned: Profile, mesh: Float32, labels: dict[str, str], name: str) -> Row:
+def _same(mesh: Float32, stored: Float32) -> bool:
+    """Whether a mesh, (478, 3) frame px, is the one that was prepared, (478, 2) crop px."""
+    here = to_crop(mesh, prepare.stored_alignment(mesh))
+    return float(np.linalg.norm(here - stored, axis=1).mean()) < SAME_PX
+
+
+def _row(turned: Profile, mesh: Float32, faces: Faces, number: int) -> Row:
     place = prepare.stored_alignment(mesh)
     return Row(
         prepare.coded(crop(turned.image, place)),
         to_crop(mesh, place),
         to_crop(turned.corners, place),
-        labels["split"],
-        labels["set"],
-        labels["origin"],
-        PROFILE + name,
+        str(faces.split[number]),
+        str(faces.set[number]),
+        str(faces.origin[number]),
+        PROFILE + str(faces.name[number]),
     )
 
 
 def _angle(mesh: Float32, rng: np.random.Generator) -> float:
-    """By how much to turn a head further, radians."""
+    """By how much to turn a head further, radians; 0 where it is turned far enough."""
     now = np.degrees(facing(mesh))
     side = np.sign(now) if abs(now) > STRAIGHT else rng.choice((-1.0, 1.0))
-    return float(side * np.radians(min(rng.uniform(*ADDED), max(FURTHEST - abs(now), 0))))
+    room = FURTHEST - abs(now)
+    return float(side * np.radians(min(rng.uniform(*ADDED), room))) if room > ADDED[0] else 0.0
 
 
 def _astray(mesh: Float32, points: Float32) -> float:

@@ -31,8 +31,8 @@ STORED = CROP + 2 * MARGIN
 POINTS = 478
 # The set of faces that come from video files; their origin is "<file>_<seconds>".
 CLIPS = "clips"
-# So begin the names of copies of other faces, with their heads turned.
-PROFILE = "profile/"
+# So begin the names of copies of other faces, with their heads turned; no picture's does.
+PROFILE = "/profile/"
 MAX_SHARD_BYTES = 56_000_000
 # Lies beside the shards until they are all there.
 UNFINISHED = "unfinished"

@@ -67,7 +67,7 @@ def learn(faces: Faces) -> Baselines:
     Raises:
         ValueError: there are fewer than two training faces.
     """
-    ours = data.training_faces(faces)
+    ours = data.training_faces(data.photographs(faces))
     if len(ours) < 2:
         raise ValueError("The simple baselines need training faces: there are none among these.")
     rng = np.random.default_rng(SEED)
