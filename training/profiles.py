@@ -126,11 +126,12 @@ def _copies(
                 counts["not the pictures that were prepared"] += 1
                 continue
             angle = _angle(found[0], rng)
-            turned = profile(image, found[0], angle) if angle else None
-            seen = near.detect(turned.image) if turned else []
             if not angle:
                 counts["turned far by themselves"] += 1
-            elif turned is None:
+                continue
+            turned = profile(image, found[0], angle)
+            seen = near.detect(turned.image) if turned else []
+            if turned is None:
                 counts["too close to an end of their picture"] += 1
             elif not seen or _astray(seen[0], turned.points) > ASTRAY:
                 counts["no face any more"] += 1
